@@ -1,0 +1,153 @@
+//! L2 blocks as they grow, and the rule that joins them.
+
+use primitive_types::{H256, U256};
+
+use crate::batch::{L2BlockEnv, ProtocolVersion};
+use crate::keccak::{keccak256, keccak256_concat};
+
+/// An L2 block that transactions are pushed into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct L2BlockState {
+    /// Its parameters.
+    pub env: L2BlockEnv,
+    /// Rolling hash of its transactions' hashes, from zero on.
+    pub transactions_hash: H256,
+    /// Index in the batch of its first transaction.
+    pub first_transaction: usize,
+    /// Transactions in it.
+    pub transactions: usize,
+}
+
+/// Why a block cannot follow another.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BlockError {
+    /// The block before has no transaction.
+    #[error("L2 block {next} cannot start: block {last} has no transaction")]
+    AfterEmpty {
+        /// Number of the block before.
+        last: u32,
+        /// Number of the block.
+        next: u32,
+    },
+    /// A field does not continue the block before.
+    #[error("L2 block {number} does not follow block {last}: its {field} is {found}, expected {expected}")]
+    Discontinuous {
+        /// Number of the block before.
+        last: u32,
+        /// Number of the block.
+        number: u32,
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+}
+
+impl L2BlockState {
+    /// A block without transactions; `first_transaction` is the index of the next one in the batch.
+    pub fn new(env: L2BlockEnv, first_transaction: usize) -> Self {
+        Self {
+            env,
+            transactions_hash: H256::zero(),
+            first_transaction,
+            transactions: 0,
+        }
+    }
+
+    /// Adds a transaction.
+    pub fn push(&mut self, transaction: H256) {
+        self.transactions_hash = keccak256_concat(self.transactions_hash, transaction);
+        self.transactions += 1;
+    }
+
+    /// Hash of the block: keccak256 of number, timestamp, previous hash and transactions hash, 32 bytes each.
+    pub fn hash(&self) -> H256 {
+        let mut preimage = [0; 128];
+        U256::from(self.env.number).to_big_endian(&mut preimage[..32]);
+        U256::from(self.env.timestamp).to_big_endian(&mut preimage[32..64]);
+        preimage[64..96].copy_from_slice(self.env.prev_block_hash.as_bytes());
+        preimage[96..].copy_from_slice(self.transactions_hash.as_bytes());
+        keccak256(&preimage)
+    }
+
+    /// Checks that a block may follow this one.
+    ///
+    /// # Errors
+    /// When this block is empty, or number, timestamp or previous hash do not continue it.
+    pub fn check_next(&self, next: &L2BlockEnv, version: ProtocolVersion) -> Result<(), BlockError> {
+        let (last, number) = (self.env.number, next.number);
+        if self.transactions == 0 {
+            return Err(BlockError::AfterEmpty { last, next: number });
+        }
+        let fail = |field, found, expected| {
+            Err(BlockError::Discontinuous {
+                last,
+                number,
+                field,
+                found,
+                expected,
+            })
+        };
+        // The first block of a chain may be followed by any number, and may share its timestamp.
+        let is_first = last == 0;
+        if !is_first && number != last + 1 {
+            return fail("number", number.to_string(), (last + 1).to_string());
+        }
+        let may_share_timestamp = is_first || version.number() >= 29;
+        let earliest = self.env.timestamp + u64::from(!may_share_timestamp);
+        if next.timestamp < earliest {
+            return fail(
+                "timestamp",
+                next.timestamp.to_string(),
+                format!("{earliest} or later"),
+            );
+        }
+        if next.prev_block_hash != self.hash() {
+            return fail(
+                "previous hash",
+                format!("{:#x}", next.prev_block_hash),
+                format!("{:#x}", self.hash()),
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(number: u32, timestamp: u64, prev_block_hash: H256) -> L2BlockEnv {
+        L2BlockEnv {
+            number,
+            timestamp,
+            prev_block_hash,
+            max_virtual_blocks: 1,
+            interop_roots: vec![],
+        }
+    }
+
+    #[test]
+    fn a_block_follows_only_a_non_empty_one_that_it_names() {
+        let version = |number| ProtocolVersion::new(number).unwrap();
+        let mut first = L2BlockState::new(block(7, 100, H256::zero()), 0);
+        let hash = |state: &L2BlockState| state.hash();
+        assert!(matches!(
+            first.check_next(&block(8, 101, hash(&first)), version(29)),
+            Err(BlockError::AfterEmpty { .. })
+        ));
+        first.push(H256::repeat_byte(1));
+        let good = hash(&first);
+        assert_eq!(first.check_next(&block(8, 101, good), version(28)), Ok(()));
+        assert_eq!(first.check_next(&block(8, 100, good), version(29)), Ok(()));
+        assert!(first.check_next(&block(8, 100, good), version(28)).is_err());
+        assert!(first.check_next(&block(9, 101, good), version(29)).is_err());
+        assert!(
+            first
+                .check_next(&block(8, 101, H256::zero()), version(29))
+                .is_err()
+        );
+    }
+}

@@ -1,0 +1,184 @@
+//! Instruction words to decoded instructions, and code pages to programs.
+//!
+//! Bit layout: `matter-labs/zksync-protocol`
+//! `crates/zkevm_opcode_defs/src/decoding/encoding_mode_production.rs`.
+
+use std::sync::Arc;
+
+use primitive_types::U256;
+
+use crate::flags::Predicate;
+use crate::isa::{self, Destination, Opcode, Source};
+
+/// Instructions of 8 bytes in a word of code.
+pub const INSTRUCTIONS_PER_WORD: usize = 4;
+
+/// A decoded instruction. It is small and flat, since the machine reads one each step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instruction {
+    /// Operation.
+    pub opcode: Opcode,
+    /// Mode of src0.
+    pub source: Source,
+    /// Mode of dst0.
+    pub destination: Destination,
+    /// Condition under which it executes.
+    pub predicate: Predicate,
+    /// Registers.
+    pub src0: u8,
+    /// See [`Self::src0`].
+    pub src1: u8,
+    /// See [`Self::src0`].
+    pub dst0: u8,
+    /// See [`Self::src0`].
+    pub dst1: u8,
+    /// Sets flags, static, to label, increment or first message: see [`isa::Variant::flag0`].
+    pub flag0: bool,
+    /// Swaps sources, or calls into a shard: see [`isa::Variant::flag1`].
+    pub flag1: bool,
+    /// Bits of [`Instruction::KERNEL_ONLY`] and [`Instruction::CHANGES_STATE`].
+    pub restrictions: u8,
+    /// Source immediate, jump or call target, label.
+    pub imm0: u16,
+    /// Destination immediate, exception handler of a near call.
+    pub imm1: u16,
+    /// Static price.
+    pub ergs: u32,
+}
+
+impl Instruction {
+    /// Restriction: kernel mode only.
+    pub const KERNEL_ONLY: u8 = 1;
+    /// Restriction: not in a static frame.
+    pub const CHANGES_STATE: u8 = 2;
+
+    /// What a word past the end of the code decodes to.
+    pub fn invalid() -> Self {
+        Self::decode(0)
+    }
+
+    /// What a failing instruction turns into.
+    pub fn panic() -> Self {
+        Self::decode(0x431)
+    }
+
+    /// What an instruction turns into when its predicate does not hold.
+    pub fn nop() -> Self {
+        Self::decode(1)
+    }
+
+    /// Decodes one instruction word; every word decodes to something. Bits 11 and 12 are ignored.
+    pub fn decode(word: u64) -> Self {
+        let row = isa::variant(word as usize & (isa::TABLE_SIZE - 1));
+        Self {
+            opcode: row.opcode,
+            source: row.source,
+            destination: row.destination,
+            predicate: Predicate::from_bits((word >> 13) as u8),
+            src0: (word >> 16) as u8 & 15,
+            src1: (word >> 20) as u8 & 15,
+            dst0: (word >> 24) as u8 & 15,
+            dst1: (word >> 28) as u8 & 15,
+            flag0: row.flag0,
+            flag1: row.flag1,
+            restrictions: row.kernel_only as u8 * Self::KERNEL_ONLY
+                + row.changes_state as u8 * Self::CHANGES_STATE,
+            imm0: (word >> 32) as u16,
+            imm1: (word >> 48) as u16,
+            ergs: row.ergs,
+        }
+    }
+}
+
+/// The code of one contract: its words, for constants, and its decoded instructions.
+#[derive(PartialEq, Eq)]
+pub struct Program {
+    hash: U256,
+    words: Box<[U256]>,
+    instructions: Box<[Instruction]>,
+}
+
+impl Program {
+    /// Decodes code; `hash` is the hash that it was asked for by, with the construction mark cleared.
+    pub fn new(hash: U256, words: Vec<U256>) -> Arc<Self> {
+        let addressable = (1 << 16) / INSTRUCTIONS_PER_WORD;
+        let instructions = words.iter().take(addressable).flat_map(|word| {
+            let limbs = word.0;
+            [limbs[3], limbs[2], limbs[1], limbs[0]].map(Instruction::decode)
+        });
+        Arc::new(Self {
+            hash,
+            instructions: instructions.collect(),
+            words: words.into(),
+        })
+    }
+
+    /// Code of the frame that a failed far call runs its panic in.
+    pub fn empty() -> Arc<Self> {
+        Self::new(U256::zero(), Vec::new())
+    }
+
+    /// Hash that the code was decommitted by.
+    pub fn hash(&self) -> U256 {
+        self.hash
+    }
+
+    /// Words of the code page.
+    pub fn words(&self) -> &[U256] {
+        &self.words
+    }
+
+    /// Instructions by program counter.
+    pub fn instructions(&self) -> &[Instruction] {
+        &self.instructions
+    }
+
+    /// Word at an index of the code page, zero past the end.
+    pub fn word(&self, index: u16) -> U256 {
+        self.words.get(index as usize).copied().unwrap_or_default()
+    }
+
+    /// The instruction word at a program counter, zero past the end.
+    pub fn raw(&self, pc: u16) -> u64 {
+        self.word(pc / INSTRUCTIONS_PER_WORD as u16).0[3 - (pc as usize % INSTRUCTIONS_PER_WORD)]
+    }
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Program({:#x}, {} words)", self.hash, self.words.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_nop_and_panic_are_what_the_specification_says() {
+        assert_eq!(Instruction::nop().opcode, Opcode::Nop);
+        assert_eq!(Instruction::nop().source, Source::Register);
+        let panic = Instruction::panic();
+        assert_eq!(
+            (panic.opcode, panic.flag0, panic.src0),
+            (Opcode::RetPanic, false, 0)
+        );
+        assert_eq!(Instruction::invalid().opcode, Opcode::Invalid);
+    }
+
+    #[test]
+    fn unused_bits_do_not_change_the_instruction() {
+        assert_eq!(
+            Instruction::decode(0x0000_0080_0300_0039 | 0x1800),
+            Instruction::decode(0x0000_0080_0300_0039)
+        );
+    }
+
+    #[test]
+    fn instructions_are_taken_from_a_word_most_significant_first() {
+        let program = Program::new(U256::zero(), vec![U256([4, 3, 2, 1])]);
+        assert_eq!([0, 1, 2, 3].map(|pc| program.raw(pc)), [1, 2, 3, 4]);
+        assert_eq!(program.raw(4), 0);
+        assert_eq!(program.instructions().len(), 4);
+    }
+}

@@ -1,0 +1,161 @@
+//! Semantics of the instructions: the dispatch, and what handlers share. One file a family.
+
+mod arithmetic;
+mod context;
+mod decommit;
+mod far_call;
+mod jump;
+mod log;
+mod memory;
+mod near_call;
+mod operand;
+mod pointer;
+mod precompile;
+mod ret;
+mod storage;
+
+use crate::decode::Instruction;
+use crate::execution::Execution;
+use crate::host::Host;
+use crate::isa::Opcode;
+use crate::observer::Observer;
+use crate::outcome::{End, PanicCause, RetKind};
+use crate::value::Value;
+
+/// What a handler works on.
+pub(crate) struct Cx<'a, H, O> {
+    pub(crate) ex: &'a mut Execution,
+    pub(crate) host: &'a mut H,
+    pub(crate) observer: &'a mut O,
+}
+
+/// Where the machine goes on.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// At the program counter of the current frame, in the same program.
+    Continue,
+    /// At the program counter of another far frame.
+    FarFrame,
+    /// After the operator has answered this hook.
+    Suspend(u32),
+    /// Nowhere: the root frame ended.
+    End(End),
+}
+
+/// Why a handler did not finish.
+#[derive(Debug)]
+pub(crate) enum Fault<E> {
+    /// The program's fault: the next step is a panic.
+    Panic(PanicCause),
+    /// The host has no answer: the step did not happen.
+    Outside(E),
+}
+
+/// Result of a handler.
+pub(crate) type Done<E> = Result<Next, Fault<E>>;
+
+impl<E> From<PanicCause> for Fault<E> {
+    fn from(cause: PanicCause) -> Self {
+        Self::Panic(cause)
+    }
+}
+
+/// Executes an instruction that passed all checks.
+#[inline(always)]
+pub(crate) fn execute<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
+    match i.opcode {
+        Opcode::Invalid => unreachable!("an invalid instruction is turned into a panic before"),
+        Opcode::Nop => arithmetic::nop(cx, i),
+        Opcode::Add => arithmetic::add(cx, i),
+        Opcode::Sub => arithmetic::sub(cx, i),
+        Opcode::Mul => arithmetic::mul(cx, i),
+        Opcode::Div => arithmetic::div(cx, i),
+        Opcode::Jump => jump::jump(cx, i),
+        Opcode::Xor => arithmetic::bitwise(cx, i, |a, b| a ^ b),
+        Opcode::And => arithmetic::bitwise(cx, i, |a, b| a & b),
+        Opcode::Or => arithmetic::bitwise(cx, i, |a, b| a | b),
+        Opcode::Shl => arithmetic::bitwise(cx, i, |a, b| a << (b.low_u32() & 0xff)),
+        Opcode::Shr => arithmetic::bitwise(cx, i, |a, b| a >> (b.low_u32() & 0xff)),
+        Opcode::Rol => arithmetic::bitwise(cx, i, |a, b| arithmetic::rotate_left(a, b.low_u32() & 0xff)),
+        Opcode::Ror => arithmetic::bitwise(cx, i, |a, b| {
+            arithmetic::rotate_left(a, 256 - (b.low_u32() & 0xff))
+        }),
+        Opcode::PtrAdd => pointer::add(cx, i),
+        Opcode::PtrSub => pointer::sub(cx, i),
+        Opcode::PtrPack => pointer::pack(cx, i),
+        Opcode::PtrShrink => pointer::shrink(cx, i),
+        Opcode::NearCall => near_call::near_call(cx, i),
+        Opcode::ContextThis => context::this(cx, i),
+        Opcode::ContextCaller => context::caller(cx, i),
+        Opcode::ContextCodeAddress => context::code_address(cx, i),
+        Opcode::ContextMeta => context::meta(cx, i),
+        Opcode::ContextErgsLeft => context::ergs_left(cx, i),
+        Opcode::ContextSp => context::sp(cx, i),
+        Opcode::ContextGetU128 => context::get_u128(cx, i),
+        Opcode::ContextSetU128 => context::set_u128(cx, i),
+        Opcode::ContextAuxMutating0 => Ok(Next::Continue),
+        Opcode::ContextIncrementTx => context::increment_tx_number(cx),
+        Opcode::StorageRead => storage::read(cx, i),
+        Opcode::StorageWrite => storage::write(cx, i),
+        Opcode::TransientRead => storage::transient_read(cx, i),
+        Opcode::TransientWrite => storage::transient_write(cx, i),
+        Opcode::ToL1 => log::to_l1(cx, i),
+        Opcode::Event => log::event(cx, i),
+        Opcode::Precompile => precompile::call(cx, i),
+        Opcode::Decommit => decommit::decommit(cx, i),
+        Opcode::FarCall | Opcode::FarCallDelegate | Opcode::FarCallMimic => far_call::far_call(cx, i),
+        Opcode::RetOk => ret::ret(cx, i, RetKind::Ok),
+        Opcode::RetRevert => ret::ret(cx, i, RetKind::Revert),
+        Opcode::RetPanic => ret::explicit_panic(cx, i),
+        Opcode::HeapRead => memory::read(cx, i, memory::Space::Heap),
+        Opcode::HeapWrite => memory::write(cx, i, memory::Space::Heap),
+        Opcode::AuxHeapRead => memory::read(cx, i, memory::Space::AuxHeap),
+        Opcode::AuxHeapWrite => memory::write(cx, i, memory::Space::AuxHeap),
+        Opcode::PointerRead => memory::pointer_read(cx, i),
+        Opcode::StaticRead => memory::read(cx, i, memory::Space::Static),
+        Opcode::StaticWrite => memory::write(cx, i, memory::Space::Static),
+    }
+}
+
+/// Leaves the current frame with a panic that an instruction turned into.
+#[cold]
+pub(crate) fn panic<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, cause: PanicCause) -> Next {
+    ret::leave(cx, RetKind::Panic, Some(cause), Value::ZERO, None)
+}
+
+impl<H: Host, O: Observer> Cx<'_, H, O> {
+    /// A register as an operand: outside kernel mode a pointer loses what tells where it points.
+    #[inline]
+    pub(crate) fn register(&self, index: u8) -> Value {
+        self.plain(self.ex.register(index))
+    }
+
+    /// A register that may be a pointer.
+    #[inline]
+    pub(crate) fn pointer_register(&self, index: u8) -> Value {
+        self.ex.register(index)
+    }
+
+    /// Sets a register.
+    #[inline]
+    pub(crate) fn set_register(&mut self, index: u8, value: Value) {
+        self.ex.set_register(index, value, self.observer);
+    }
+
+    #[inline]
+    pub(crate) fn plain(&self, value: Value) -> Value {
+        if value.is_pointer && !self.ex.frame.is_kernel {
+            value.without_pointer_metadata()
+        } else {
+            value
+        }
+    }
+
+    /// Takes ergs from the current frame, or all of them when it has too few: then `false`.
+    #[inline]
+    pub(crate) fn charge(&mut self, ergs: u32) -> bool {
+        let left = self.ex.frame.ergs.checked_sub(ergs);
+        self.ex.frame.ergs = left.unwrap_or(0);
+        left.is_some()
+    }
+}

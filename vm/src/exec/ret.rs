@@ -1,0 +1,210 @@
+//! Returns from near and far frames: ok, revert, panic.
+//!
+//! Rules of the return ABI: `matter-labs/zksync-protocol` `crates/zk_evm/src/opcodes/execution/ret.rs` (0.153.8).
+
+use primitive_types::U256;
+
+use crate::decode::Instruction;
+use crate::exec::{Cx, Done, Next};
+use crate::flags::Flags;
+use crate::frame::{Frame, aux_heap_page, heap_page};
+use crate::host::Host;
+use crate::observer::{FrameEnd, Observer};
+use crate::outcome::{End, PanicCause, RetKind};
+use crate::value::{FatPointer, Value};
+
+/// Leaves the current frame with src0 as returndata, unless it breaks a rule: then with a panic.
+pub(super) fn ret<H: Host, O: Observer>(
+    cx: &mut Cx<'_, H, O>,
+    i: &Instruction,
+    kind: RetKind,
+) -> Done<H::Error> {
+    let label = i.flag0.then_some(i.imm0);
+    let abi = cx.pointer_register(i.src0);
+    if cx.ex.frame.is_near() {
+        return Ok(leave(cx, kind, None, Value::ZERO, label));
+    }
+    Ok(match returndata(cx, abi) {
+        Ok(pointer) => leave(cx, kind, None, Value::pointer(pointer), None),
+        Err(cause) => leave(cx, RetKind::Panic, Some(cause), Value::ZERO, None),
+    })
+}
+
+/// Leaves the current frame with a panic. Its operand is ignored; a near frame's label is not.
+pub(super) fn explicit_panic<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
+    let label = i.flag0.then_some(i.imm0);
+    Ok(leave(
+        cx,
+        RetKind::Panic,
+        Some(PanicCause::Explicit),
+        Value::ZERO,
+        label,
+    ))
+}
+
+/// Leaves the current frame: its ergs go back, its changes are undone when it failed, the caller goes on after the
+/// call, at the label of a near frame's return, or at the handler.
+pub(super) fn leave<H: Host, O: Observer>(
+    cx: &mut Cx<'_, H, O>,
+    kind: RetKind,
+    cause: Option<PanicCause>,
+    returndata: Value,
+    label: Option<u16>,
+) -> Next {
+    let is_near = cx.ex.frame.is_near();
+    let ergs_returned = cx.ex.frame.ergs;
+    cx.observer.frame_leaving(
+        cx.ex,
+        FrameEnd {
+            kind,
+            cause,
+            is_near,
+            ergs_returned,
+        },
+    );
+    // What the root frame did is the operator's to take back.
+    let is_root = !is_near && cx.ex.callers.is_empty();
+    cx.host.leave_frame(kind.undoes() && !is_root, cx.observer);
+    cx.ex.flags = Flags::new(kind == RetKind::Panic, false, false);
+    let exception_handler = cx.ex.frame.exception_handler;
+    if let Some(caller) = cx.ex.frame.waiting.pop() {
+        cx.ex.frame.set_current(caller);
+        resume(cx, ergs_returned, kind, exception_handler, label);
+        return Next::Continue;
+    }
+    let Some(caller) = cx.ex.callers.pop() else {
+        let end = root_end(cx, kind, cause, returndata);
+        cx.ex.ended = Some(end.clone());
+        return Next::End(end);
+    };
+    let finished = std::mem::replace(&mut cx.ex.frame, caller);
+    bury(cx, finished, FatPointer::from_word(returndata.word).page);
+    cx.set_register(
+        1,
+        Value {
+            word: returndata.word,
+            is_pointer: true,
+        },
+    );
+    for index in 2..16 {
+        cx.set_register(index, Value::ZERO);
+    }
+    cx.ex.context_register = 0;
+    resume(cx, ergs_returned, kind, exception_handler, None);
+    Next::FarFrame
+}
+
+/// Lets the caller of the frame that just ended go on.
+fn resume<H: Host, O: Observer>(
+    cx: &mut Cx<'_, H, O>,
+    ergs: u32,
+    kind: RetKind,
+    exception_handler: u16,
+    label: Option<u16>,
+) {
+    cx.ex.depth -= 1;
+    let frame = &mut cx.ex.frame;
+    frame.ergs += ergs;
+    if let Some(label) = label {
+        frame.pc = label;
+    } else if kind.undoes() {
+        frame.pc = exception_handler;
+    }
+}
+
+/// Ends the life of a far frame's memories: its own and those that its callees returned to it, but for the returned
+/// one, which lives on until the caller ends. `CodeOracle` keeps all, since decommits may point into them.
+///
+/// Source: `matter-labs/zksync-era` `core/lib/multivm/src/versions/vm_latest/old_vm/memory.rs`.
+fn bury<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, finished: Frame, returndata_page: u32) {
+    if finished.is_code_oracle() {
+        return;
+    }
+    let own = [heap_page(finished.base_page), aux_heap_page(finished.base_page)];
+    for page in own.into_iter().chain(finished.returndata_pages) {
+        // An older page belongs to a frame below.
+        if page >= finished.base_page && page != returndata_page {
+            cx.ex.remove_memory(page, cx.observer);
+        }
+    }
+    if returndata_page >= cx.ex.frame.base_page {
+        cx.ex.frame.returndata_pages.push(returndata_page);
+    }
+}
+
+fn root_end<H: Host, O: Observer>(
+    cx: &Cx<'_, H, O>,
+    kind: RetKind,
+    cause: Option<PanicCause>,
+    returndata: Value,
+) -> End {
+    let output = || cx.ex.read_pointer(FatPointer::from_word(returndata.word));
+    match kind {
+        RetKind::Ok => End::Finished(output()),
+        RetKind::Revert => End::Reverted(output()),
+        RetKind::Panic => End::Panicked(cause.expect("a panic has a cause")),
+    }
+}
+
+/// The pointer that the caller gets, after the growth of the own heap is paid.
+fn returndata<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, abi: Value) -> Result<FatPointer, PanicCause> {
+    let frame = &mut cx.ex.frame;
+    let pointer = FatPointer::from_word(abi.word);
+    let mode = forwarding_mode(abi.word);
+    let overflows = pointer.start.checked_add(pointer.length).is_none();
+    let checked = if mode == Forwarding::Pointer {
+        if !abi.is_pointer {
+            Err(PanicCause::RetPointerExpected)
+        } else if pointer.page < frame.base_page && !frame.is_kernel {
+            Err(PanicCause::RetForeignPointer)
+        } else if overflows || pointer.offset > pointer.length {
+            Err(PanicCause::RetMalformedPointer)
+        } else {
+            Ok(pointer.narrowed())
+        }
+    } else if abi.is_pointer {
+        Err(PanicCause::RetPointerUnexpected)
+    } else if overflows || pointer.offset != 0 {
+        Err(PanicCause::RetMalformedPointer)
+    } else {
+        Ok(pointer)
+    };
+    let (page, bound) = match mode {
+        Forwarding::Pointer => return checked,
+        Forwarding::Heap => (heap_page(frame.base_page), frame.heap_bound),
+        Forwarding::AuxHeap => (aux_heap_page(frame.base_page), frame.aux_heap_bound),
+    };
+    // A pointer past the end of memory is charged as if memory grew to its end.
+    let end = match checked {
+        _ if overflows => u32::MAX,
+        Ok(pointer) => pointer.start + pointer.length,
+        Err(_) => 0,
+    };
+    let paid = cx.charge(end.saturating_sub(bound));
+    let pointer = checked?;
+    if paid {
+        Ok(FatPointer { page, ..pointer })
+    } else {
+        Err(PanicCause::RetUnpaidGrowth)
+    }
+}
+
+/// Which memory a call or return hands over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Forwarding {
+    /// A slice of the own heap.
+    Heap,
+    /// A pointer that the frame has.
+    Pointer,
+    /// A slice of the own aux heap.
+    AuxHeap,
+}
+
+/// Bits 224..231 of an ABI word; unknown values mean the heap.
+pub(super) fn forwarding_mode(abi: U256) -> Forwarding {
+    match (abi.0[3] >> 32) as u8 {
+        1 => Forwarding::Pointer,
+        2 => Forwarding::AuxHeap,
+        _ => Forwarding::Heap,
+    }
+}

@@ -1,0 +1,496 @@
+//! The state of execution: registers, flags, frames and memories. What lives on the chain is in
+//! [`VmState`](crate::VmState).
+
+use std::sync::Arc;
+
+use primitive_types::{H160, U256};
+
+use crate::decode::Program;
+use crate::flags::Flags;
+use crate::frame::{self, CallKind, Frame};
+use crate::heap::{Heap, HeapSlot, Heaps};
+use crate::observer::Observer;
+use crate::outcome::{End, PanicCause};
+use crate::stack::Stack;
+use crate::storage::BOOTLOADER;
+use crate::value::{FatPointer, Value};
+
+/// What stays fixed while a batch runs and decides how instructions behave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Hash of the default account's code.
+    pub default_account: U256,
+    /// Hash of the EVM emulator's code; the default account's where there is none.
+    pub evm_emulator: U256,
+    /// Byte offset of the hook slot in the bootloader's heap.
+    pub hook_offset: u32,
+    /// A heap bound is raised even when the growth could not be paid (protocol versions before 27).
+    pub unpaid_growth_raises_bound: bool,
+    /// Precompiles on curves and modexp exist (protocol versions from 28 on).
+    pub ec_precompiles: bool,
+}
+
+/// Everything that an instruction reads and writes, storage and logs aside.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    /// Registers r0 to r15; r0 stays zero.
+    pub(crate) registers: [U256; 16],
+    /// Bit n: register n holds a fat pointer.
+    pub(crate) pointers: u16,
+    /// Condition flags.
+    pub(crate) flags: Flags,
+    /// The 128-bit value that the next far call carries.
+    pub(crate) context_register: u128,
+    /// Transaction number in the batch.
+    pub(crate) tx_number: u16,
+    /// First page of the next far call's frame.
+    pub(crate) next_page: u32,
+    /// Steps executed since the machine was made; no rollback takes them back.
+    pub(crate) steps: u64,
+    /// Why the next step is the panic of the one before.
+    pub(crate) pending_panic: Option<PanicCause>,
+    /// The frame that runs.
+    pub(crate) frame: Frame,
+    /// Far frames that wait, outermost first.
+    pub(crate) callers: Vec<Frame>,
+    /// Near and far frames.
+    pub(crate) depth: u32,
+    /// Memories by page id.
+    pub(crate) heaps: Heaps,
+    /// How the root frame ended, when it has.
+    pub(crate) ended: Option<End>,
+    /// Fixed while the batch runs.
+    pub(crate) settings: Settings,
+    /// Old values of memory that a snapshot must be able to restore.
+    journal: Option<Journal>,
+}
+
+/// What an operator's snapshot of the execution holds.
+#[derive(Debug, Clone)]
+pub struct ExecutionSnapshot {
+    registers: [U256; 16],
+    pointers: u16,
+    flags: Flags,
+    context_register: u128,
+    tx_number: u16,
+    next_page: u32,
+    /// The bootloader's frame without its stack.
+    frame: Frame,
+}
+
+#[derive(Debug, Clone)]
+struct Journal {
+    /// Pages below existed when the snapshot was taken.
+    pages_below: u32,
+    undo: Vec<Undo>,
+}
+
+#[derive(Debug, Clone)]
+enum Undo {
+    Memory { page: u32, offset: u32, old: U256 },
+    MemoryAdded { page: u32 },
+    MemoryRemoved { page: u32, heap: Heap },
+    Stack { slot: u16, old: Value },
+}
+
+impl Execution {
+    /// A machine at the bootloader's first instruction.
+    ///
+    /// Values of the first frame: `matter-labs/zksync-era` `core/lib/multivm/src/versions/vm_fast/vm.rs`.
+    pub fn new(bootloader: Arc<Program>, ergs: u32, settings: Settings) -> Self {
+        let base_page = frame::BOOTLOADER_BASE_PAGE;
+        let mut heaps = Heaps::default();
+        let frame = Frame {
+            kind: CallKind::Normal,
+            this: BOOTLOADER,
+            caller: H160::zero(),
+            code_address: BOOTLOADER,
+            program: bootloader,
+            code_page: base_page,
+            base_page,
+            calldata_page: frame::BOOTLOADER_CALLDATA_PAGE,
+            heap: heaps.insert(frame::heap_page(base_page), Heap::default()),
+            aux_heap: heaps.insert(frame::aux_heap_page(base_page), Heap::default()),
+            stack: Stack::default(),
+            context: 0,
+            is_static: false,
+            is_kernel: true,
+            is_system_call: false,
+            is_constructor_call: false,
+            heap_bound: u32::MAX,
+            aux_heap_bound: u32::MAX,
+            returndata_pages: Vec::new(),
+            waiting: Vec::new(),
+            pc: 0,
+            sp: 0,
+            exception_handler: u16::MAX,
+            ergs,
+            entered_at: 0,
+        };
+        let calldata = FatPointer {
+            page: frame::BOOTLOADER_CALLDATA_PAGE,
+            ..FatPointer::default()
+        };
+        let mut registers = [U256::zero(); 16];
+        registers[1] = calldata.to_word();
+        Self {
+            registers,
+            pointers: 1 << 1,
+            flags: Flags::none(),
+            context_register: 0,
+            tx_number: 0,
+            next_page: frame::FIRST_BASE_PAGE,
+            steps: 0,
+            pending_panic: None,
+            frame,
+            callers: Vec::new(),
+            depth: 1,
+            heaps,
+            ended: None,
+            settings,
+            journal: None,
+        }
+    }
+
+    /// The value of a register.
+    #[inline]
+    pub fn register(&self, index: u8) -> Value {
+        let index = index & 15;
+        Value {
+            word: self.registers[index as usize],
+            is_pointer: self.pointers >> index & 1 != 0,
+        }
+    }
+
+    /// All registers.
+    pub fn registers(&self) -> [Value; 16] {
+        core::array::from_fn(|index| self.register(index as u8))
+    }
+
+    /// Condition flags.
+    pub fn flags(&self) -> Flags {
+        self.flags
+    }
+
+    /// The 128-bit value that the next far call carries.
+    pub fn context_register(&self) -> u128 {
+        self.context_register
+    }
+
+    /// Transaction number in the batch, as logs carry it.
+    pub fn tx_number(&self) -> u16 {
+        self.tx_number
+    }
+
+    /// First page of the next far call's frame.
+    pub fn next_page(&self) -> u32 {
+        self.next_page
+    }
+
+    /// Steps executed since the machine was made.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Why the next step is the panic of the one before.
+    pub fn pending_panic(&self) -> Option<PanicCause> {
+        self.pending_panic
+    }
+
+    /// The far frame that runs, with its near frames.
+    #[inline]
+    pub fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// Far frames that wait, outermost first.
+    pub fn callers(&self) -> &[Frame] {
+        &self.callers
+    }
+
+    /// All far frames, outermost first.
+    pub fn frames(&self) -> impl DoubleEndedIterator<Item = &Frame> {
+        self.callers.iter().chain(std::iter::once(&self.frame))
+    }
+
+    /// Near and far frames on the call stack; the bootloader alone is 1.
+    pub fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// Memories by page id.
+    pub fn heaps(&self) -> &Heaps {
+        &self.heaps
+    }
+
+    /// How the root frame ended, when it has.
+    pub fn ended(&self) -> Option<&End> {
+        self.ended.as_ref()
+    }
+
+    /// What stays fixed while the batch runs.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The bootloader's heap.
+    pub fn bootloader_heap(&self) -> &Heap {
+        self.heaps
+            .get(frame::heap_page(frame::BOOTLOADER_BASE_PAGE))
+            .expect("the bootloader's heap never dies")
+    }
+
+    /// Bytes that a fat pointer spans, `offset` on.
+    pub fn read_pointer(&self, pointer: FatPointer) -> Vec<u8> {
+        let mut bytes = vec![0; pointer.length.saturating_sub(pointer.offset) as usize];
+        if let Some(heap) = self.heaps.get(pointer.page) {
+            heap.read_bytes(pointer.start.wrapping_add(pointer.offset), &mut bytes);
+        }
+        bytes
+    }
+
+    /// Writes a word of the bootloader's heap between two steps, as the operator does.
+    pub fn operator_write<O: Observer>(&mut self, slot: u32, word: U256, observer: &mut O) {
+        let heap = self.root().heap;
+        let old = self.heaps.at(heap).read_word(slot * 32);
+        observer.operator_write(slot, old, word);
+        self.write_memory(heap, slot * 32, word);
+    }
+
+    /// Clears all marks of written words, calling `f` for each page written since the last call: space (page id of the
+    /// stack or memory), index, mask, content.
+    pub fn take_dirty(&mut self, mut f: impl FnMut(u32, u32, u32, DirtyPage<'_>)) {
+        self.heaps
+            .take_dirty(|space, index, mask, page| f(space, index, mask, DirtyPage::Heap(page)));
+        for frame in self.callers.iter_mut().chain(std::iter::once(&mut self.frame)) {
+            let space = frame::stack_page(frame.base_page);
+            frame
+                .stack
+                .pages_mut()
+                .take_dirty(|index, mask, page| f(space, index, mask, DirtyPage::Stack(page)));
+        }
+    }
+
+    /// Starts to remember what [`Self::roll_back`] must restore. Taking a snapshot copies the registers and the
+    /// bootloader's frame without its stack; memory is remembered as it is overwritten.
+    ///
+    /// # Panics
+    /// When a far call is active: the operator acts in the bootloader's frame only.
+    pub fn snapshot(&mut self) -> ExecutionSnapshot {
+        assert!(
+            self.callers.is_empty(),
+            "a snapshot is taken in the bootloader's frame"
+        );
+        self.journal = Some(Journal {
+            pages_below: self.next_page,
+            undo: Vec::new(),
+        });
+        let stack = std::mem::take(&mut self.frame.stack);
+        let frame = self.frame.clone();
+        self.frame.stack = stack;
+        ExecutionSnapshot {
+            registers: self.registers,
+            pointers: self.pointers,
+            flags: self.flags,
+            context_register: self.context_register,
+            tx_number: self.tx_number,
+            next_page: self.next_page,
+            frame,
+        }
+    }
+
+    /// Forgets the last snapshot.
+    pub fn drop_snapshot(&mut self) {
+        self.journal = None;
+    }
+
+    /// Restores the last snapshot; the number of steps stays.
+    ///
+    /// # Panics
+    /// When there is no snapshot to restore.
+    pub fn roll_back(&mut self, snapshot: ExecutionSnapshot) {
+        let journal = self.journal.take().expect("a rollback follows a snapshot");
+        let root = if self.callers.is_empty() {
+            &mut self.frame
+        } else {
+            &mut self.callers[0]
+        };
+        let stack = std::mem::take(&mut root.stack);
+        self.callers.clear();
+        self.frame = Frame {
+            stack,
+            ..snapshot.frame
+        };
+        self.registers = snapshot.registers;
+        self.pointers = snapshot.pointers;
+        self.flags = snapshot.flags;
+        self.context_register = snapshot.context_register;
+        self.tx_number = snapshot.tx_number;
+        self.next_page = snapshot.next_page;
+        self.pending_panic = None;
+        self.ended = None;
+        self.depth = self.frame.depth();
+        for undo in journal.undo.into_iter().rev() {
+            match undo {
+                Undo::Memory { page, offset, old } => {
+                    let slot = self.heaps.slot(page).expect("a journaled memory lives");
+                    self.heaps.at_mut(slot).write_word(offset, old);
+                }
+                Undo::MemoryAdded { page } => drop(self.heaps.remove(page)),
+                Undo::MemoryRemoved { page, heap } => drop(self.heaps.insert(page, heap)),
+                Undo::Stack { slot, old } => self.frame.stack.write(slot, old),
+            }
+        }
+        for page in self.heaps.page_ids() {
+            if page >= journal.pages_below {
+                self.heaps.remove(page);
+            }
+        }
+        self.relink_frames();
+    }
+
+    /// The bootloader's frame.
+    fn root(&self) -> &Frame {
+        self.callers.first().unwrap_or(&self.frame)
+    }
+
+    /// Looks the memories of all frames up again, after they were restored.
+    pub(crate) fn relink_frames(&mut self) {
+        let heaps = &mut self.heaps;
+        for frame in self.callers.iter_mut().chain(std::iter::once(&mut self.frame)) {
+            relink(frame, heaps);
+        }
+    }
+
+    /// Sets a register; writes to r0 are lost.
+    #[inline]
+    pub(crate) fn set_register<O: Observer>(&mut self, index: u8, value: Value, observer: &mut O) {
+        if index != 0 {
+            observer.register(index, self.register(index), value);
+            self.registers[index as usize & 15] = value.word;
+            self.pointers = self.pointers & !(1 << index) | u16::from(value.is_pointer) << index;
+        }
+    }
+
+    /// Sets a stack slot of the current frame.
+    #[inline]
+    pub(crate) fn set_stack<O: Observer>(&mut self, slot: u16, value: Value, observer: &mut O) {
+        observer.stack(slot, self.frame.stack.read(slot), value);
+        if self.journal.is_some() && self.callers.is_empty() {
+            self.journal_stack(slot);
+        }
+        self.frame.stack.write(slot, value);
+    }
+
+    /// Writes 32 bytes of a memory.
+    #[inline]
+    pub(crate) fn set_memory<O: Observer>(
+        &mut self,
+        slot: HeapSlot,
+        offset: u32,
+        word: U256,
+        observer: &mut O,
+    ) {
+        observer.memory(
+            self.heaps.page_of(slot),
+            offset,
+            self.heaps.at(slot).read_word(offset),
+            word,
+        );
+        self.write_memory(slot, offset, word);
+    }
+
+    #[inline]
+    fn write_memory(&mut self, slot: HeapSlot, offset: u32, word: U256) {
+        if self.journal.is_some() {
+            self.journal_memory(slot, offset);
+        }
+        self.heaps.at_mut(slot).write_word(offset, word);
+    }
+
+    /// Brings a memory to life with content.
+    pub(crate) fn add_memory<O: Observer>(&mut self, page: u32, heap: Heap, observer: &mut O) -> HeapSlot {
+        observer.memory_added(page, &heap);
+        if let Some(journal) = &mut self.journal
+            && page < journal.pages_below
+        {
+            journal.undo.push(Undo::MemoryAdded { page });
+        }
+        self.heaps.insert(page, heap)
+    }
+
+    /// Ends a memory's life, if it lives.
+    pub(crate) fn remove_memory<O: Observer>(&mut self, page: u32, observer: &mut O) {
+        let Some(heap) = self.heaps.remove(page) else {
+            return;
+        };
+        observer.memory_removed(page, &heap);
+        if let Some(journal) = &mut self.journal
+            && page < journal.pages_below
+        {
+            journal.undo.push(Undo::MemoryRemoved { page, heap });
+        }
+    }
+
+    #[cold]
+    fn journal_stack(&mut self, slot: u16) {
+        let old = self.frame.stack.read(slot);
+        if let Some(journal) = &mut self.journal {
+            journal.undo.push(Undo::Stack { slot, old });
+        }
+    }
+
+    #[cold]
+    fn journal_memory(&mut self, slot: HeapSlot, offset: u32) {
+        let page = self.heaps.page_of(slot);
+        if let Some(journal) = &mut self.journal
+            && page < journal.pages_below
+        {
+            let old = self.heaps.at(slot).read_word(offset);
+            journal.undo.push(Undo::Memory { page, offset, old });
+        }
+    }
+}
+
+/// Equal when no program can tell them apart and both have made as many steps.
+impl PartialEq for Execution {
+    fn eq(&self, other: &Self) -> bool {
+        let plain = |e: &Self| {
+            (
+                e.registers,
+                e.pointers,
+                e.flags,
+                e.context_register,
+                e.tx_number,
+                e.next_page,
+                e.steps,
+                e.pending_panic,
+            )
+        };
+        plain(self) == plain(other)
+            && (self.depth, self.settings, &self.ended) == (other.depth, other.settings, &other.ended)
+            && self.frame == other.frame
+            && self.callers == other.callers
+            && self.heaps == other.heaps
+    }
+}
+
+/// Content of a page that [`Execution::take_dirty`] hands out.
+#[derive(Debug, Clone, Copy)]
+pub enum DirtyPage<'a> {
+    /// Of a memory.
+    Heap(&'a crate::heap::HeapPage),
+    /// Of a stack.
+    Stack(&'a crate::stack::StackPage),
+}
+
+/// Looks a frame's memories up by their page ids, making those that are missing.
+pub(crate) fn relink(frame: &mut Frame, heaps: &mut Heaps) {
+    let mut find = |page| {
+        heaps
+            .slot(page)
+            .unwrap_or_else(|| heaps.insert(page, Heap::default()))
+    };
+    frame.heap = find(frame::heap_page(frame.base_page));
+    frame.aux_heap = find(frame::aux_heap_page(frame.base_page));
+}

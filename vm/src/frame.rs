@@ -1,0 +1,206 @@
+//! Frames of the call stack.
+
+use std::sync::Arc;
+
+use primitive_types::H160;
+
+use crate::decode::{Instruction, Program};
+use crate::heap::HeapSlot;
+use crate::stack::Stack;
+use crate::value;
+
+/// Page id where nothing lives.
+pub const NO_PAGE: u32 = 0;
+/// Page of the static memory that all kernel code shares.
+pub const STATIC_MEMORY_PAGE: u32 = 1;
+/// Page of the bootloader's (empty) calldata.
+pub const BOOTLOADER_CALLDATA_PAGE: u32 = 7;
+/// First page of the bootloader's frame.
+pub const BOOTLOADER_BASE_PAGE: u32 = 8;
+/// First page of the first far call's frame.
+pub const FIRST_BASE_PAGE: u32 = 2048;
+/// Pages that each far call takes: code, stack, heap, aux heap, and four unused.
+pub const PAGES_PER_FRAME: u32 = 8;
+
+/// Page of a frame's stack, by its first page.
+pub const fn stack_page(base: u32) -> u32 {
+    base + 1
+}
+
+/// Page of a frame's heap, by its first page.
+pub const fn heap_page(base: u32) -> u32 {
+    base + 2
+}
+
+/// Page of a frame's aux heap, by its first page.
+pub const fn aux_heap_page(base: u32) -> u32 {
+    base + 3
+}
+
+/// How a far frame was entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum CallKind {
+    /// On the callee's storage, from the caller.
+    Normal,
+    /// On the caller's storage, with the callee's code.
+    Delegate,
+    /// On the callee's storage, from the address in r15.
+    Mimic,
+}
+
+/// A contract call: the far frame and, above it, the near frames of the same contract.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// How it was called.
+    pub kind: CallKind,
+    /// Address whose storage it works on.
+    pub this: H160,
+    /// Address that called it.
+    pub caller: H160,
+    /// Address that its code belongs to.
+    pub code_address: H160,
+    /// Its code.
+    pub program: Arc<Program>,
+    /// Page of the code: of this call, of the call that decommitted it first, or [`NO_PAGE`] after a failed far call.
+    pub code_page: u32,
+    /// First of its own pages.
+    pub base_page: u32,
+    /// Page that its calldata lies on.
+    pub calldata_page: u32,
+    /// Its heap.
+    pub heap: HeapSlot,
+    /// Its aux heap.
+    pub aux_heap: HeapSlot,
+    /// Its stack.
+    pub stack: Stack,
+    /// The 128-bit value that it was called with (message value, by convention).
+    pub context: u128,
+    /// Whether it may not change state.
+    pub is_static: bool,
+    /// Whether its storage address is in kernel space.
+    pub is_kernel: bool,
+    /// Whether it was called as a system contract, with ABI data in r3 to r12.
+    pub is_system_call: bool,
+    /// Whether it was called as a constructor.
+    pub is_constructor_call: bool,
+    /// Bytes of heap paid for.
+    pub heap_bound: u32,
+    /// Bytes of aux heap paid for.
+    pub aux_heap_bound: u32,
+    /// Pages of returndata that live until this frame ends.
+    pub returndata_pages: Vec<u32>,
+    /// Near frames that wait for the current one, outermost first; the far frame itself comes first.
+    pub waiting: Vec<NearFrame>,
+    /// Program counter of the current near (or far) frame, in instructions.
+    pub pc: u16,
+    /// Stack pointer.
+    pub sp: u16,
+    /// Where the caller goes on when the current near (or far) frame fails.
+    pub exception_handler: u16,
+    /// Ergs of the current near (or far) frame.
+    pub ergs: u32,
+    /// Number of the step that entered the current near (or far) frame.
+    pub entered_at: u64,
+}
+
+/// What a near call suspends: the part of a frame that each near frame has for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NearFrame {
+    /// Where it goes on after a return that is no failure.
+    pub pc: u16,
+    /// Its stack pointer.
+    pub sp: u16,
+    /// Where its caller goes on when it fails.
+    pub exception_handler: u16,
+    /// Ergs that it kept.
+    pub ergs: u32,
+    /// Number of the step that entered it.
+    pub entered_at: u64,
+}
+
+impl Frame {
+    /// Whether the current frame is a near frame.
+    #[inline]
+    pub fn is_near(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// The instruction restrictions that hold in this frame: bits of [`Instruction`].
+    #[inline]
+    pub(crate) fn forbidden(&self) -> u8 {
+        u8::from(!self.is_kernel) * Instruction::KERNEL_ONLY
+            + u8::from(self.is_static) * Instruction::CHANGES_STATE
+    }
+
+    /// The current near (or far) frame's own part.
+    pub fn current(&self) -> NearFrame {
+        NearFrame {
+            pc: self.pc,
+            sp: self.sp,
+            exception_handler: self.exception_handler,
+            ergs: self.ergs,
+            entered_at: self.entered_at,
+        }
+    }
+
+    /// Replaces the current near (or far) frame's own part.
+    pub fn set_current(&mut self, frame: NearFrame) {
+        let NearFrame {
+            pc,
+            sp,
+            exception_handler,
+            ergs,
+            entered_at,
+        } = frame;
+        (self.pc, self.sp, self.exception_handler) = (pc, sp, exception_handler);
+        (self.ergs, self.entered_at) = (ergs, entered_at);
+    }
+
+    /// Near and far frames in this frame.
+    pub fn depth(&self) -> u32 {
+        self.waiting.len() as u32 + 1
+    }
+
+    /// The step that entered the far frame, whichever near frame is current.
+    pub fn far_entered_at(&self) -> u64 {
+        self.waiting.first().map_or(self.entered_at, |far| far.entered_at)
+    }
+
+    /// Whether this is the kernel contract at `0x8012`, whose pages live forever since decommits point into them.
+    pub(crate) fn is_code_oracle(&self) -> bool {
+        self.is_kernel && value::low16(self.this) == 0x8012
+    }
+}
+
+/// Frames are equal when a program cannot tell them apart; where their memories are kept does not matter.
+impl PartialEq for Frame {
+    fn eq(&self, other: &Self) -> bool {
+        let plain = |f: &Self| {
+            (
+                (
+                    f.kind,
+                    f.this,
+                    f.caller,
+                    f.code_address,
+                    f.program.hash(),
+                    f.code_page,
+                    f.base_page,
+                    f.calldata_page,
+                ),
+                (
+                    f.context,
+                    f.is_static,
+                    f.is_kernel,
+                    f.is_system_call,
+                    f.is_constructor_call,
+                ),
+                (f.heap_bound, f.aux_heap_bound, f.current()),
+            )
+        };
+        plain(self) == plain(other)
+            && self.returndata_pages == other.returndata_pages
+            && self.waiting == other.waiting
+            && self.stack == other.stack
+    }
+}

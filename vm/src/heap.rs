@@ -1,0 +1,237 @@
+//! Byte-addressed memory of a frame, and the table of all such memories by page id.
+
+use primitive_types::U256;
+use rustc_hash::FxHashMap;
+
+use crate::paged::{PAGE_WORDS, Page, Paged};
+
+/// Bytes in a page of a heap.
+pub const PAGE_BYTES: usize = PAGE_WORDS * 32;
+
+/// One page of a heap: big-endian words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeapPage(pub [u8; PAGE_BYTES]);
+
+impl Page for HeapPage {
+    fn zeroed() -> Box<Self> {
+        Box::new(Self([0; PAGE_BYTES]))
+    }
+}
+
+/// A heap, aux heap, static memory, calldata or code seen as memory. Unwritten bytes are zero.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Heap {
+    pages: Paged<HeapPage>,
+}
+
+impl Heap {
+    /// A memory that holds words from offset 0 on.
+    pub fn from_words(words: &[U256]) -> Self {
+        let mut heap = Self::default();
+        for (index, &word) in words.iter().enumerate() {
+            heap.write_word(index as u32 * 32, word);
+        }
+        heap
+    }
+
+    /// Reads 32 bytes at a byte offset, big-endian.
+    #[inline]
+    pub fn read_word(&self, offset: u32) -> U256 {
+        let (page, at) = split(offset);
+        if at <= PAGE_BYTES - 32 {
+            return match self.pages.page(page) {
+                Some(page) => U256::from_big_endian(&page.0[at..at + 32]),
+                None => U256::zero(),
+            };
+        }
+        let mut bytes = [0; 32];
+        self.read_bytes(offset, &mut bytes);
+        U256::from_big_endian(&bytes)
+    }
+
+    /// Writes 32 bytes at a byte offset, big-endian.
+    #[inline]
+    pub fn write_word(&mut self, offset: u32, word: U256) {
+        let (page, at) = split(offset);
+        let mut bytes = [0; 32];
+        word.to_big_endian(&mut bytes);
+        if at <= PAGE_BYTES - 32 {
+            let first = at / 32;
+            let mask = (1 | u32::from(at % 32 != 0) << 1) << first;
+            self.pages.page_mut(page, mask).0[at..at + 32].copy_from_slice(&bytes);
+        } else {
+            let (low, high) = bytes.split_at(PAGE_BYTES - at);
+            self.pages.page_mut(page, 1 << (PAGE_WORDS - 1)).0[at..].copy_from_slice(low);
+            self.pages.page_mut(page + 1, 1).0[..high.len()].copy_from_slice(high);
+        }
+    }
+
+    /// Fills `bytes` from a byte offset on; past the last address there is nothing but zeros.
+    pub fn read_bytes(&self, offset: u32, bytes: &mut [u8]) {
+        let mut done = 0;
+        while done < bytes.len() {
+            let address = offset as usize + done;
+            let (page, at) = (address / PAGE_BYTES, address % PAGE_BYTES);
+            let length = (PAGE_BYTES - at).min(bytes.len() - done);
+            match self.pages.page(page) {
+                Some(page) => bytes[done..done + length].copy_from_slice(&page.0[at..at + length]),
+                None => bytes[done..done + length].fill(0),
+            }
+            done += length;
+        }
+    }
+
+    /// Pages with their written marks.
+    pub fn pages(&self) -> &Paged<HeapPage> {
+        &self.pages
+    }
+
+    /// See [`Self::pages`].
+    pub fn pages_mut(&mut self) -> &mut Paged<HeapPage> {
+        &mut self.pages
+    }
+}
+
+/// All living memories. A frame reaches its own two by slot, a fat pointer by page id.
+#[derive(Debug, Clone, Default)]
+pub struct Heaps {
+    slots: Vec<(u32, Heap)>,
+    free: Vec<HeapSlot>,
+    by_page: FxHashMap<u32, HeapSlot>,
+}
+
+/// Index of a living memory in [`Heaps`]; it is reused after the memory died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeapSlot(u32);
+
+impl Heaps {
+    /// Adds a memory under a page id, replacing what had that id.
+    pub fn insert(&mut self, page: u32, heap: Heap) -> HeapSlot {
+        if let Some(&slot) = self.by_page.get(&page) {
+            self.slots[slot.0 as usize].1 = heap;
+            return slot;
+        }
+        let slot = if let Some(slot) = self.free.pop() {
+            self.slots[slot.0 as usize] = (page, heap);
+            slot
+        } else {
+            self.slots.push((page, heap));
+            HeapSlot(self.slots.len() as u32 - 1)
+        };
+        self.by_page.insert(page, slot);
+        slot
+    }
+
+    /// Removes and returns the memory of a page id.
+    pub fn remove(&mut self, page: u32) -> Option<Heap> {
+        let slot = self.by_page.remove(&page)?;
+        self.free.push(slot);
+        Some(std::mem::take(&mut self.slots[slot.0 as usize]).1)
+    }
+
+    /// The memory in a slot.
+    #[inline]
+    pub fn at(&self, slot: HeapSlot) -> &Heap {
+        &self.slots[slot.0 as usize].1
+    }
+
+    /// See [`Self::at`].
+    #[inline]
+    pub fn at_mut(&mut self, slot: HeapSlot) -> &mut Heap {
+        &mut self.slots[slot.0 as usize].1
+    }
+
+    /// The slot of a page id, `None` when no memory lives there.
+    #[inline]
+    pub fn slot(&self, page: u32) -> Option<HeapSlot> {
+        self.by_page.get(&page).copied()
+    }
+
+    /// The page id of a slot.
+    #[inline]
+    pub fn page_of(&self, slot: HeapSlot) -> u32 {
+        self.slots[slot.0 as usize].0
+    }
+
+    /// The memory of a page id.
+    pub fn get(&self, page: u32) -> Option<&Heap> {
+        self.slot(page).map(|slot| self.at(slot))
+    }
+
+    /// Living page ids, in order.
+    pub fn page_ids(&self) -> Vec<u32> {
+        let mut ids: Vec<u32> = self.by_page.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Calls `f` with each page of each memory written since the last call, in order of page id and index.
+    pub fn take_dirty(&mut self, mut f: impl FnMut(u32, u32, u32, &HeapPage)) {
+        let mut dirty: Vec<(u32, HeapSlot)> = self
+            .by_page
+            .iter()
+            .filter(|(_, slot)| self.slots[slot.0 as usize].1.pages.is_dirty())
+            .map(|(&page, &slot)| (page, slot))
+            .collect();
+        dirty.sort_unstable_by_key(|&(page, _)| page);
+        for (id, slot) in dirty {
+            self.at_mut(slot)
+                .pages
+                .take_dirty(|index, mask, page| f(id, index, mask, page));
+        }
+    }
+}
+
+/// Two tables are equal when every page id reads alike: an empty memory equals a missing one.
+impl PartialEq for Heaps {
+    fn eq(&self, other: &Self) -> bool {
+        let empty = Heap::default();
+        let one_way = |a: &Self, b: &Self| {
+            a.by_page
+                .iter()
+                .all(|(&page, &slot)| a.at(slot) == b.get(page).unwrap_or(&empty))
+        };
+        one_way(self, other) && one_way(other, self)
+    }
+}
+
+fn split(offset: u32) -> (usize, usize) {
+    (offset as usize / PAGE_BYTES, offset as usize % PAGE_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_written_anywhere_reads_back_and_marks_each_word_that_it_touches() {
+        for offset in [0, 1, 31, 32, 991, 992, 993, 1023, 1024, 5000] {
+            let mut heap = Heap::default();
+            let word = U256::from_big_endian(&core::array::from_fn::<u8, 32, _>(|i| i as u8 + 1));
+            heap.write_word(offset, word);
+            assert_eq!(heap.read_word(offset), word, "offset {offset}");
+            assert_eq!(heap.read_word(offset + 32), U256::zero());
+            let mut touched = Vec::new();
+            heap.pages.take_dirty(|index, mask, _| {
+                touched.extend(
+                    (0..32)
+                        .filter(|bit| mask >> bit & 1 != 0)
+                        .map(|bit| index * 32 + bit),
+                );
+            });
+            let expected: Vec<u32> = (offset / 32..=(offset + 31) / 32).collect();
+            assert_eq!(touched, expected, "offset {offset}");
+        }
+    }
+
+    #[test]
+    fn a_removed_memory_leaves_no_trace_for_the_next_one_in_its_slot() {
+        let mut heaps = Heaps::default();
+        let first = heaps.insert(10, Heap::from_words(&[U256::one()]));
+        assert!(heaps.remove(10).is_some());
+        let second = heaps.insert(18, Heap::default());
+        assert_eq!(first, second);
+        assert_eq!(heaps.get(10), None);
+        assert_eq!(heaps.at(second).read_word(0), U256::zero());
+    }
+}

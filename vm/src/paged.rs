@@ -1,0 +1,149 @@
+//! Sparse memory in pages of 1 KiB, with a mark for each word written since the last keyframe.
+//!
+//! Heaps and stacks are both such memories; a recording stores the marked pages at each chunk's start.
+
+use std::sync::Arc;
+
+/// Words (or stack slots) in a page.
+pub const PAGE_WORDS: usize = 32;
+
+/// A page: all zero when it is created.
+pub trait Page: Clone + PartialEq {
+    /// A page of zeros, on the heap.
+    fn zeroed() -> Box<Self>;
+}
+
+/// Pages by index; a missing one is all zero.
+#[derive(Debug, Clone)]
+pub struct Paged<P> {
+    slots: Vec<Slot<P>>,
+    dirty: Vec<u32>,
+}
+
+#[derive(Debug, Clone)]
+struct Slot<P> {
+    content: Content<P>,
+    /// Bit n: word n was written since the last [`Paged::take_dirty`].
+    written: u32,
+}
+
+#[derive(Debug, Clone)]
+enum Content<P> {
+    Zero,
+    Owned(Box<P>),
+    /// Read from a recording and not written since: states of a recording share it.
+    Shared(Arc<P>),
+}
+
+impl<P> Default for Paged<P> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            dirty: Vec::new(),
+        }
+    }
+}
+
+impl<P: Page> Paged<P> {
+    /// The page at an index, `None` when nothing was written there.
+    #[inline]
+    pub fn page(&self, index: usize) -> Option<&P> {
+        match &self.slots.get(index)?.content {
+            Content::Zero => None,
+            Content::Owned(page) => Some(page),
+            Content::Shared(page) => Some(page),
+        }
+    }
+
+    /// The page at an index, to write the words of `mask` into it.
+    #[inline]
+    pub fn page_mut(&mut self, index: usize, mask: u32) -> &mut P {
+        if index >= self.slots.len() {
+            self.grow(index);
+        }
+        let slot = &mut self.slots[index];
+        if slot.written == 0 {
+            self.dirty.push(index as u32);
+        }
+        slot.written |= mask;
+        slot.content.owned()
+    }
+
+    /// Puts a page that others may hold too at an index, without marking it as written.
+    pub fn share(&mut self, index: u32, page: Arc<P>) {
+        let index = index as usize;
+        if index >= self.slots.len() {
+            self.grow(index);
+        }
+        self.slots[index].content = Content::Shared(page);
+    }
+
+    /// Pages that exist, with their indices, in order.
+    pub fn pages(&self) -> impl Iterator<Item = (u32, &P)> {
+        (0..self.slots.len()).filter_map(|index| Some((index as u32, self.page(index)?)))
+    }
+
+    /// Calls `f` with each page written since the last call: index, mask of its written words, content. In order of
+    /// index; the marks are cleared.
+    pub fn take_dirty(&mut self, mut f: impl FnMut(u32, u32, &P)) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.sort_unstable();
+        for &index in &dirty {
+            let mask = std::mem::take(&mut self.slots[index as usize].written);
+            f(
+                index,
+                mask,
+                self.page(index as usize).expect("a written page exists"),
+            );
+        }
+        dirty.clear();
+        self.dirty = dirty;
+    }
+
+    /// Whether a word was written since the last [`Self::take_dirty`].
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    #[cold]
+    fn grow(&mut self, index: usize) {
+        self.slots.resize_with(index + 1, || Slot {
+            content: Content::Zero,
+            written: 0,
+        });
+    }
+}
+
+impl<P: Page> Content<P> {
+    #[inline]
+    fn owned(&mut self) -> &mut P {
+        if !matches!(self, Self::Owned(_)) {
+            self.make_owned();
+        }
+        match self {
+            Self::Owned(page) => page,
+            Self::Zero | Self::Shared(_) => unreachable!("the page was just made our own"),
+        }
+    }
+
+    #[cold]
+    fn make_owned(&mut self) {
+        let mut own = P::zeroed();
+        if let Self::Shared(page) = self {
+            (*own).clone_from(page);
+        }
+        *self = Self::Owned(own);
+    }
+}
+
+/// Two memories are equal when they read alike: a page of zeros equals a missing one.
+impl<P: Page> PartialEq for Paged<P> {
+    fn eq(&self, other: &Self) -> bool {
+        let zero = P::zeroed();
+        let length = self.slots.len().max(other.slots.len());
+        (0..length).all(|i| match (self.page(i), other.page(i)) {
+            (None, None) => true,
+            (a, b) => a.unwrap_or(&zero) == b.unwrap_or(&zero),
+        })
+    }
+}

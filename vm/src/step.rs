@@ -1,0 +1,216 @@
+//! The order of one step, and the loop around it.
+//!
+//! Fetch, static price, permissions, predicate, observer, handler, observer. Handlers never touch these. The order is
+//! that of `zk_evm` (`crates/zk_evm/src/vm_state/cycle.rs`): permissions are checked before the predicate, so that a
+//! skipped instruction can panic, and a skipped instruction has paid its full price.
+
+use std::sync::Arc;
+
+use crate::decode::Instruction;
+use crate::exec::{self, Cx, Fault, Next};
+use crate::execution::Execution;
+use crate::host::Host;
+use crate::isa;
+use crate::observer::{Observer, Step};
+use crate::outcome::{PanicCause, Stop};
+
+impl Execution {
+    /// Executes up to `max_steps` steps.
+    ///
+    /// # Errors
+    /// When the host has no answer; the execution is then as before the step that asked.
+    ///
+    /// # Panics
+    /// When the root frame has ended.
+    pub fn run<H: Host, O: Observer>(
+        &mut self,
+        host: &mut H,
+        observer: &mut O,
+        max_steps: u64,
+    ) -> Result<Stop, H::Error> {
+        assert!(self.ended.is_none(), "the run has ended");
+        let panic = Instruction::panic();
+        let nop = Instruction::nop();
+        let invalid = Instruction::invalid();
+        let last = self.steps.saturating_add(max_steps);
+        // A clone of the running program keeps its instructions at hand while handlers change the frame.
+        let mut program = Arc::clone(&self.frame.program);
+        while self.steps < last {
+            let next = if self.pending_panic.is_some() {
+                self.pending_step(&panic, host, observer)
+            } else {
+                let pc = self.frame.pc;
+                let instruction = program.instructions().get(pc as usize).unwrap_or(&invalid);
+                self.step(instruction, pc, &nop, &panic, host, observer)
+            };
+            match next? {
+                Next::Continue => {}
+                Next::FarFrame => {
+                    if !Arc::ptr_eq(&program, &self.frame.program) {
+                        program = Arc::clone(&self.frame.program);
+                    }
+                }
+                Next::Suspend(hook) => return Ok(Stop::Hook(hook)),
+                Next::End(end) => return Ok(Stop::Ended(end)),
+            }
+        }
+        Ok(Stop::StepLimit)
+    }
+
+    /// Static price of the step that comes next, as the validation limit counts it: a skipped instruction counts as a
+    /// no-op, a failing one as a panic. The second part is what a call of a priced precompile adds.
+    pub(crate) fn next_price(&self) -> (u32, Option<Instruction>) {
+        if self.pending_panic.is_some() {
+            return (isa::PANIC_COST, None);
+        }
+        let invalid = Instruction::invalid();
+        let instruction = *self
+            .frame
+            .program
+            .instructions()
+            .get(self.frame.pc as usize)
+            .unwrap_or(&invalid);
+        if self.violation(&instruction).is_some() {
+            (isa::PANIC_COST, None)
+        } else if instruction.predicate.holds(self.flags) {
+            (instruction.ergs, Some(instruction))
+        } else {
+            (Instruction::nop().ergs, None)
+        }
+    }
+
+    #[inline(always)]
+    fn step<H: Host, O: Observer>(
+        &mut self,
+        instruction: &Instruction,
+        pc: u16,
+        nop: &Instruction,
+        panic: &Instruction,
+        host: &mut H,
+        observer: &mut O,
+    ) -> Result<Next, H::Error> {
+        let sp = self.frame.sp;
+        let (ergs, unpaid) = self.frame.ergs.overflowing_sub(instruction.ergs);
+        let forbidden = instruction.restrictions & self.frame.forbidden();
+        if unpaid
+            || forbidden != 0
+            || self.depth >= isa::MAX_DEPTH
+            || instruction.opcode == isa::Opcode::Invalid
+        {
+            let cause = self.violation(instruction).expect("one of the checks failed");
+            self.frame.ergs = if unpaid { 0 } else { ergs };
+            observer.before_step(
+                self,
+                Step {
+                    instruction: panic,
+                    pc: Some(pc),
+                    skipped: false,
+                    panic: Some(cause),
+                },
+            );
+            let next = exec::panic(
+                &mut Cx {
+                    ex: self,
+                    host,
+                    observer,
+                },
+                cause,
+            );
+            return self.finish_step(next, observer);
+        }
+        self.frame.ergs = ergs;
+        let skipped = !instruction.predicate.holds(self.flags);
+        let executed = if skipped { nop } else { instruction };
+        let cause = (executed.opcode == isa::Opcode::RetPanic).then_some(PanicCause::Explicit);
+        observer.before_step(
+            self,
+            Step {
+                instruction: executed,
+                pc: Some(pc),
+                skipped,
+                panic: cause,
+            },
+        );
+        self.frame.pc = pc.wrapping_add(1);
+        if skipped {
+            return self.finish_step(Next::Continue, observer);
+        }
+        match exec::execute(
+            &mut Cx {
+                ex: self,
+                host,
+                observer,
+            },
+            instruction,
+        ) {
+            Ok(next) => self.finish_step(next, observer),
+            Err(Fault::Panic(cause)) => {
+                self.pending_panic = Some(cause);
+                self.finish_step(Next::Continue, observer)
+            }
+            Err(Fault::Outside(error)) => {
+                self.frame.ergs += instruction.ergs;
+                self.frame.pc = pc;
+                self.frame.sp = sp;
+                observer.step_abandoned(self);
+                Err(error)
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pending_step<H: Host, O: Observer>(
+        &mut self,
+        panic: &Instruction,
+        host: &mut H,
+        observer: &mut O,
+    ) -> Result<Next, H::Error> {
+        let cause = self.pending_panic.take().expect("the caller has seen it");
+        self.frame.ergs = self.frame.ergs.saturating_sub(isa::PANIC_COST);
+        observer.before_step(
+            self,
+            Step {
+                instruction: panic,
+                pc: None,
+                skipped: false,
+                panic: Some(cause),
+            },
+        );
+        let next = exec::panic(
+            &mut Cx {
+                ex: self,
+                host,
+                observer,
+            },
+            cause,
+        );
+        self.finish_step(next, observer)
+    }
+
+    #[inline(always)]
+    fn finish_step<E, O: Observer>(&mut self, next: Next, observer: &mut O) -> Result<Next, E> {
+        self.steps += 1;
+        observer.after_step(self);
+        Ok(next)
+    }
+
+    /// Why an instruction may not execute here, the most telling reason first.
+    #[cold]
+    fn violation(&self, instruction: &Instruction) -> Option<PanicCause> {
+        let forbidden = instruction.restrictions & self.frame.forbidden();
+        if instruction.opcode == isa::Opcode::Invalid {
+            Some(PanicCause::InvalidOpcode)
+        } else if forbidden & Instruction::KERNEL_ONLY != 0 {
+            Some(PanicCause::KernelOnly)
+        } else if forbidden & Instruction::CHANGES_STATE != 0 {
+            Some(PanicCause::StaticViolation)
+        } else if self.frame.ergs < instruction.ergs {
+            Some(PanicCause::OutOfErgs)
+        } else if self.depth >= isa::MAX_DEPTH {
+            Some(PanicCause::CallStackFull)
+        } else {
+            None
+        }
+    }
+}
