@@ -1,0 +1,164 @@
+//! Drives a batch: pushes its transactions, runs them, takes halted ones back, closes the batch.
+
+use eradbg_vm::Observer;
+use eradbg_vm::batch::{BatchInput, Transaction};
+use eradbg_vm::operator::{ExecutionResult, OperatorError, OperatorVm, PubdataTarget, RunMode};
+use eradbg_vm::pubdata::builder::{DaTarget, PubdataBuilder};
+use eradbg_vm::storage::SnapshotStorage;
+
+use crate::report::{BatchReport, TransactionReport};
+use crate::source::run::{self, Driver, RunConfig};
+
+/// Takes what a run gives, transaction by transaction, besides observing it.
+pub trait Sink: Observer {
+    /// A transaction of the input is about to be pushed, before step `step`.
+    fn transaction_started(&mut self, index: usize, l2_block: u32, step: u64) {
+        let _ = (index, l2_block, step);
+    }
+
+    /// A transaction has run, and was rolled back if it halted.
+    fn transaction_done(&mut self, report: TransactionReport) {
+        let _ = report;
+    }
+
+    /// The batch was closed.
+    fn batch_done(&mut self, report: BatchReport) {
+        let _ = report;
+    }
+}
+
+impl Sink for () {}
+
+/// How a driven batch ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DriveEnd {
+    /// Everything that was asked for was done.
+    Finished,
+    /// The user stopped it.
+    Interrupted,
+    /// The input ends before the batch can be closed: what is missing. All transactions have run.
+    NotClosed(String),
+}
+
+/// Why a batch could not be driven on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {error}")]
+pub struct DriveError {
+    /// Which transaction or part of the batch.
+    pub place: String,
+    /// What happened.
+    pub error: OperatorError,
+}
+
+/// Drives a batch as the configuration says.
+///
+/// # Errors
+/// When input is missing or a transaction does not fit. What the sink has got until then stays good.
+pub fn drive<K: Sink>(input: BatchInput, config: &RunConfig, sink: &mut K) -> Result<DriveEnd, DriveError> {
+    let BatchInput {
+        batch,
+        system,
+        blocks,
+        storage,
+    } = input;
+    let (version, mode, chain_id) = (system.version, system.execution_mode, system.chain_id);
+    let mut operator = OperatorVm::new(batch, system, SnapshotStorage::new(storage), sink);
+    let mut index = 0;
+    for (block_index, block) in blocks.into_iter().enumerate() {
+        let number = block.env.number;
+        if block_index > 0 {
+            operator.start_l2_block(block.env).map_err(|error| DriveError {
+                place: format!("l2_blocks[{block_index}]"),
+                error,
+            })?;
+        }
+        for transaction in &block.transactions {
+            sink.transaction_started(index, number, operator.machine().execution.steps());
+            let known_hash = transaction
+                .known_hash
+                .unwrap_or_else(|| transaction.hash(chain_id));
+            match run_transaction(&mut operator, transaction, config, sink) {
+                Ok(None) => {}
+                Ok(Some(report)) => sink.transaction_done(TransactionReport {
+                    index,
+                    l2_block: number,
+                    tx_hash: hex_hash(known_hash),
+                    ..report
+                }),
+                Err(OperatorError::Cancelled) => return Ok(DriveEnd::Interrupted),
+                Err(error) => {
+                    return Err(DriveError {
+                        place: format!("transaction {index} ({known_hash:#x})"),
+                        error,
+                    });
+                }
+            }
+            index += 1;
+        }
+    }
+    if !config.finishes_batch(mode) {
+        return Ok(DriveEnd::Finished);
+    }
+    match operator.finish_batch(pubdata_target(config, version.number()), sink) {
+        Ok(result) => {
+            sink.batch_done(BatchReport::new(&result));
+            Ok(DriveEnd::Finished)
+        }
+        Err(OperatorError::Cancelled) => Ok(DriveEnd::Interrupted),
+        Err(OperatorError::Missing(missing)) if config.finish_batch == run::FinishBatch::ByMode => {
+            Ok(DriveEnd::NotClosed(missing.to_string()))
+        }
+        Err(error) => Err(DriveError {
+            place: "closing the batch".to_owned(),
+            error,
+        }),
+    }
+}
+
+/// Runs one transaction; `None` when it was only pushed.
+fn run_transaction<K: Sink>(
+    operator: &mut OperatorVm<SnapshotStorage>,
+    transaction: &Transaction,
+    config: &RunConfig,
+    sink: &mut K,
+) -> Result<Option<TransactionReport>, OperatorError> {
+    if config.driver == Driver::OneTx {
+        operator.make_snapshot(sink);
+    }
+    let pushed = operator.push_transaction(transaction, config.bytecode_compression, sink)?;
+    let run = match config.driver {
+        Driver::Batch => return Ok(None),
+        Driver::ValidateOnly => operator.run(RunMode::Validation, sink)?,
+        Driver::OneTx => operator.run(RunMode::OneTransaction, sink)?,
+    };
+    let compressed = operator
+        .are_known(&pushed.compressed)?
+        .then_some(&pushed.compressed[..]);
+    let halted = matches!(run.result, ExecutionResult::Halt(_));
+    let rolled_back = halted && config.driver == Driver::OneTx;
+    let report = TransactionReport::new(&run, compressed, rolled_back);
+    if rolled_back {
+        operator.roll_back(sink);
+    } else {
+        operator.drop_snapshot(sink);
+    }
+    Ok(Some(report))
+}
+
+fn pubdata_target(config: &RunConfig, version: u16) -> PubdataTarget {
+    let builder = match config.pubdata_builder {
+        run::PubdataBuilder::Full => PubdataBuilder::Full,
+        run::PubdataBuilder::Hashed => PubdataBuilder::Hashed,
+    };
+    // Commitment schemes: 1 no DA, 3 blobs and the hash of the pubdata.
+    let da = match (version, builder) {
+        (31.., PubdataBuilder::Full) => DaTarget::CommitmentScheme(3),
+        (31.., PubdataBuilder::Hashed) => DaTarget::CommitmentScheme(1),
+        _ => DaTarget::Validator(config.l2_da_validator),
+    };
+    PubdataTarget { builder, da }
+}
+
+fn hex_hash(hash: eradbg_vm::H256) -> String {
+    format!("{hash:#x}")
+}

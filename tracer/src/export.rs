@@ -1,0 +1,4 @@
+//! Recordings as files for other programs.
+
+pub mod batch;
+pub mod steps;

@@ -1,0 +1,98 @@
+//! One CSV line for each step, as `../vectors/README.md` lays it out.
+
+use std::io::{self, Write};
+
+use eradbg_vm::observer::Step;
+use eradbg_vm::{Execution, Observer};
+use primitive_types::U256;
+
+/// The first line.
+pub const HEADER: &str = "step,address,code_address,pc,opcode,ergs,sp,flags,frames,registers";
+
+/// Writes a line before each step that it observes. The first error stops the writing and is kept.
+#[derive(Debug)]
+pub struct StepRows<W> {
+    out: W,
+    error: Option<io::Error>,
+}
+
+impl<W: Write> StepRows<W> {
+    /// Rows into `out`, without the header.
+    pub fn new(out: W) -> Self {
+        Self { out, error: None }
+    }
+
+    /// The output back.
+    ///
+    /// # Errors
+    /// The first error of writing to it.
+    pub fn finish(self) -> io::Result<W> {
+        self.error.map_or(Ok(self.out), Err)
+    }
+
+    /// Whether writing has failed, so that going on is of no use.
+    pub fn has_failed(&self) -> bool {
+        self.error.is_some()
+    }
+
+    fn row(&mut self, ex: &Execution, step: Step<'_>) -> io::Result<()> {
+        let frame = ex.frame();
+        write!(
+            self.out,
+            "{},{:#x},{:#x},",
+            ex.steps(),
+            frame.this,
+            frame.code_address
+        )?;
+        if let Some(pc) = step.pc {
+            write!(self.out, "{pc}")?;
+        }
+        let (name, flags, hash) = (step.instruction.opcode.name(), flags(ex), registers_hash(ex));
+        writeln!(
+            self.out,
+            ",{name},{},{},{flags},{},{hash:08x}",
+            frame.ergs,
+            frame.sp,
+            ex.depth()
+        )
+    }
+}
+
+impl<W: Write> Observer for StepRows<W> {
+    fn before_step(&mut self, execution: &Execution, step: Step<'_>) {
+        if self.error.is_none() {
+            self.error = self.row(execution, step).err();
+        }
+    }
+}
+
+/// Less, equal, greater, kernel mode, static, near-call frame: from bit 0 on.
+fn flags(ex: &Execution) -> u8 {
+    let frame = ex.frame();
+    ex.flags().bits()
+        | u8::from(frame.is_kernel) << 3
+        | u8::from(frame.is_static) << 4
+        | u8::from(frame.is_near()) << 5
+}
+
+/// FNV-1a over tag and word of each register, page ids of pointers left out, folded to 32 bits.
+fn registers_hash(ex: &Execution) -> u32 {
+    const PRIME: u64 = 0x100_0000_01b3;
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for index in 0..16 {
+        let value = ex.register(index);
+        let U256([low, rest @ ..]) = value.word;
+        let word = if value.is_pointer {
+            U256([low & 0xffff_ffff, rest[0], rest[1], rest[2]])
+        } else {
+            value.word
+        };
+        hash = (hash ^ u64::from(value.is_pointer)).wrapping_mul(PRIME);
+        for limb in word.0.iter().rev() {
+            for byte in limb.to_be_bytes() {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(PRIME);
+            }
+        }
+    }
+    (hash ^ hash >> 32) as u32
+}

@@ -1,0 +1,98 @@
+//! Inputs of a recording: files that hold a batch, read into a [`BatchInput`], and files that say how to run it.
+
+mod error;
+mod file;
+pub mod run;
+mod vm_dump;
+mod wire;
+
+use std::fmt;
+use std::path::Path;
+
+use eradbg_vm::batch::BatchInput;
+use sha2::{Digest, Sha256};
+
+pub use self::error::InputError;
+
+/// The most bytes that an input may have, unpacked.
+const SIZE_LIMIT: u64 = 4 << 30;
+
+/// A batch and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The file's name without folder and endings: `dump` for `x/dump.json.gz`.
+    pub name: String,
+    /// What kind of file it is.
+    pub kind: InputKind,
+    /// Size of the file, in bytes, as it lies on disk.
+    pub size_bytes: u64,
+    /// SHA-256 of the file, as it lies on disk.
+    pub sha256: [u8; 32],
+    /// The batch.
+    pub input: BatchInput,
+}
+
+/// The kinds of files that hold a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputKind {
+    /// A `VmDump` of zksync-era as JSON, plain or gzipped.
+    VmDump,
+}
+
+impl fmt::Display for InputKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::VmDump => "VM dump",
+        })
+    }
+}
+
+/// Reads a batch from a file.
+///
+/// # Errors
+///
+/// The file cannot be read, or is not a complete and consistent VM dump of a supported protocol version. The error names
+/// the file, the place in it, and what was expected there.
+pub fn load(path: &Path) -> Result<Loaded, InputError> {
+    let bytes = file::read(path, vm_dump::EXPECTED, SIZE_LIMIT)?;
+    let json = file::unpack(path, &bytes, SIZE_LIMIT)?;
+    let input = vm_dump::parse(path, &json)?;
+    Ok(Loaded {
+        name: name_of(path),
+        kind: InputKind::VmDump,
+        size_bytes: bytes.len() as u64,
+        sha256: Sha256::digest(&bytes).into(),
+        input,
+    })
+}
+
+fn name_of(path: &Path) -> String {
+    let unpacked = if path.extension().is_some_and(|ending| ending == "gz") {
+        path.with_extension("")
+    } else {
+        path.to_owned()
+    };
+    unpacked
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_no_folder_and_no_endings() {
+        for (path, name) in [
+            ("a/dump.json", "dump"),
+            ("dump.json.gz", "dump"),
+            ("batch.v29.json", "batch.v29"),
+            ("plain", "plain"),
+            (".gz", ".gz"),
+        ] {
+            assert_eq!(name_of(Path::new(path)), name);
+        }
+    }
+}

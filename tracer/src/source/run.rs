@@ -1,0 +1,189 @@
+//! How a batch is to be driven: the options in a `run.json`.
+
+use std::path::Path;
+
+use eradbg_vm::batch::ExecutionMode;
+use primitive_types::H160;
+use serde::{Deserialize, Deserializer};
+
+use super::error::InputError;
+use super::{SIZE_LIMIT, file, wire};
+
+const EXPECTED: &str = "run options (a JSON object)";
+
+/// How the operator drives the bootloader over a batch. Every option may be absent from the file.
+///
+/// The defaults run one transaction at a time with compression and full pubdata, and close the batch if it is one of
+/// the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// In what portions the batch is run.
+    #[serde(deserialize_with = "wire::name")]
+    pub driver: Driver,
+    /// Whether the batch is closed at the end.
+    pub finish_batch: FinishBatch,
+    /// Whether factory dependencies of L2 transactions are pushed compressed.
+    pub bytecode_compression: bool,
+    /// What is handed to the L1 messenger when the batch is closed.
+    #[serde(deserialize_with = "wire::name")]
+    pub pubdata_builder: PubdataBuilder,
+    /// Address of the validator contract that the pubdata names; used from version 26.
+    #[serde(deserialize_with = "address")]
+    pub l2_da_validator: H160,
+}
+
+/// In what portions a batch is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Driver {
+    /// Each transaction is pushed and run by itself, and rolled back if it halts.
+    #[default]
+    OneTx,
+    /// All transactions are pushed first, then run in one go while the batch is closed.
+    Batch,
+    /// The transaction is run until its validation has ended.
+    ValidateOnly,
+}
+
+/// Whether a batch is closed at the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "Option<bool>")]
+pub enum FinishBatch {
+    /// It is closed.
+    Yes,
+    /// It is left open.
+    No,
+    /// It is closed if its transactions run to their end in [`ExecutionMode::VerifyExecute`].
+    #[default]
+    ByMode,
+}
+
+/// The form of the pubdata that closes a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PubdataBuilder {
+    /// Pubdata in full, as a rollup publishes it.
+    #[default]
+    Full,
+    /// Only its hash, as chains do that keep the data elsewhere.
+    Hashed,
+}
+
+impl RunConfig {
+    /// Reads the options from a file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, is not JSON, or has an unknown option or value. The error names file and place.
+    pub fn load(path: &Path) -> Result<Self, InputError> {
+        let bytes = file::read(path, EXPECTED, SIZE_LIMIT)?;
+        let json = file::unpack(path, &bytes, SIZE_LIMIT)?;
+        file::parse(path, &json, EXPECTED)
+    }
+
+    /// Returns whether a batch of this execution mode is closed at the end.
+    pub fn finishes_batch(&self, mode: ExecutionMode) -> bool {
+        match self.finish_batch {
+            FinishBatch::Yes => true,
+            FinishBatch::No => false,
+            FinishBatch::ByMode => {
+                mode == ExecutionMode::VerifyExecute && self.driver != Driver::ValidateOnly
+            }
+        }
+    }
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            driver: Driver::default(),
+            finish_batch: FinishBatch::default(),
+            bytecode_compression: true,
+            pubdata_builder: PubdataBuilder::default(),
+            l2_da_validator: H160::zero(),
+        }
+    }
+}
+
+impl From<Option<bool>> for FinishBatch {
+    fn from(given: Option<bool>) -> Self {
+        match given {
+            Some(true) => Self::Yes,
+            Some(false) => Self::No,
+            None => Self::ByMode,
+        }
+    }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<H160, D::Error> {
+    wire::Address::deserialize(deserializer).map(|address| address.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<RunConfig, String> {
+        file::parse(Path::new("run.json"), json.as_bytes(), EXPECTED).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn absent_options_have_defaults() {
+        assert_eq!(parse("{}"), Ok(RunConfig::default()));
+        assert!(RunConfig::default().bytecode_compression);
+    }
+
+    #[test]
+    fn all_options_are_read() {
+        let json = r#"{"driver":"validate_only","finish_batch":false,"bytecode_compression":false,
+            "pubdata_builder":"hashed","l2_da_validator":"0x0101010101010101010101010101010101010101"}"#;
+        let expected = RunConfig {
+            driver: Driver::ValidateOnly,
+            finish_batch: FinishBatch::No,
+            bytecode_compression: false,
+            pubdata_builder: PubdataBuilder::Hashed,
+            l2_da_validator: H160::repeat_byte(1),
+        };
+        assert_eq!(parse(json), Ok(expected));
+    }
+
+    #[test]
+    fn misspelt_options_and_values_are_refused_with_their_place() {
+        let error = parse(r#"{"finish_bach": true}"#).unwrap_err();
+        assert!(error.starts_with(
+            "run.json:1:14: finish_bach: unknown field `finish_bach`, expected one of `driver`"
+        ));
+        let error = parse("{\n  \"driver\": \"one_tx_\"}").unwrap_err();
+        assert_eq!(
+            error,
+            "run.json:2:22: driver: unknown variant `one_tx_`, \
+             expected one of `one_tx`, `batch`, `validate_only`"
+        );
+        let error = parse(r#"{"pubdata_builder": 1}"#).unwrap_err();
+        assert!(
+            error.contains("pubdata_builder: invalid type: integer `1`, expected a name"),
+            "{error}"
+        );
+        let error = parse(r#"{"finish_batch": "yes"}"#).unwrap_err();
+        assert!(
+            error.contains("finish_batch: invalid type: string \"yes\", expected a boolean"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn batch_is_closed_by_default_if_it_ran_as_on_the_chain() {
+        let closes = |json: &str, mode| parse(json).unwrap().finishes_batch(mode);
+        assert!(closes("{}", ExecutionMode::VerifyExecute));
+        assert!(!closes("{}", ExecutionMode::EstimateFee));
+        assert!(!closes("{}", ExecutionMode::EthCall));
+        assert!(!closes(
+            r#"{"driver":"validate_only"}"#,
+            ExecutionMode::VerifyExecute
+        ));
+        assert!(closes(r#"{"finish_batch":true}"#, ExecutionMode::EthCall));
+        assert!(!closes(r#"{"finish_batch":false}"#, ExecutionMode::VerifyExecute));
+        assert!(closes(r#"{"finish_batch":null}"#, ExecutionMode::VerifyExecute));
+    }
+}
