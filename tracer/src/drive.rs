@@ -1,10 +1,10 @@
 //! Drives a batch: pushes its transactions, runs them, takes halted ones back, closes the batch.
 
-use eradbg_vm::Observer;
-use eradbg_vm::batch::{BatchInput, Transaction};
+use eradbg_vm::batch::{BatchInput, L2Block, SystemEnv, Transaction};
 use eradbg_vm::operator::{ExecutionResult, OperatorError, OperatorVm, PubdataTarget, RunMode};
 use eradbg_vm::pubdata::builder::{DaTarget, PubdataBuilder};
 use eradbg_vm::storage::SnapshotStorage;
+use eradbg_vm::{Execution, Observer};
 
 use crate::report::{BatchReport, TransactionReport};
 use crate::source::run::{self, Driver, RunConfig};
@@ -50,99 +50,136 @@ pub struct DriveError {
     pub error: OperatorError,
 }
 
-/// Drives a batch as the configuration says.
-///
-/// # Errors
-/// When input is missing or a transaction does not fit. What the sink has got until then stays good.
-pub fn drive<K: Sink>(input: BatchInput, config: &RunConfig, sink: &mut K) -> Result<DriveEnd, DriveError> {
-    let BatchInput {
-        batch,
-        system,
-        blocks,
-        storage,
-    } = input;
-    let (version, mode, chain_id) = (system.version, system.execution_mode, system.chain_id);
-    let mut operator = OperatorVm::new(batch, system, SnapshotStorage::new(storage), sink);
-    let mut index = 0;
-    for (block_index, block) in blocks.into_iter().enumerate() {
-        let number = block.env.number;
-        if block_index > 0 {
-            operator.start_l2_block(block.env).map_err(|error| DriveError {
-                place: format!("l2_blocks[{block_index}]"),
-                error,
-            })?;
-        }
-        for transaction in &block.transactions {
-            sink.transaction_started(index, number, operator.machine().execution.steps());
-            let known_hash = transaction
-                .known_hash
-                .unwrap_or_else(|| transaction.hash(chain_id));
-            match run_transaction(&mut operator, transaction, config, sink) {
-                Ok(None) => {}
-                Ok(Some(report)) => sink.transaction_done(TransactionReport {
-                    index,
-                    l2_block: number,
-                    tx_hash: hex_hash(known_hash),
-                    ..report
-                }),
-                Err(OperatorError::Cancelled) => return Ok(DriveEnd::Interrupted),
-                Err(error) => {
-                    return Err(DriveError {
-                        place: format!("transaction {index} ({known_hash:#x})"),
-                        error,
-                    });
-                }
-            }
-            index += 1;
-        }
-    }
-    if !config.finishes_batch(mode) {
-        return Ok(DriveEnd::Finished);
-    }
-    match operator.finish_batch(pubdata_target(config, version.number()), sink) {
-        Ok(result) => {
-            sink.batch_done(BatchReport::new(&result));
-            Ok(DriveEnd::Finished)
-        }
-        Err(OperatorError::Cancelled) => Ok(DriveEnd::Interrupted),
-        Err(OperatorError::Missing(missing)) if config.finish_batch == run::FinishBatch::ByMode => {
-            Ok(DriveEnd::NotClosed(missing.to_string()))
-        }
-        Err(error) => Err(DriveError {
-            place: "closing the batch".to_owned(),
-            error,
-        }),
-    }
+/// A batch that is driven, with the sink that watches it.
+#[derive(Debug)]
+pub struct Session<K> {
+    operator: OperatorVm<SnapshotStorage>,
+    blocks: Vec<L2Block>,
+    system: SystemEnv,
+    sink: K,
 }
 
-/// Runs one transaction; `None` when it was only pushed.
-fn run_transaction<K: Sink>(
-    operator: &mut OperatorVm<SnapshotStorage>,
-    transaction: &Transaction,
-    config: &RunConfig,
-    sink: &mut K,
-) -> Result<Option<TransactionReport>, OperatorError> {
-    if config.driver == Driver::OneTx {
-        operator.make_snapshot(sink);
+impl<K: Sink> Session<K> {
+    /// A session at the start of a batch.
+    pub fn new(input: BatchInput, mut sink: K) -> Self {
+        let BatchInput {
+            batch,
+            system,
+            blocks,
+            storage,
+        } = input;
+        let operator = OperatorVm::new(batch, system.clone(), SnapshotStorage::new(storage), &mut sink);
+        Self {
+            operator,
+            blocks,
+            system,
+            sink,
+        }
     }
-    let pushed = operator.push_transaction(transaction, config.bytecode_compression, sink)?;
-    let run = match config.driver {
-        Driver::Batch => return Ok(None),
-        Driver::ValidateOnly => operator.run(RunMode::Validation, sink)?,
-        Driver::OneTx => operator.run(RunMode::OneTransaction, sink)?,
-    };
-    let compressed = operator
-        .are_known(&pushed.compressed)?
-        .then_some(&pushed.compressed[..]);
-    let halted = matches!(run.result, ExecutionResult::Halt(_));
-    let rolled_back = halted && config.driver == Driver::OneTx;
-    let report = TransactionReport::new(&run, compressed, rolled_back);
-    if rolled_back {
-        operator.roll_back(sink);
-    } else {
-        operator.drop_snapshot(sink);
+
+    /// Drives the batch as the configuration says.
+    ///
+    /// # Errors
+    /// When input is missing or a transaction does not fit. What the sink has got until then stays good.
+    pub fn drive(&mut self, config: &RunConfig) -> Result<DriveEnd, DriveError> {
+        let mut index = 0;
+        for (block_index, block) in std::mem::take(&mut self.blocks).into_iter().enumerate() {
+            let number = block.env.number;
+            if block_index > 0 {
+                let started = self.operator.start_l2_block(block.env);
+                started.map_err(|error| DriveError {
+                    place: format!("l2_blocks[{block_index}]"),
+                    error,
+                })?;
+            }
+            for transaction in &block.transactions {
+                let hash = transaction
+                    .known_hash
+                    .unwrap_or_else(|| transaction.hash(self.system.chain_id));
+                self.sink
+                    .transaction_started(index, number, self.operator.machine().execution.steps());
+                match self.run_transaction(transaction, config) {
+                    Ok(report) => {
+                        if let Some(report) = report {
+                            let tx_hash = format!("{hash:#x}");
+                            self.sink.transaction_done(TransactionReport {
+                                index,
+                                l2_block: number,
+                                tx_hash,
+                                ..report
+                            });
+                        }
+                    }
+                    Err(OperatorError::Cancelled) => return Ok(DriveEnd::Interrupted),
+                    Err(error) => {
+                        return Err(DriveError {
+                            place: format!("transaction {index} ({hash:#x})"),
+                            error,
+                        });
+                    }
+                }
+                index += 1;
+            }
+        }
+        if config.finishes_batch(self.system.execution_mode) {
+            self.finish(config)
+        } else {
+            Ok(DriveEnd::Finished)
+        }
     }
-    Ok(Some(report))
+
+    /// The sink, and the state at the end.
+    pub fn into_parts(self) -> (K, Execution) {
+        (self.sink, self.operator.into_machine().execution)
+    }
+
+    /// Runs one transaction; `None` when it was only pushed.
+    fn run_transaction(
+        &mut self,
+        transaction: &Transaction,
+        config: &RunConfig,
+    ) -> Result<Option<TransactionReport>, OperatorError> {
+        let Self { operator, sink, .. } = self;
+        if config.driver == Driver::OneTx {
+            operator.make_snapshot(sink);
+        }
+        let pushed = operator.push_transaction(transaction, config.bytecode_compression, sink)?;
+        let run = match config.driver {
+            Driver::Batch => return Ok(None),
+            Driver::ValidateOnly => operator.run(RunMode::Validation, sink)?,
+            Driver::OneTx => operator.run(RunMode::OneTransaction, sink)?,
+        };
+        let compressed = operator
+            .are_known(&pushed.compressed)?
+            .then_some(&pushed.compressed[..]);
+        let halted = matches!(run.result, ExecutionResult::Halt(_));
+        let rolled_back = halted && config.driver == Driver::OneTx;
+        let report = TransactionReport::new(&run, compressed, rolled_back);
+        if rolled_back {
+            operator.roll_back(sink);
+        } else {
+            operator.drop_snapshot(sink);
+        }
+        Ok(Some(report))
+    }
+
+    fn finish(&mut self, config: &RunConfig) -> Result<DriveEnd, DriveError> {
+        let target = pubdata_target(config, self.system.version.number());
+        match self.operator.finish_batch(target, &mut self.sink) {
+            Ok(result) => {
+                self.sink.batch_done(BatchReport::new(&result));
+                Ok(DriveEnd::Finished)
+            }
+            Err(OperatorError::Cancelled) => Ok(DriveEnd::Interrupted),
+            Err(OperatorError::Missing(missing)) if config.finish_batch == run::FinishBatch::ByMode => {
+                Ok(DriveEnd::NotClosed(missing.to_string()))
+            }
+            Err(error) => Err(DriveError {
+                place: "closing the batch".to_owned(),
+                error,
+            }),
+        }
+    }
 }
 
 fn pubdata_target(config: &RunConfig, version: u16) -> PubdataTarget {
@@ -157,8 +194,4 @@ fn pubdata_target(config: &RunConfig, version: u16) -> PubdataTarget {
         _ => DaTarget::Validator(config.l2_da_validator),
     };
     PubdataTarget { builder, da }
-}
-
-fn hex_hash(hash: eradbg_vm::H256) -> String {
-    format!("{hash:#x}")
 }

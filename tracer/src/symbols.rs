@@ -8,7 +8,9 @@ use eradbg_vm::H160;
 /// Returns the name of a system contract, precompile or the bootloader.
 pub fn address_name(address: H160) -> Option<&'static str> {
     let number = low_number(address)?;
-    let found = addresses::NAMES.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+    let found = addresses::NAMES
+        .binary_search_by_key(&number, |(number, _)| *number)
+        .ok()?;
     Some(addresses::NAMES[found].1)
 }
 
@@ -28,14 +30,18 @@ pub fn address_text(address: H160) -> String {
 /// Returns the function that a four-byte selector names, as `function` or `Contract.function`.
 pub fn selector_name(selector: [u8; 4]) -> Option<&'static str> {
     let number = u32::from_be_bytes(selector);
-    let found = selectors::NAMES.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+    let found = selectors::NAMES
+        .binary_search_by_key(&number, |(number, _)| *number)
+        .ok()?;
     Some(selectors::NAMES[found].1)
 }
 
 /// The address as a number, when all but its low 32 bits are zero.
 fn low_number(address: H160) -> Option<u32> {
     let (high, low) = address.0.split_at(16);
-    high.iter().all(|&byte| byte == 0).then(|| u32::from_be_bytes([low[0], low[1], low[2], low[3]]))
+    high.iter()
+        .all(|&byte| byte == 0)
+        .then(|| u32::from_be_bytes([low[0], low[1], low[2], low[3]]))
 }
 
 #[cfg(test)]
@@ -54,7 +60,10 @@ mod tests {
 
     #[test]
     fn a_selector_names_its_function() {
-        assert_eq!(selector_name([0xdf, 0x9c, 0x15, 0x89]), Some("account.executeTransaction"));
+        assert_eq!(
+            selector_name([0xdf, 0x9c, 0x15, 0x89]),
+            Some("account.executeTransaction")
+        );
         assert_eq!(selector_name([0; 4]), None);
     }
 

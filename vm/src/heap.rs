@@ -101,7 +101,7 @@ pub struct Heaps {
 }
 
 /// Index of a living memory in [`Heaps`]; it is reused after the memory died.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HeapSlot(u32);
 
 impl Heaps {

@@ -15,6 +15,7 @@ pub mod bytecode;
 pub mod code_hash;
 pub mod decode;
 pub mod disasm;
+pub mod edit;
 pub mod events;
 mod exec;
 pub mod execution;

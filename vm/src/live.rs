@@ -174,8 +174,8 @@ impl<S: Storage> Host for LiveHost<'_, S> {
         self.state.leave_frame(undo, observer);
     }
 
-    fn next_transaction<O: Observer>(&mut self, _observer: &mut O) {
-        self.state.clear_transient();
+    fn next_transaction<O: Observer>(&mut self, observer: &mut O) {
+        self.state.clear_transient(observer);
     }
 }
 

@@ -1,10 +1,11 @@
 //! What the machine and the operator tell whoever watches.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use primitive_types::U256;
 
-use crate::decode::Instruction;
+use crate::decode::{Instruction, Program};
 use crate::events::{L2ToL1Log, RawEvent};
 use crate::execution::{DirtyPage, Execution};
 use crate::heap::Heap;
@@ -142,6 +143,12 @@ pub trait Observer {
         let _ = decommit;
     }
 
+    /// Code was loaded, to run or to be read.
+    #[inline]
+    fn code_loaded(&mut self, program: &Arc<Program>) {
+        let _ = program;
+    }
+
     /// A precompile call declared pubdata.
     #[inline]
     fn pubdata_added(&mut self, bytes: i32) {
@@ -166,9 +173,11 @@ pub trait Observer {
         let _ = restored;
     }
 
-    /// The next transaction starts inside the machine.
+    /// The next transaction starts inside the machine: transient storage loses these slots.
     #[inline]
-    fn next_transaction(&mut self) {}
+    fn next_transaction(&mut self, cleared: &[(StorageKey, U256)]) {
+        let _ = cleared;
+    }
 
     /// The bootloader wrote a hook number, with these parameters in the slots before it.
     #[inline]

@@ -138,6 +138,11 @@ impl<S: Storage> OperatorVm<S> {
         &self.inner
     }
 
+    /// The machine, when nothing else is needed any more.
+    pub fn into_machine(self) -> EraVm {
+        self.inner
+    }
+
     /// The bootloader's side of the batch.
     pub fn bootloader_state(&self) -> &BootloaderState {
         &self.bootloader_state

@@ -57,19 +57,41 @@ impl Execution {
         Ok(Stop::StepLimit)
     }
 
+    /// The instruction at the program counter; an invalid one past the end of the code.
+    pub fn next_instruction(&self) -> Instruction {
+        let instructions = self.frame.program.instructions();
+        instructions
+            .get(self.frame.pc as usize)
+            .copied()
+            .unwrap_or_else(Instruction::invalid)
+    }
+
+    /// Why an instruction may not execute here, the most telling reason first.
+    #[cold]
+    pub fn violation(&self, instruction: &Instruction) -> Option<PanicCause> {
+        let forbidden = instruction.restrictions & self.frame.forbidden();
+        if instruction.opcode == isa::Opcode::Invalid {
+            Some(PanicCause::InvalidOpcode)
+        } else if forbidden & Instruction::KERNEL_ONLY != 0 {
+            Some(PanicCause::KernelOnly)
+        } else if forbidden & Instruction::CHANGES_STATE != 0 {
+            Some(PanicCause::StaticViolation)
+        } else if self.frame.ergs < instruction.ergs {
+            Some(PanicCause::OutOfErgs)
+        } else if self.depth >= isa::MAX_DEPTH {
+            Some(PanicCause::CallStackFull)
+        } else {
+            None
+        }
+    }
+
     /// Static price of the step that comes next, as the validation limit counts it: a skipped instruction counts as a
     /// no-op, a failing one as a panic. The second part is what a call of a priced precompile adds.
     pub(crate) fn next_price(&self) -> (u32, Option<Instruction>) {
         if self.pending_panic.is_some() {
             return (isa::PANIC_COST, None);
         }
-        let invalid = Instruction::invalid();
-        let instruction = *self
-            .frame
-            .program
-            .instructions()
-            .get(self.frame.pc as usize)
-            .unwrap_or(&invalid);
+        let instruction = self.next_instruction();
         if self.violation(&instruction).is_some() {
             (isa::PANIC_COST, None)
         } else if instruction.predicate.holds(self.flags) {
@@ -193,24 +215,5 @@ impl Execution {
         self.steps += 1;
         observer.after_step(self);
         Ok(next)
-    }
-
-    /// Why an instruction may not execute here, the most telling reason first.
-    #[cold]
-    fn violation(&self, instruction: &Instruction) -> Option<PanicCause> {
-        let forbidden = instruction.restrictions & self.frame.forbidden();
-        if instruction.opcode == isa::Opcode::Invalid {
-            Some(PanicCause::InvalidOpcode)
-        } else if forbidden & Instruction::KERNEL_ONLY != 0 {
-            Some(PanicCause::KernelOnly)
-        } else if forbidden & Instruction::CHANGES_STATE != 0 {
-            Some(PanicCause::StaticViolation)
-        } else if self.frame.ergs < instruction.ergs {
-            Some(PanicCause::OutOfErgs)
-        } else if self.depth >= isa::MAX_DEPTH {
-            Some(PanicCause::CallStackFull)
-        } else {
-            None
-        }
     }
 }

@@ -6,33 +6,58 @@ use eradbg_vm::observer::Step;
 use eradbg_vm::{Execution, Observer};
 use primitive_types::U256;
 
+use crate::recording::Recording;
+use crate::replay::replay_chunk;
+
 /// The first line.
 pub const HEADER: &str = "step,address,code_address,pc,opcode,ergs,sp,flags,frames,registers";
 
+/// Writes all steps of a recording, chunk by chunk.
+///
+/// # Errors
+/// When the recording is damaged or cannot be stepped, or writing fails.
+pub fn export<W: Write>(recording: &Recording, out: W) -> Result<(), ExportError> {
+    recording.check_machine()?;
+    let mut rows = StepRows::new(out);
+    writeln!(rows.out, "{HEADER}")?;
+    let mut execution = None;
+    for chunk in 0..recording.chunks() {
+        let log = recording.log(chunk)?;
+        let mut state = match execution.take().filter(|_| !log.after_rollback) {
+            Some(state) => state,
+            None => recording.state_at_chunk(chunk)?,
+        };
+        replay_chunk(recording, chunk, &log, &mut state, &mut rows)?;
+        if let Some(error) = rows.error.take() {
+            return Err(error.into());
+        }
+        execution = Some(state);
+    }
+    Ok(rows.out.flush()?)
+}
+
+/// Why an export failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The recording.
+    #[error(transparent)]
+    Recording(#[from] crate::Error),
+    /// Writing.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
 /// Writes a line before each step that it observes. The first error stops the writing and is kept.
 #[derive(Debug)]
-pub struct StepRows<W> {
+struct StepRows<W> {
     out: W,
     error: Option<io::Error>,
 }
 
 impl<W: Write> StepRows<W> {
     /// Rows into `out`, without the header.
-    pub fn new(out: W) -> Self {
+    fn new(out: W) -> Self {
         Self { out, error: None }
-    }
-
-    /// The output back.
-    ///
-    /// # Errors
-    /// The first error of writing to it.
-    pub fn finish(self) -> io::Result<W> {
-        self.error.map_or(Ok(self.out), Err)
-    }
-
-    /// Whether writing has failed, so that going on is of no use.
-    pub fn has_failed(&self) -> bool {
-        self.error.is_some()
     }
 
     fn row(&mut self, ex: &Execution, step: Step<'_>) -> io::Result<()> {

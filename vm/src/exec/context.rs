@@ -62,7 +62,6 @@ pub(super) fn set_u128<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruct
 /// Starts the next transaction.
 pub(super) fn increment_tx_number<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>) -> Done<H::Error> {
     cx.ex.tx_number = cx.ex.tx_number.wrapping_add(1);
-    cx.observer.next_transaction();
     cx.host.next_transaction(cx.observer);
     Ok(Next::Continue)
 }

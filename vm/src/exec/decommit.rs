@@ -56,12 +56,14 @@ fn locate<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, code: CodeHash) -> Result
     let is_code_page = page % frame::PAGES_PER_FRAME == 0;
     if known_page.is_none() {
         let program = cx.host.decommit(hash, page, cx.observer)?;
+        cx.observer.code_loaded(&program);
         let heap = cx.ex.frame.heap;
         for (index, &word) in program.words().iter().enumerate() {
             cx.ex.set_memory(heap, index as u32 * 32, word, cx.observer);
         }
     } else if is_code_page && cx.ex.heaps.get(page).is_none() {
         let program = cx.host.decommit(hash, page, cx.observer)?;
+        cx.observer.code_loaded(&program);
         cx.ex
             .add_memory(page, Heap::from_words(program.words()), cx.observer);
     }

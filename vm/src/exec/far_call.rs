@@ -9,6 +9,7 @@ use primitive_types::{H160, U256};
 
 use crate::code_hash::CodeHash;
 use crate::decode::{Instruction, Program};
+use crate::edit::program_on_page;
 use crate::exec::ret::{Forwarding, forwarding_mode};
 use crate::exec::{Cx, Done, Fault, Next};
 use crate::flags::Flags;
@@ -274,23 +275,9 @@ fn load<H: Host, O: Observer>(
         .host
         .decommit(hash, page, cx.observer)
         .map_err(Fault::Outside)?;
+    cx.observer.code_loaded(&program);
     // Code that `decommit` wrote to a heap runs as it is there now.
-    let program = match cx.ex.heaps.get(page) {
-        Some(heap) if page % frame::PAGES_PER_FRAME != 0 => as_it_is_now(&program, heap),
-        _ => program,
-    };
-    Ok(Ok((program, page)))
-}
-
-fn as_it_is_now(program: &Arc<Program>, heap: &Heap) -> Arc<Program> {
-    let words: Vec<U256> = (0..program.words().len() as u32)
-        .map(|index| heap.read_word(index * 32))
-        .collect();
-    if words == program.words() {
-        Arc::clone(program)
-    } else {
-        Program::new(program.hash(), words)
-    }
+    Ok(Ok((program_on_page(&program, page, &cx.ex.heaps), page)))
 }
 
 fn enter<H: Host, O: Observer>(

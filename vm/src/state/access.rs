@@ -2,6 +2,7 @@
 //!
 //! Rules: `matter-labs/zksync-era` `core/lib/multivm/src/versions/vm_latest/oracles/storage.rs`.
 
+use hashbrown::HashMap;
 use primitive_types::U256;
 
 use crate::isa::storage_price as price;
@@ -145,8 +146,9 @@ impl VmState {
     }
 
     /// Clears transient storage: the next transaction starts.
-    pub(crate) fn clear_transient(&mut self) {
+    pub(crate) fn clear_transient<O: Observer>(&mut self, observer: &mut O) {
         let old = std::mem::take(&mut self.transient_storage);
+        observer.next_transaction(&sorted(&old));
         if !old.is_empty() {
             self.frame_undo.push(FrameUndo::TransientCleared(old));
         }
@@ -226,4 +228,11 @@ impl VmState {
         self.pubdata_costs.push(access.pubdata);
         observer.storage_access(access);
     }
+}
+
+/// Slots in order: no order of a hash map may reach a recording.
+pub(super) fn sorted(slots: &HashMap<StorageKey, U256>) -> Vec<(StorageKey, U256)> {
+    let mut slots: Vec<_> = slots.iter().map(|(&key, &value)| (key, value)).collect();
+    slots.sort_unstable();
+    slots
 }

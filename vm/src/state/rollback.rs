@@ -10,7 +10,8 @@ use primitive_types::U256;
 
 use crate::events::{L2ToL1Log, RawEvent};
 use crate::observer::Observer;
-use crate::state::VmState;
+use crate::state::access::sorted;
+use crate::state::{Initial, VmState};
 use crate::storage::StorageKey;
 
 /// Something that a rollback takes back. Rollbacks report newest first.
@@ -24,6 +25,10 @@ pub enum Restored {
         from: U256,
         /// Value restored; `None`: the batch had not written the slot.
         to: Option<U256>,
+        /// Value before the batch.
+        initial: U256,
+        /// Whether the slot had no enumeration index before the batch.
+        is_initial: bool,
         /// Pubdata paid for the value that is undone.
         paid_from: u32,
         /// Pubdata paid before.
@@ -202,9 +207,7 @@ impl VmState {
                     observer.restored(&Restored::Transient { key, from, to: value });
                 }
                 FrameUndo::TransientCleared(old) => {
-                    let mut slots: Vec<_> = old.iter().map(|(&key, &value)| (key, value)).collect();
-                    slots.sort_unstable();
-                    observer.restored(&Restored::TransientCleared(slots));
+                    observer.restored(&Restored::TransientCleared(sorted(&old)));
                     self.transient_storage = old;
                 }
             }
@@ -236,11 +239,17 @@ impl VmState {
             None => self.storage_changes.remove(&key),
         };
         let paid_from = restore(&mut self.paid_changes, key, paid);
+        let Initial {
+            value: initial,
+            is_write_initial: is_initial,
+        } = self.initial_values[&key];
         let from = from.unwrap_or_default();
         observer.restored(&Restored::Storage {
             key,
             from,
             to: value,
+            initial,
+            is_initial,
             paid_from,
             paid_to: paid,
         });

@@ -1,0 +1,350 @@
+//! The state at the start of a chunk: registers, frames, and the pages written since the keyframe before.
+
+use std::sync::Arc;
+
+use eradbg_vm::edit::{Current, Globals};
+use eradbg_vm::execution::{DirtyPage, Settings};
+use eradbg_vm::heap::{HeapPage, HeapSlot};
+use eradbg_vm::observer::Marks;
+use eradbg_vm::paged::{PAGE_WORDS, Page};
+use eradbg_vm::stack::{Stack, StackPage};
+use eradbg_vm::{Execution, Flags, Frame, NearFrame, Program, U256, Value};
+
+use crate::ledger::{call_kind, panic_cause};
+use crate::store::codec::{Decoder, Encoder, Malformed};
+
+/// A keyframe as it is read: everything but the content of pages that were not written since the one before.
+#[derive(Debug, Clone)]
+pub struct Keyframe {
+    /// Registers r0 to r15.
+    pub registers: [Value; 16],
+    /// Flags and other single values.
+    pub globals: Globals,
+    /// Number of the step that comes next.
+    pub step: u64,
+    /// Settings of the machine.
+    pub settings: Settings,
+    /// Far frames, outermost first, with empty stacks; each program stands for its hash only.
+    pub frames: Vec<Frame>,
+    /// Hashes of the frames' programs.
+    pub code: Vec<U256>,
+    /// Page ids of the living memories, in order.
+    pub living: Vec<u32>,
+    /// Pages written since the keyframe before, in order of space and index.
+    pub pages: Vec<PageVersion>,
+}
+
+/// A page as it was at a keyframe.
+#[derive(Debug, Clone)]
+pub struct PageVersion {
+    /// Page id of the memory or stack.
+    pub space: u32,
+    /// Index in it.
+    pub index: u32,
+    /// Words written since the keyframe before.
+    pub written: u32,
+    /// Its content.
+    pub content: PageContent,
+}
+
+/// Content of a page, shared by all states that are made from a recording.
+#[derive(Debug, Clone)]
+pub enum PageContent {
+    /// Of a memory.
+    Heap(Arc<HeapPage>),
+    /// Of a stack.
+    Stack(Arc<StackPage>),
+}
+
+/// Writes a keyframe and clears the marks of written words.
+pub fn encode(mut marks: Marks<'_>) -> Vec<u8> {
+    let mut e = Encoder::default();
+    let execution = marks.execution();
+    e.number(execution.steps());
+    encode_settings(&mut e, execution.settings());
+    encode_globals(&mut e, &execution.globals());
+    execution
+        .registers()
+        .iter()
+        .for_each(|&register| encode_value(&mut e, register));
+    encode_frames(&mut e, execution);
+    let living = execution.heaps().page_ids();
+    e.number(living.len() as u64);
+    let mut last = 0;
+    for page in living {
+        e.number(page - last);
+        last = page;
+    }
+    let mut count = 0u64;
+    let mut pages = Encoder::default();
+    marks.take_dirty(|space, index, written, page| {
+        count += 1;
+        encode_page(&mut pages, space, index, written, page);
+    });
+    e.number(count);
+    let mut bytes = e.into_bytes();
+    bytes.extend_from_slice(pages.bytes());
+    bytes
+}
+
+impl Keyframe {
+    /// Reads a keyframe.
+    ///
+    /// # Errors
+    /// When the bytes are no keyframe.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut d = Decoder::new(bytes);
+        let step = d.number()?;
+        let settings = decode_settings(&mut d)?;
+        let globals = decode_globals(&mut d)?;
+        let mut registers = [Value::ZERO; 16];
+        for register in &mut registers {
+            *register = decode_value(&mut d)?;
+        }
+        let (frames, code) = decode_frames(&mut d)?;
+        let living_count = d.count()?;
+        let mut living = Vec::with_capacity(living_count);
+        let mut last = 0u32;
+        for _ in 0..living_count {
+            last = last.checked_add(d.number()?).ok_or(Malformed)?;
+            living.push(last);
+        }
+        let page_count = d.count()?;
+        let mut pages = (0..page_count)
+            .map(|_| decode_page(&mut d))
+            .collect::<Result<Vec<_>, _>>()?;
+        // They are written memories first, then stacks.
+        pages.sort_unstable_by_key(|page| (page.space, page.index));
+        if d.is_empty() {
+            Ok(Self {
+                registers,
+                globals,
+                step,
+                settings,
+                frames,
+                code,
+                living,
+                pages,
+            })
+        } else {
+            Err(Malformed)
+        }
+    }
+}
+
+fn encode_settings(e: &mut Encoder, settings: &Settings) {
+    e.word(settings.default_account);
+    e.word(settings.evm_emulator);
+    e.number(settings.hook_offset);
+    e.bits([settings.unpaid_growth_raises_bound, settings.ec_precompiles]);
+}
+
+fn decode_settings(d: &mut Decoder<'_>) -> Result<Settings, Malformed> {
+    let (default_account, evm_emulator, hook_offset) = (d.word()?, d.word()?, d.number()?);
+    let [unpaid_growth_raises_bound, ec_precompiles] = d.bits()?;
+    Ok(Settings {
+        default_account,
+        evm_emulator,
+        hook_offset,
+        unpaid_growth_raises_bound,
+        ec_precompiles,
+    })
+}
+
+fn encode_globals(e: &mut Encoder, globals: &Globals) {
+    e.u8(globals.flags.bits());
+    e.word(globals.context_register.into());
+    e.number(globals.tx_number);
+    e.number(globals.next_page);
+    e.option(globals.pending_panic, |e, cause| e.u8(cause as u8));
+}
+
+fn decode_globals(d: &mut Decoder<'_>) -> Result<Globals, Malformed> {
+    Ok(Globals {
+        flags: Flags::from_bits(d.u8()?),
+        context_register: u128::try_from(d.word()?).map_err(|_| Malformed)?,
+        tx_number: d.number()?,
+        next_page: d.number()?,
+        pending_panic: d.option(panic_cause)?,
+    })
+}
+
+fn encode_value(e: &mut Encoder, value: Value) {
+    e.u8(u8::from(value.is_pointer));
+    e.word(value.word);
+}
+
+fn decode_value(d: &mut Decoder<'_>) -> Result<Value, Malformed> {
+    let [is_pointer] = d.bits()?;
+    Ok(Value {
+        word: d.word()?,
+        is_pointer,
+    })
+}
+
+fn encode_frames(e: &mut Encoder, execution: &Execution) {
+    e.number(execution.callers().len() as u64 + 1);
+    for frame in execution.frames() {
+        e.u8(frame.kind as u8);
+        [frame.this, frame.caller, frame.code_address]
+            .iter()
+            .for_each(|&address| e.address(address));
+        e.word(frame.program.hash());
+        [frame.code_page, frame.base_page, frame.calldata_page]
+            .iter()
+            .for_each(|&page| e.number(page));
+        e.word(frame.context.into());
+        e.bits([
+            frame.is_static,
+            frame.is_kernel,
+            frame.is_system_call,
+            frame.is_constructor_call,
+        ]);
+        let current = Current::of(frame);
+        e.number(current.heap_bound);
+        e.number(current.aux_heap_bound);
+        encode_near(e, current.near);
+        e.number(frame.waiting.len() as u64);
+        frame.waiting.iter().for_each(|&near| encode_near(e, near));
+        e.number(frame.returndata_pages.len() as u64);
+        let mut last = 0;
+        for &page in &frame.returndata_pages {
+            e.signed(i64::from(page) - last);
+            last = i64::from(page);
+        }
+    }
+}
+
+fn decode_frames(d: &mut Decoder<'_>) -> Result<(Vec<Frame>, Vec<U256>), Malformed> {
+    let count = d.count()?;
+    let mut frames = Vec::with_capacity(count);
+    let mut code = Vec::with_capacity(count);
+    let empty = Program::empty();
+    for _ in 0..count {
+        let kind = call_kind(d.u8()?)?;
+        let (this, caller, code_address) = (d.address()?, d.address()?, d.address()?);
+        code.push(d.word()?);
+        let (code_page, base_page, calldata_page) = (d.number()?, d.number()?, d.number()?);
+        let context = u128::try_from(d.word()?).map_err(|_| Malformed)?;
+        let [is_static, is_kernel, is_system_call, is_constructor_call] = d.bits()?;
+        let (heap_bound, aux_heap_bound, near) = (d.number()?, d.number()?, decode_near(d)?);
+        let waiting_count = d.count()?;
+        let waiting = (0..waiting_count)
+            .map(|_| decode_near(d))
+            .collect::<Result<_, _>>()?;
+        let returndata_count = d.count()?;
+        let mut last = 0i64;
+        let mut returndata_pages = Vec::with_capacity(returndata_count);
+        for _ in 0..returndata_count {
+            last = last.checked_add(d.signed()?).ok_or(Malformed)?;
+            returndata_pages.push(u32::try_from(last).map_err(|_| Malformed)?);
+        }
+        let mut frame = Frame {
+            kind,
+            this,
+            caller,
+            code_address,
+            program: Arc::clone(&empty),
+            code_page,
+            base_page,
+            calldata_page,
+            heap: HeapSlot::default(),
+            aux_heap: HeapSlot::default(),
+            stack: Stack::default(),
+            context,
+            is_static,
+            is_kernel,
+            is_system_call,
+            is_constructor_call,
+            heap_bound,
+            aux_heap_bound,
+            returndata_pages,
+            waiting,
+            pc: 0,
+            sp: 0,
+            exception_handler: 0,
+            ergs: 0,
+            entered_at: 0,
+        };
+        frame.set_current(near);
+        frames.push(frame);
+    }
+    if frames.is_empty() {
+        Err(Malformed)
+    } else {
+        Ok((frames, code))
+    }
+}
+
+fn encode_near(e: &mut Encoder, near: NearFrame) {
+    [near.pc, near.sp, near.exception_handler]
+        .iter()
+        .for_each(|&small| e.number(small));
+    e.number(near.ergs);
+    e.number(near.entered_at);
+}
+
+fn decode_near(d: &mut Decoder<'_>) -> Result<NearFrame, Malformed> {
+    let (pc, sp, exception_handler) = (d.number()?, d.number()?, d.number()?);
+    Ok(NearFrame {
+        pc,
+        sp,
+        exception_handler,
+        ergs: d.number()?,
+        entered_at: d.number()?,
+    })
+}
+
+/// Only words that are not zero are stored; a mask says which.
+fn encode_page(e: &mut Encoder, space: u32, index: u32, written: u32, page: DirtyPage<'_>) {
+    e.number(space);
+    e.number(index);
+    e.number(written);
+    let (words, pointers) = match page {
+        DirtyPage::Heap(page) => (
+            page.0
+                .as_chunks::<32>()
+                .0
+                .iter()
+                .map(|word| U256::from_big_endian(word))
+                .collect(),
+            None,
+        ),
+        DirtyPage::Stack(page) => (page.words.to_vec(), Some(page.pointers)),
+    };
+    e.option(pointers, |e, pointers| e.number(pointers));
+    let filled = (0..PAGE_WORDS)
+        .filter(|&at| !words[at].is_zero())
+        .fold(0u32, |mask, at| mask | 1 << at);
+    e.number(filled);
+    words
+        .iter()
+        .filter(|word| !word.is_zero())
+        .for_each(|&word| e.word(word));
+}
+
+fn decode_page(d: &mut Decoder<'_>) -> Result<PageVersion, Malformed> {
+    let (space, index, written) = (d.number()?, d.number()?, d.number()?);
+    let pointers = d.option(Decoder::number)?;
+    let filled: u32 = d.number()?;
+    let mut stack = StackPage::zeroed();
+    for at in (0..PAGE_WORDS).filter(|at| filled >> at & 1 != 0) {
+        stack.words[at] = d.word()?;
+    }
+    let content = if let Some(pointers) = pointers {
+        stack.pointers = pointers;
+        PageContent::Stack(Arc::from(stack))
+    } else {
+        let mut heap = HeapPage::zeroed();
+        for (bytes, word) in heap.0.as_chunks_mut::<32>().0.iter_mut().zip(stack.words) {
+            word.to_big_endian(bytes);
+        }
+        PageContent::Heap(Arc::from(heap))
+    };
+    Ok(PageVersion {
+        space,
+        index,
+        written,
+        content,
+    })
+}

@@ -1,0 +1,117 @@
+//! Ledgers: rows about what happened to the chain's state, about calls and failures, and about the operator.
+//!
+//! Rows of one kind and chunk make a block. Questions about them need no replay.
+
+mod call;
+mod operator;
+mod state;
+
+pub use call::{CallRow, FailureRow};
+pub(crate) use call::{call_kind, panic_cause};
+pub use operator::OperatorRow;
+pub use state::StateRow;
+
+use crate::store::codec::{Decoder, Encoder, Malformed};
+
+/// Kinds of ledgers. The number is part of the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum LedgerKind {
+    /// [`StateRow`].
+    State = 0,
+    /// [`CallRow`].
+    Call = 1,
+    /// [`FailureRow`].
+    Failure = 2,
+    /// [`OperatorRow`].
+    Operator = 3,
+}
+
+/// A row of a ledger.
+pub trait Row: Sized {
+    /// The ledger that it belongs to.
+    const KIND: LedgerKind;
+
+    /// Writes the row.
+    fn encode(&self, e: &mut Encoder);
+
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// When the bytes are no row of this kind.
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, Malformed>;
+}
+
+/// A row with its time: the step in which it happened, or the position between steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timed<R> {
+    /// Step or position.
+    pub step: u64,
+    /// The row.
+    pub row: R,
+}
+
+/// Rows of one kind in a chunk, while they are gathered.
+#[derive(Debug)]
+pub struct Block<R> {
+    rows: Vec<Timed<R>>,
+}
+
+impl<R> Default for Block<R> {
+    fn default() -> Self {
+        Self { rows: Vec::new() }
+    }
+}
+
+impl<R: Row> Block<R> {
+    /// Appends a row.
+    pub fn push(&mut self, step: u64, row: R) {
+        self.rows.push(Timed { step, row });
+    }
+
+    /// Drops the rows from a step on.
+    pub fn cut(&mut self, step: u64) {
+        self.rows.retain(|row| row.step < step);
+    }
+
+    /// The bytes of the block, `None` when it is empty; it is empty afterwards.
+    pub fn take(&mut self) -> Option<Vec<u8>> {
+        if self.rows.is_empty() {
+            return None;
+        }
+        let mut e = Encoder::default();
+        e.number(self.rows.len() as u64);
+        let mut last = 0;
+        for row in &self.rows {
+            e.number(row.step - last);
+            last = row.step;
+        }
+        self.rows.drain(..).for_each(|row| row.row.encode(&mut e));
+        Some(e.into_bytes())
+    }
+}
+
+/// Reads a block.
+///
+/// # Errors
+/// When the bytes are no block of these rows.
+pub fn decode_block<R: Row>(bytes: &[u8]) -> Result<Vec<Timed<R>>, Malformed> {
+    let mut d = Decoder::new(bytes);
+    let count = d.count()?;
+    let mut step = 0u64;
+    let mut steps = Vec::with_capacity(count);
+    for _ in 0..count {
+        step = step.checked_add(d.number()?).ok_or(Malformed)?;
+        steps.push(step);
+    }
+    let rows = steps
+        .into_iter()
+        .map(|step| {
+            Ok(Timed {
+                step,
+                row: R::decode(&mut d)?,
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    if d.is_empty() { Ok(rows) } else { Err(Malformed) }
+}

@@ -1,0 +1,365 @@
+//! Records a run while it happens: answers and operator writes into logs, states into keyframes, changes into ledgers.
+//!
+//! The machine's thread fills columns and takes keyframes; a writer thread packs and stores them.
+
+mod writer;
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use eradbg_vm::events::{L2ToL1Log, RawEvent};
+use eradbg_vm::observer::{FrameEnd, Marks, Step};
+use eradbg_vm::outcome::RetKind;
+use eradbg_vm::state::{Decommit, Restored, StorageAccess};
+use eradbg_vm::storage::StorageKey;
+use eradbg_vm::{Answer, Execution, Observer, Program, U256};
+use rustc_hash::FxHashSet;
+
+use crate::drive::Sink;
+use crate::error::Result;
+use crate::keyframe;
+use crate::ledger::{Block, CallRow, FailureRow, OperatorRow, StateRow};
+use crate::log::{ChunkHeader, LogMark, LogWriter, digest};
+use crate::manifest::{EndKind, Manifest};
+use crate::report::{BatchReport, TransactionReport};
+use writer::{Chunk, Message, Writer};
+
+/// Steps in a chunk, unless told otherwise.
+pub const DEFAULT_CHUNK_STEPS: u32 = 16_384;
+
+/// Watches a run and writes its recording.
+#[derive(Debug)]
+pub struct Recorder {
+    writer: Writer,
+    control: Arc<Control>,
+    chunk_steps: u32,
+    /// The chunk that is being filled; `None` before the first step and after a rollback.
+    open: Option<OpenChunk>,
+    log: LogWriter,
+    mark: LogMark,
+    state: Block<StateRow>,
+    calls: Block<CallRow>,
+    failures: Block<FailureRow>,
+    operator: Block<OperatorRow>,
+    /// Code that the chunk runs and no chunk before ran.
+    new_code: Vec<Arc<Program>>,
+    known_code: FxHashSet<U256>,
+    /// Position between steps, or number of the step that executes.
+    position: u64,
+    next_chunk: u32,
+    after_rollback: bool,
+    /// The operator is restoring its snapshot.
+    rolling_back: bool,
+}
+
+/// Shared with whoever shows progress or stops the run.
+#[derive(Debug)]
+pub struct Control {
+    /// Steps executed so far.
+    pub steps: AtomicU64,
+    /// Transactions done so far.
+    pub transactions: AtomicU64,
+    /// Set to stop the run at the next pause.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Control {
+    /// Counters at zero, and a flag that stops the run.
+    pub fn new(stop: Arc<AtomicBool>) -> Self {
+        Self {
+            steps: AtomicU64::new(0),
+            transactions: AtomicU64::new(0),
+            stop,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct OpenChunk {
+    first_step: u64,
+    after_rollback: bool,
+    keyframe: Vec<u8>,
+}
+
+impl Recorder {
+    /// Makes a recording in a new directory.
+    ///
+    /// # Errors
+    /// When the directory exists or cannot be written.
+    pub fn create(path: &Path, manifest: &Manifest, control: Arc<Control>) -> Result<Self> {
+        Ok(Self {
+            writer: Writer::start(path, manifest)?,
+            control,
+            chunk_steps: manifest.chunk_steps,
+            open: None,
+            log: LogWriter::default(),
+            mark: LogMark::default(),
+            state: Block::default(),
+            calls: Block::default(),
+            failures: Block::default(),
+            operator: Block::default(),
+            new_code: Vec::new(),
+            known_code: FxHashSet::default(),
+            position: 0,
+            next_chunk: 0,
+            after_rollback: false,
+            rolling_back: false,
+        })
+    }
+
+    /// Writes what is left and closes the recording.
+    ///
+    /// # Errors
+    /// When something could not be written.
+    pub fn finish(mut self, execution: &Execution, end: EndKind) -> Result<()> {
+        self.close_chunk(execution);
+        self.writer.finish(end)
+    }
+
+    /// Hands the open chunk to the writer.
+    fn close_chunk(&mut self, execution: &Execution) {
+        let Some(open) = self.open.take() else { return };
+        let steps = (self.position - open.first_step) as u32;
+        let header = ChunkHeader {
+            first_step: open.first_step,
+            steps,
+            digest: digest(execution),
+            after_rollback: open.after_rollback,
+        };
+        let chunk = Chunk {
+            index: self.next_chunk,
+            first_step: open.first_step,
+            steps,
+            keyframe: open.keyframe,
+            log: std::mem::take(&mut self.log).finish(&header),
+            code: std::mem::take(&mut self.new_code),
+            ledgers: [
+                self.state.take(),
+                self.calls.take(),
+                self.failures.take(),
+                self.operator.take(),
+            ],
+        };
+        self.next_chunk += 1;
+        self.mark = LogMark::default();
+        self.writer.send(Message::Chunk(Box::new(chunk)));
+    }
+
+    fn steps_in_chunk(&self) -> Option<u64> {
+        self.open.as_ref().map(|open| self.position - open.first_step)
+    }
+
+    fn note_code(&mut self, program: &Arc<Program>) {
+        if self.known_code.insert(program.hash()) {
+            self.new_code.push(Arc::clone(program));
+        }
+    }
+
+    fn operator_row(&mut self, row: OperatorRow) {
+        self.operator.push(self.position, row);
+    }
+
+    /// What a rollback restores counts as an effect of the step before it: the position after shows it.
+    fn state_row(&mut self, row: StateRow) {
+        self.state.push(self.position - u64::from(self.rolling_back), row);
+    }
+}
+
+impl Observer for Recorder {
+    fn pause_after(&self) -> u64 {
+        self.steps_in_chunk()
+            .map_or(0, |steps| u64::from(self.chunk_steps).saturating_sub(steps))
+    }
+
+    fn pause(&mut self, marks: Marks<'_>) -> ControlFlow<()> {
+        self.control.steps.store(self.position, Ordering::Relaxed);
+        if self.control.stop.load(Ordering::Relaxed) || self.writer.has_failed() {
+            return ControlFlow::Break(());
+        }
+        if self.pause_after() == 0 {
+            self.close_chunk(marks.execution());
+            let program = Arc::clone(&marks.execution().frame().program);
+            self.note_code(&program);
+            let after_rollback = std::mem::take(&mut self.after_rollback);
+            self.open = Some(OpenChunk {
+                first_step: self.position,
+                after_rollback,
+                keyframe: keyframe::encode(marks),
+            });
+        }
+        ControlFlow::Continue(())
+    }
+
+    #[inline]
+    fn before_step(&mut self, _execution: &Execution, _step: Step<'_>) {
+        self.mark = self.log.mark();
+    }
+
+    #[inline]
+    fn after_step(&mut self, execution: &Execution) {
+        self.position = execution.steps();
+    }
+
+    fn step_abandoned(&mut self, _execution: &Execution) {
+        self.log.cut(self.mark);
+        self.state.cut(self.position);
+        self.calls.cut(self.position);
+        self.failures.cut(self.position);
+    }
+
+    #[inline(never)]
+    fn answered(&mut self, answer: &Answer) {
+        self.log.answer(answer);
+    }
+
+    #[inline(never)]
+    fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
+        if is_near {
+            return;
+        }
+        let frame = execution.frame();
+        let (kind, this, code_address) = (frame.kind, frame.this, frame.code_address);
+        let row = CallRow::Entered {
+            kind,
+            this,
+            code_address,
+            ergs: frame.ergs,
+            depth: execution.depth(),
+        };
+        self.calls.push(self.position, row);
+    }
+
+    #[inline(never)]
+    fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
+        let frame = execution.frame();
+        let entered_at = frame.entered_at;
+        if !end.is_near {
+            let row = CallRow::Left {
+                entered_at,
+                kind: end.kind,
+                ergs: end.ergs_returned,
+                depth: execution.depth(),
+            };
+            self.calls.push(self.position, row);
+        }
+        if end.kind != RetKind::Ok {
+            let row = FailureRow {
+                step: self.position,
+                entered_at,
+                is_near: end.is_near,
+                kind: end.kind,
+                cause: end.cause,
+                address: frame.this,
+            };
+            self.failures.push(self.position, row);
+        }
+    }
+
+    #[inline(never)]
+    fn storage_access(&mut self, access: &StorageAccess) {
+        self.state_row(StateRow::Storage(*access));
+    }
+
+    #[inline(never)]
+    fn transient_access(&mut self, key: StorageKey, old: U256, new: Option<U256>) {
+        self.state_row(StateRow::Transient { key, old, new });
+    }
+
+    #[inline(never)]
+    fn decommit(&mut self, decommit: &Decommit) {
+        self.state_row(StateRow::Decommit(*decommit));
+    }
+
+    fn code_loaded(&mut self, program: &Arc<Program>) {
+        self.note_code(program);
+    }
+
+    fn pubdata_added(&mut self, bytes: i32) {
+        self.state_row(StateRow::Pubdata(bytes));
+    }
+
+    #[inline(never)]
+    fn event(&mut self, event: &RawEvent) {
+        self.state_row(StateRow::Event(*event));
+    }
+
+    fn l2_to_l1_log(&mut self, log: &L2ToL1Log) {
+        self.state_row(StateRow::Log(*log));
+    }
+
+    fn restored(&mut self, restored: &Restored) {
+        self.state_row(StateRow::Restored(restored.clone()));
+    }
+
+    fn next_transaction(&mut self, cleared: &[(StorageKey, U256)]) {
+        self.state_row(StateRow::NextTransaction(cleared.to_vec()));
+    }
+
+    fn hook(&mut self, id: u32, parameters: [U256; 3]) {
+        self.operator_row(OperatorRow::Hook { id, parameters });
+    }
+
+    fn operator_write(&mut self, slot: u32, old: U256, new: U256) {
+        self.operator_row(OperatorRow::Write { slot, old, new });
+        // Before a keyframe the word is simply part of the state.
+        if self.open.is_some() {
+            self.log.operator_write(self.position, slot, new);
+        }
+    }
+
+    fn snapshot(&mut self, _execution: &Execution) {
+        self.operator_row(OperatorRow::Snapshot);
+    }
+
+    fn snapshot_dropped(&mut self) {
+        self.operator_row(OperatorRow::SnapshotDropped);
+    }
+
+    fn rolling_back(&mut self, execution: &Execution) {
+        // The chunk ends with the state that is about to go.
+        self.close_chunk(execution);
+        self.after_rollback = true;
+        self.rolling_back = true;
+        self.operator_row(OperatorRow::RolledBack);
+    }
+
+    fn rolled_back(&mut self, _execution: &Execution) {
+        self.rolling_back = false;
+    }
+}
+
+impl Sink for Recorder {
+    fn transaction_started(&mut self, index: usize, l2_block: u32, _step: u64) {
+        self.operator_row(OperatorRow::TransactionStarted {
+            index: index as u32,
+            l2_block,
+        });
+    }
+
+    fn transaction_done(&mut self, report: TransactionReport) {
+        self.operator_row(OperatorRow::TransactionDone {
+            index: report.index as u32,
+        });
+        self.control
+            .transactions
+            .store(report.index as u64 + 1, Ordering::Relaxed);
+        let json = serde_json::to_vec(&report).expect("a report is plain data");
+        self.writer.send(Message::Report {
+            key: report.index as u32,
+            json,
+        });
+    }
+
+    fn batch_done(&mut self, report: BatchReport) {
+        let json = serde_json::to_vec(&report).expect("a report is plain data");
+        self.writer.send(Message::Report {
+            key: BATCH_REPORT,
+            json,
+        });
+    }
+}
+
+/// Key of the batch's report: after those of all transactions.
+pub const BATCH_REPORT: u32 = u32::MAX;

@@ -1,0 +1,230 @@
+//! The thread that packs and stores what the recorder hands over.
+//!
+//! Order within a chunk: code, keyframe, ledgers, log. sled keeps the order, so what survives a kill is a prefix, and a
+//! chunk with a log is whole.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use eradbg_vm::{Program, U256};
+
+use crate::error::{Error, Result};
+use crate::manifest::{End, EndKind, Manifest, Seal};
+use crate::store::codec::Encoder;
+use crate::store::database::{Database, Tree};
+use crate::store::envelope::Kind;
+use crate::store::key;
+
+/// Chunks that may wait to be written before the machine waits.
+const QUEUE: usize = 64;
+/// Chunks between seals, when they come fast.
+const CHUNKS_PER_SEAL: u32 = 16;
+/// Least time between seals.
+const SEAL_AFTER: Duration = Duration::from_millis(250);
+/// Greatest time between seals.
+const SEAL_AT_LATEST: Duration = Duration::from_secs(1);
+/// Seals between syncs against a loss of power.
+const SEALS_PER_SYNC: u32 = 10;
+
+/// A chunk, ready to be stored.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) index: u32,
+    pub(super) first_step: u64,
+    pub(super) steps: u32,
+    pub(super) keyframe: Vec<u8>,
+    pub(super) log: Vec<u8>,
+    pub(super) code: Vec<Arc<Program>>,
+    /// Blocks by kind.
+    pub(super) ledgers: [Option<Vec<u8>>; 4],
+}
+
+/// What the recorder hands over.
+#[derive(Debug)]
+pub(super) enum Message {
+    Chunk(Box<Chunk>),
+    Report { key: u32, json: Vec<u8> },
+    End(EndKind),
+}
+
+/// The recorder's end of the writer thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    sender: Sender<Message>,
+    failed: Arc<AtomicBool>,
+    thread: JoinHandle<Result<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(path: &Path, manifest: &Manifest) -> Result<Self> {
+        let database = Database::create(path)?;
+        let json = serde_json::to_vec(manifest).expect("a manifest is plain data");
+        database.put(Tree::Meta, Kind::Manifest, key::MANIFEST, &json)?;
+        database.flush()?;
+        let (sender, receiver) = bounded(QUEUE);
+        let failed = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&failed);
+        let thread = std::thread::Builder::new()
+            .name("write-recording".to_owned())
+            .spawn(move || {
+                let result = Storing::new(database).run(&receiver);
+                flag.store(result.is_err(), Ordering::Relaxed);
+                // Keep taking messages, so that the recorder never waits for a writer that has given up.
+                receiver.iter().for_each(drop);
+                result
+            });
+        let thread = thread.map_err(|error| Error::Io {
+            path: path.to_owned(),
+            error,
+        })?;
+        Ok(Self {
+            sender,
+            failed,
+            thread,
+        })
+    }
+
+    pub(super) fn send(&self, message: Message) {
+        // The thread takes messages until the sender is gone, whatever happens.
+        self.sender
+            .send(message)
+            .expect("the writer thread lives as long as its sender");
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn finish(self, end: EndKind) -> Result<()> {
+        self.send(Message::End(end));
+        drop(self.sender);
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+struct Storing {
+    database: Database,
+    seal: Seal,
+    first_steps: Vec<u64>,
+    sealed_chunks: u32,
+    last_seal: Instant,
+    seals: u32,
+}
+
+impl Storing {
+    fn new(database: Database) -> Self {
+        let last_seal = Instant::now();
+        Self {
+            database,
+            seal: Seal::default(),
+            first_steps: Vec::new(),
+            sealed_chunks: 0,
+            last_seal,
+            seals: 0,
+        }
+    }
+
+    fn run(mut self, receiver: &Receiver<Message>) -> Result<()> {
+        for message in receiver {
+            match message {
+                Message::Chunk(chunk) => {
+                    self.store(&chunk)?;
+                    self.seal_if_due()?;
+                }
+                Message::Report { key, json } => {
+                    self.database
+                        .put(Tree::Report, Kind::Report, &key.to_be_bytes(), &json)?;
+                }
+                Message::End(kind) => return self.end(kind),
+            }
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, chunk: &Chunk) -> Result<()> {
+        let database = &self.database;
+        for program in &chunk.code {
+            database.put(
+                Tree::Code,
+                Kind::Code,
+                &key::code(program.hash()),
+                &code_bytes(program.words()),
+            )?;
+        }
+        database.put(
+            Tree::Keyframe,
+            Kind::Keyframe,
+            &key::chunk(chunk.index),
+            &chunk.keyframe,
+        )?;
+        for (kind, block) in (0..).zip(&chunk.ledgers) {
+            if let Some(block) = block {
+                database.put(Tree::Ledger, Kind::Ledger, &key::ledger(kind, chunk.index), block)?;
+            }
+        }
+        let mut log = self.seal.chain.to_le_bytes().to_vec();
+        log.extend_from_slice(&chunk.log);
+        let chain = database.put(Tree::Log, Kind::Log, &key::chunk(chunk.index), &log)?;
+        self.seal = Seal {
+            chunks: chunk.index + 1,
+            steps: chunk.first_step + u64::from(chunk.steps),
+            chain,
+        };
+        self.first_steps.push(chunk.first_step);
+        Ok(())
+    }
+
+    fn seal_if_due(&mut self) -> Result<()> {
+        let (new, waited) = (self.seal.chunks - self.sealed_chunks, self.last_seal.elapsed());
+        if new >= CHUNKS_PER_SEAL && waited >= SEAL_AFTER || new > 0 && waited >= SEAL_AT_LATEST {
+            self.put_seal()?;
+        }
+        Ok(())
+    }
+
+    fn put_seal(&mut self) -> Result<()> {
+        self.database.flush()?;
+        self.database
+            .put(Tree::Meta, Kind::Seal, key::SEAL, &self.seal.encode())?;
+        self.database.flush()?;
+        self.seals += 1;
+        if self.seals.is_multiple_of(SEALS_PER_SYNC) {
+            self.database.sync()?;
+        }
+        self.sealed_chunks = self.seal.chunks;
+        self.last_seal = Instant::now();
+        Ok(())
+    }
+
+    fn end(mut self, kind: EndKind) -> Result<()> {
+        self.put_seal()?;
+        let end = End {
+            seal: self.seal,
+            first_steps: std::mem::take(&mut self.first_steps),
+            kind,
+        };
+        self.database
+            .put(Tree::Meta, Kind::End, key::END, &end.encode())?;
+        self.database.flush()?;
+        self.database.sync()?;
+        let path = self.database.path().to_owned();
+        drop(self.database);
+        // sled writes its snapshot of the page table when a database is opened: the next open is then quick.
+        drop(Database::open(&path)?);
+        Ok(())
+    }
+}
+
+/// Code as it is stored: its words, 32 bytes each.
+pub(crate) fn code_bytes(words: &[U256]) -> Vec<u8> {
+    let mut e = Encoder::default();
+    e.blob(&eradbg_vm::bytecode::words_to_bytes(words));
+    e.into_bytes()
+}

@@ -1,0 +1,514 @@
+//! Recordings, read only.
+
+mod overview;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use eradbg_vm::batch::ProtocolVersion;
+use eradbg_vm::bootloader::Layout;
+use eradbg_vm::edit::{ExecutionParts, program_on_page};
+use eradbg_vm::heap::{Heap, Heaps};
+use eradbg_vm::{Execution, MACHINE_REVISION, Program, U256};
+
+use crate::error::{Error, Result};
+use crate::keyframe::{Keyframe, PageContent};
+use crate::ledger::{LedgerKind, Row, Timed, decode_block};
+use crate::log::ChunkLog;
+use crate::manifest::{End, Manifest, Seal};
+use crate::recorder::BATCH_REPORT;
+use crate::report::{BatchReport, TransactionReport};
+use crate::store::codec::{Decoder, Malformed};
+use crate::store::database::{Database, Tree, disk_bytes};
+use crate::store::envelope::Kind;
+use crate::store::{FORMAT, key};
+
+pub use crate::ledger::FailureRow;
+pub use crate::manifest::EndKind;
+pub use overview::{HookRow, TransactionRow, TxStatus, UndoneRange};
+
+/// Decoded keyframes kept for the next seek.
+const KEPT_KEYFRAMES: usize = 256;
+
+/// A recording. Opening never changes what was recorded; clones share it.
+#[derive(Debug, Clone)]
+pub struct Recording(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    database: Database,
+    manifest: Manifest,
+    layout: Layout,
+    end: EndKind,
+    /// First step of each chunk.
+    first_steps: Vec<u64>,
+    steps: u64,
+    chain: u64,
+    programs: Mutex<HashMap<U256, Arc<Program>>>,
+    keyframes: Mutex<KeyframeCache>,
+    pages: OnceLock<PageIndex>,
+    overview: OnceLock<overview::Overview>,
+}
+
+#[derive(Debug, Default)]
+struct KeyframeCache {
+    kept: BTreeMap<u32, (u64, Arc<Keyframe>)>,
+    clock: u64,
+}
+
+/// Which chunk's keyframe holds which version of a page.
+#[derive(Debug, Default)]
+struct PageIndex {
+    /// Chunks with a version of a page, ascending, by space and index.
+    versions: BTreeMap<(u32, u32), Vec<u32>>,
+    /// Chunks that start after a rollback, with the first page id that the rollback freed.
+    rollbacks: Vec<(u32, u32)>,
+}
+
+impl Recording {
+    /// Opens a recording. One that was not finished is opened as far as it goes.
+    ///
+    /// # Errors
+    /// When it is no recording, is newer than this program, another process holds it, or its start is damaged.
+    pub fn open(path: &Path) -> Result<Self> {
+        let database = Database::open(path)?;
+        let manifest = read_manifest(&database)?;
+        let version = ProtocolVersion::new(manifest.protocol_version)
+            .map_err(|error| database.damaged("meta/manifest".to_owned(), error.to_string()))?;
+        let end = read_meta(&database, Kind::End, key::END, End::decode)?;
+        let (first_steps, seal, kind) = match end {
+            Some(end) => (end.first_steps, end.seal, end.kind),
+            None => {
+                let (first_steps, seal) = scan(&database)?;
+                (first_steps, seal, EndKind::Unknown)
+            }
+        };
+        Ok(Self(Arc::new(Inner {
+            database,
+            manifest,
+            layout: Layout::of(version),
+            end: kind,
+            first_steps,
+            steps: seal.steps,
+            chain: seal.chain,
+            programs: Mutex::default(),
+            keyframes: Mutex::default(),
+            pages: OnceLock::new(),
+            overview: OnceLock::new(),
+        })))
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        self.0.database.path()
+    }
+
+    /// What it is about.
+    pub fn manifest(&self) -> &Manifest {
+        &self.0.manifest
+    }
+
+    /// Places in the bootloader's heap.
+    pub fn layout(&self) -> &Layout {
+        &self.0.layout
+    }
+
+    /// How the run ended.
+    pub fn end(&self) -> &EndKind {
+        &self.0.end
+    }
+
+    /// Whether everything that was asked for was recorded.
+    pub fn is_complete(&self) -> bool {
+        self.0.end == EndKind::Finished
+    }
+
+    /// Steps; positions run from 0 to this number.
+    pub fn steps(&self) -> u64 {
+        self.0.steps
+    }
+
+    /// Chunks.
+    pub fn chunks(&self) -> u32 {
+        self.0.first_steps.len() as u32
+    }
+
+    /// Checksum of the last chunk.
+    pub fn chain(&self) -> u64 {
+        self.0.chain
+    }
+
+    /// First step of a chunk; the number of steps for the chunk after the last.
+    pub fn first_step(&self, chunk: u32) -> u64 {
+        self.0
+            .first_steps
+            .get(chunk as usize)
+            .copied()
+            .unwrap_or(self.0.steps)
+    }
+
+    /// The chunk that a position belongs to: the last one that starts at or before it.
+    pub fn chunk_of(&self, position: u64) -> u32 {
+        self.0
+            .first_steps
+            .partition_point(|&first| first <= position)
+            .saturating_sub(1) as u32
+    }
+
+    /// Bytes that the directory takes on disk.
+    pub fn disk_bytes(&self) -> u64 {
+        disk_bytes(self.path())
+    }
+
+    /// An error about a place in this recording.
+    pub fn damaged(&self, place: String, why: String) -> Error {
+        self.0.database.damaged(place, why)
+    }
+
+    /// Refuses to step a recording of a machine with other semantics.
+    ///
+    /// # Errors
+    /// When it was made by another revision.
+    pub fn check_machine(&self) -> Result<()> {
+        let found = self.manifest().machine;
+        if found == MACHINE_REVISION {
+            return Ok(());
+        }
+        Err(Error::OtherMachine {
+            path: self.path().to_owned(),
+            found,
+            known: MACHINE_REVISION,
+            sha256: self.manifest().input_sha256.clone(),
+        })
+    }
+
+    /// Code by hash.
+    ///
+    /// # Errors
+    /// When it is missing or damaged.
+    pub fn program(&self, hash: U256) -> Result<Arc<Program>> {
+        if hash.is_zero() {
+            return Ok(Program::empty());
+        }
+        if let Some(program) = self.lock(&self.0.programs).get(&hash) {
+            return Ok(Arc::clone(program));
+        }
+        let place = || format!("code {hash:#066x}");
+        let bytes = self.read(Tree::Code, Kind::Code, &key::code(hash), place)?;
+        let code = Decoder::new(&bytes)
+            .blob()
+            .map_err(|error| self.damaged(place(), error.to_string()))?;
+        let program = Program::new(hash, eradbg_vm::bytecode::bytes_to_words(code));
+        self.lock(&self.0.programs).insert(hash, Arc::clone(&program));
+        Ok(program)
+    }
+
+    /// The log of a chunk.
+    ///
+    /// # Errors
+    /// When it is missing or damaged.
+    pub fn log(&self, chunk: u32) -> Result<ChunkLog> {
+        self.log_with_checksum(chunk).map(|(log, _)| log)
+    }
+
+    /// The log of a chunk, with the checksum by which the next chunk names it.
+    ///
+    /// # Errors
+    /// When it is missing or damaged.
+    pub fn log_with_checksum(&self, chunk: u32) -> Result<(ChunkLog, u64)> {
+        let place = || self.place("log", chunk);
+        let found = self
+            .0
+            .database
+            .get(Tree::Log, Kind::Log, &key::chunk(chunk), place)?;
+        let (bytes, checksum) = found.ok_or_else(|| self.damaged(place(), "it is missing".to_owned()))?;
+        let log = ChunkLog::decode(&bytes).map_err(|error| self.damaged(place(), error.to_string()))?;
+        let expected = (self.first_step(chunk), self.first_step(chunk + 1));
+        if (log.first_step, log.end()) == expected {
+            Ok((log, checksum))
+        } else {
+            Err(self.damaged(
+                place(),
+                format!("it holds steps {} to {}", log.first_step, log.end()),
+            ))
+        }
+    }
+
+    /// The keyframe of a chunk.
+    ///
+    /// # Errors
+    /// When it is missing or damaged.
+    pub fn keyframe(&self, chunk: u32) -> Result<Arc<Keyframe>> {
+        if let Some(keyframe) = self.lock(&self.0.keyframes).get(chunk) {
+            return Ok(keyframe);
+        }
+        let keyframe = Arc::new(self.read_keyframe(chunk)?);
+        self.lock(&self.0.keyframes).put(chunk, Arc::clone(&keyframe));
+        Ok(keyframe)
+    }
+
+    /// The state at the first step of a chunk.
+    ///
+    /// # Errors
+    /// When something that it needs is missing or damaged.
+    pub fn state_at_chunk(&self, chunk: u32) -> Result<Execution> {
+        let keyframe = self.keyframe(chunk)?;
+        let index = self.page_index()?;
+        let mut heaps = Heaps::default();
+        let mut frames = keyframe.frames.clone();
+        for &page in &keyframe.living {
+            heaps.insert(page, Heap::default());
+        }
+        for &page in &keyframe.living {
+            for (at, source) in index.pages_of(page, chunk) {
+                if let Some(PageContent::Heap(content)) = self.page(source, page, at)? {
+                    let slot = heaps.slot(page).expect("it was inserted above");
+                    heaps.at_mut(slot).pages_mut().share(at, content);
+                }
+            }
+        }
+        for (frame, &hash) in frames.iter_mut().zip(&keyframe.code) {
+            let space = eradbg_vm::frame::stack_page(frame.base_page);
+            for (at, source) in index.pages_of(space, chunk) {
+                if let Some(PageContent::Stack(content)) = self.page(source, space, at)? {
+                    frame.stack.pages_mut().share(at, content);
+                }
+            }
+            frame.program = program_on_page(&self.program(hash)?, frame.code_page, &heaps);
+        }
+        Ok(Execution::from_parts(ExecutionParts {
+            registers: keyframe.registers,
+            globals: keyframe.globals,
+            steps: keyframe.step,
+            frames,
+            heaps,
+            settings: keyframe.settings,
+        }))
+    }
+
+    /// Rows of a ledger in a chunk.
+    ///
+    /// # Errors
+    /// When they are damaged.
+    pub fn rows<R: Row>(&self, chunk: u32) -> Result<Vec<Timed<R>>> {
+        let place = || self.place(ledger_name(R::KIND), chunk);
+        let found = self.0.database.get(
+            Tree::Ledger,
+            Kind::Ledger,
+            &key::ledger(R::KIND as u8, chunk),
+            place,
+        )?;
+        let Some((bytes, _)) = found else {
+            return Ok(Vec::new());
+        };
+        decode_block(&bytes).map_err(|error| self.damaged(place(), error.to_string()))
+    }
+
+    /// Reports of the transactions that were recorded whole, in order.
+    ///
+    /// # Errors
+    /// When one is damaged.
+    pub fn reports(&self) -> Result<Vec<TransactionReport>> {
+        let mut reports = Vec::new();
+        for key in self.0.database.keys(Tree::Report)? {
+            if key != BATCH_REPORT.to_be_bytes() {
+                let report: TransactionReport = self.report(&key)?;
+                if report.run.first_step + report.run.cycles_used <= self.steps() {
+                    reports.push(report);
+                }
+            }
+        }
+        Ok(reports)
+    }
+
+    /// Report of the batch, when it was closed.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn batch_report(&self) -> Result<Option<BatchReport>> {
+        let key = BATCH_REPORT.to_be_bytes();
+        if self.is_complete() && self.0.database.contains(Tree::Report, &key)? {
+            self.report(&key).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn report<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<T> {
+        let place = || format!("report {}", hex::encode(key));
+        let json = self.read(Tree::Report, Kind::Report, key, place)?;
+        serde_json::from_slice(&json).map_err(|error| self.damaged(place(), error.to_string()))
+    }
+
+    fn read(&self, tree: Tree, kind: Kind, key: &[u8], place: impl Fn() -> String) -> Result<Vec<u8>> {
+        let found = self.0.database.get(tree, kind, key, &place)?;
+        found
+            .map(|(bytes, _)| bytes)
+            .ok_or_else(|| self.damaged(place(), "it is missing".to_owned()))
+    }
+
+    fn read_keyframe(&self, chunk: u32) -> Result<Keyframe> {
+        let place = || self.place("keyframe", chunk);
+        let bytes = self.read(Tree::Keyframe, Kind::Keyframe, &key::chunk(chunk), place)?;
+        Keyframe::decode(&bytes).map_err(|error| self.damaged(place(), error.to_string()))
+    }
+
+    fn page(&self, chunk: u32, space: u32, index: u32) -> Result<Option<PageContent>> {
+        let keyframe = self.keyframe(chunk)?;
+        let found = keyframe
+            .pages
+            .binary_search_by_key(&(space, index), |page| (page.space, page.index));
+        Ok(found.ok().map(|at| keyframe.pages[at].content.clone()))
+    }
+
+    /// Where the versions of all pages are: read from every keyframe once, when it is first needed.
+    fn page_index(&self) -> Result<&PageIndex> {
+        if let Some(index) = self.0.pages.get() {
+            return Ok(index);
+        }
+        let mut index = PageIndex::default();
+        for chunk in 0..self.chunks() {
+            let keyframe = self.keyframe(chunk)?;
+            if self.log(chunk)?.after_rollback {
+                index.rollbacks.push((chunk, keyframe.globals.next_page));
+            }
+            for page in &keyframe.pages {
+                index
+                    .versions
+                    .entry((page.space, page.index))
+                    .or_default()
+                    .push(chunk);
+            }
+        }
+        Ok(self.0.pages.get_or_init(|| index))
+    }
+
+    fn place(&self, what: &str, chunk: u32) -> String {
+        format!(
+            "{what} of chunk {chunk} (steps {} to {})",
+            self.first_step(chunk),
+            self.first_step(chunk + 1)
+        )
+    }
+
+    fn lock<'a, T>(&self, mutex: &'a Mutex<T>) -> std::sync::MutexGuard<'a, T> {
+        // A cache is good whatever happened to the thread that held it.
+        mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl KeyframeCache {
+    fn get(&mut self, chunk: u32) -> Option<Arc<Keyframe>> {
+        self.clock += 1;
+        let (used, keyframe) = self.kept.get_mut(&chunk)?;
+        *used = self.clock;
+        Some(Arc::clone(keyframe))
+    }
+
+    fn put(&mut self, chunk: u32, keyframe: Arc<Keyframe>) {
+        if self.kept.len() >= KEPT_KEYFRAMES
+            && let Some((&oldest, _)) = self.kept.iter().min_by_key(|(_, (used, _))| *used)
+        {
+            self.kept.remove(&oldest);
+        }
+        self.clock += 1;
+        self.kept.insert(chunk, (self.clock, keyframe));
+    }
+}
+
+impl PageIndex {
+    /// Pages of a space as they are at the start of a chunk: index, and the chunk whose keyframe has the content.
+    fn pages_of(&self, space: u32, chunk: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
+        // After a rollback page ids are given again: what was written under them before is gone.
+        let freed = self
+            .rollbacks
+            .iter()
+            .rev()
+            .find(|&&(at, next_page)| at <= chunk && space >= next_page);
+        let oldest = freed.map_or(0, |&(at, _)| at);
+        self.versions
+            .range((space, 0)..=(space, u32::MAX))
+            .filter_map(move |(&(_, index), chunks)| {
+                let newest = chunks
+                    .partition_point(|&version| version <= chunk)
+                    .checked_sub(1)?;
+                (chunks[newest] >= oldest).then_some((index, chunks[newest]))
+            })
+    }
+}
+
+fn read_manifest(database: &Database) -> Result<Manifest> {
+    let no_recording = || Error::NotARecording {
+        path: database.path().to_owned(),
+        why: "is no recording: it has a database without a manifest".to_owned(),
+    };
+    let place = || "meta/manifest".to_owned();
+    let found = database
+        .get(Tree::Meta, Kind::Manifest, key::MANIFEST, place)?
+        .ok_or_else(no_recording)?;
+    let damaged = |error: serde_json::Error| database.damaged(place(), error.to_string());
+    // The format comes first: a newer one may have other fields.
+    let fields: serde_json::Value = serde_json::from_slice(&found.0).map_err(damaged)?;
+    match fields["format"].as_u64() {
+        Some(format) if format > u64::from(FORMAT) => {
+            let found = u32::try_from(format).unwrap_or(u32::MAX);
+            Err(Error::NewerFormat {
+                path: database.path().to_owned(),
+                found,
+                known: FORMAT,
+            })
+        }
+        _ => serde_json::from_value(fields).map_err(damaged),
+    }
+}
+
+fn read_meta<T>(
+    database: &Database,
+    kind: Kind,
+    key: &[u8],
+    decode: impl Fn(&[u8]) -> Result<T, Malformed>,
+) -> Result<Option<T>> {
+    let place = || format!("meta/{}", String::from_utf8_lossy(key));
+    let Some((bytes, _)) = database.get(Tree::Meta, kind, key, place)? else {
+        return Ok(None);
+    };
+    decode(&bytes)
+        .map(Some)
+        .map_err(|error| database.damaged(place(), error.to_string()))
+}
+
+/// How far a recording without an end goes: chunks whose log, chain and keyframe are there.
+fn scan(database: &Database) -> Result<(Vec<u64>, Seal)> {
+    let mut first_steps = Vec::new();
+    let mut seal = Seal::default();
+    loop {
+        let chunk = seal.chunks;
+        let place = || format!("log of chunk {chunk}");
+        let Ok(Some((bytes, checksum))) = database.get(Tree::Log, Kind::Log, &key::chunk(chunk), place)
+        else {
+            break;
+        };
+        let Ok(log) = ChunkLog::decode(&bytes) else { break };
+        let continues = log.previous == seal.chain && log.first_step == seal.steps;
+        if !continues || !database.contains(Tree::Keyframe, &key::chunk(chunk))? {
+            break;
+        }
+        first_steps.push(log.first_step);
+        seal = Seal {
+            chunks: chunk + 1,
+            steps: log.end(),
+            chain: checksum,
+        };
+    }
+    Ok((first_steps, seal))
+}
+
+fn ledger_name(kind: LedgerKind) -> &'static str {
+    match kind {
+        LedgerKind::State => "state rows",
+        LedgerKind::Call => "call rows",
+        LedgerKind::Failure => "failure rows",
+        LedgerKind::Operator => "operator rows",
+    }
+}

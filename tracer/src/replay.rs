@@ -1,0 +1,150 @@
+//! Runs the machine again from a recording: its questions are answered from a log.
+
+use std::sync::Arc;
+
+use eradbg_vm::events::{L2ToL1Log, RawEvent};
+use eradbg_vm::outcome::Stop;
+use eradbg_vm::precompile::{Output, Precompile};
+use eradbg_vm::storage::StorageKey;
+use eradbg_vm::{Execution, Host, Observer, Program, U256};
+
+use crate::error::{Error, Result};
+use crate::log::{Answers, ChunkLog};
+use crate::recording::Recording;
+use crate::store::codec::Malformed;
+
+/// Answers the machine from a chunk's log.
+#[derive(Debug)]
+struct ReplayHost<'a> {
+    recording: &'a Recording,
+    answers: Answers<'a>,
+}
+
+/// Why a replay stops.
+#[derive(Debug)]
+enum ReplayError {
+    /// The log does not fit what the machine asks.
+    Log,
+    /// The recording lacks code, or cannot be read.
+    Recording(Error),
+}
+
+impl From<Malformed> for ReplayError {
+    fn from(_: Malformed) -> Self {
+        Self::Log
+    }
+}
+
+/// Executes a chunk from the state at its start. With `observer`, operator writes come after the step that they follow.
+///
+/// # Errors
+/// When the log does not fit the state: one of them is damaged.
+pub fn replay_chunk<O: Observer>(
+    recording: &Recording,
+    chunk: u32,
+    log: &ChunkLog,
+    execution: &mut Execution,
+    observer: &mut O,
+) -> Result<()> {
+    let mut host = ReplayHost {
+        recording,
+        answers: log.answers(),
+    };
+    let mut writes = log.operator.iter().peekable();
+    loop {
+        let position = execution.steps();
+        while let Some(write) = writes.next_if(|write| write.position <= position) {
+            execution.operator_write(write.slot, write.word, observer);
+        }
+        if position >= log.end() {
+            break;
+        }
+        let until = writes
+            .peek()
+            .map_or(log.end(), |write| write.position.min(log.end()));
+        match execution.run(&mut host, observer, until - position) {
+            Ok(Stop::Ended(_)) if execution.steps() < log.end() => {
+                return Err(unfit(
+                    recording,
+                    chunk,
+                    execution.steps(),
+                    "the bootloader ends too early",
+                ));
+            }
+            Ok(_) => {}
+            Err(ReplayError::Log) => {
+                return Err(unfit(
+                    recording,
+                    chunk,
+                    execution.steps(),
+                    "its log does not fit what the machine asks",
+                ));
+            }
+            Err(ReplayError::Recording(error)) => return Err(error),
+        }
+    }
+    if host.answers.is_empty() {
+        Ok(())
+    } else {
+        Err(unfit(
+            recording,
+            chunk,
+            execution.steps(),
+            "its log holds more answers than the machine asks for",
+        ))
+    }
+}
+
+fn unfit(recording: &Recording, chunk: u32, step: u64, why: &str) -> Error {
+    recording.damaged(format!("chunk {chunk}, step {step}"), why.to_owned())
+}
+
+impl Host for ReplayHost<'_> {
+    type Error = ReplayError;
+
+    fn storage_read<O: Observer>(&mut self, _: StorageKey, _: &mut O) -> Result<(U256, u32), ReplayError> {
+        Ok((self.answers.word()?, self.answers.refund()?))
+    }
+
+    fn storage_write<O: Observer>(&mut self, _: StorageKey, _: U256, _: &mut O) -> Result<u32, ReplayError> {
+        Ok(self.answers.refund()?)
+    }
+
+    fn transient_read<O: Observer>(&mut self, _: StorageKey, _: &mut O) -> Result<U256, ReplayError> {
+        Ok(self.answers.word()?)
+    }
+
+    fn transient_write<O: Observer>(&mut self, _: StorageKey, _: U256, _: &mut O) {}
+
+    fn code_hash<O: Observer>(&mut self, _: U256, _: &mut O) -> Result<U256, ReplayError> {
+        Ok(self.answers.word()?)
+    }
+
+    fn prepare_decommit<O: Observer>(&mut self, _: U256, _: &mut O) -> Result<Option<u32>, ReplayError> {
+        Ok(self.answers.known_page()?)
+    }
+
+    fn decommit<O: Observer>(&mut self, hash: U256, _: u32, _: &mut O) -> Result<Arc<Program>, ReplayError> {
+        self.recording.program(hash).map_err(ReplayError::Recording)
+    }
+
+    fn precompile(&mut self, _: Precompile, _: &[U256]) -> Result<Output, ReplayError> {
+        Ok(self.answers.output()?)
+    }
+
+    fn pubdata(&mut self) -> Result<i32, ReplayError> {
+        Ok(self.answers.pubdata()?)
+    }
+
+    fn add_pubdata<O: Observer>(&mut self, _: i32, _: &mut O) {}
+
+    fn event<O: Observer>(&mut self, _: RawEvent, _: &mut O) {}
+
+    fn l2_to_l1_log<O: Observer>(&mut self, _: L2ToL1Log, _: &mut O) {}
+
+    fn enter_frame(&mut self) {}
+
+    fn leave_frame<O: Observer>(&mut self, _: bool, _: &mut O) {}
+
+    fn next_transaction<O: Observer>(&mut self, _: &mut O) {}
+}

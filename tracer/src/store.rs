@@ -1,0 +1,9 @@
+//! The database of a recording: trees, keys, envelopes. The one module that knows sled.
+
+pub mod codec;
+pub mod database;
+pub mod envelope;
+pub mod key;
+
+/// Layout of the bytes of a recording. A newer one is refused.
+pub const FORMAT: u32 = 1;

@@ -1,0 +1,36 @@
+//! Keys. Integers are big-endian, so that byte order is time order.
+//!
+//! | Tree | Key | Value |
+//! |---|---|---|
+//! | `meta` | `manifest`, `seal`, `end` | what it is about, how far it is sealed, how it ended |
+//! | `code` | hash, 32 bytes | words of the code |
+//! | `log`, `keyframe` | chunk, 4 bytes | answers of a chunk, state at its start |
+//! | `ledger` | kind, 1 byte; chunk, 4 bytes | rows of that kind in the chunk |
+//! | `report` | transaction, 4 bytes; all ones: the batch | JSON |
+
+use eradbg_vm::U256;
+
+/// Of the manifest.
+pub const MANIFEST: &[u8] = b"manifest";
+/// Of the seal.
+pub const SEAL: &[u8] = b"seal";
+/// Of the end.
+pub const END: &[u8] = b"end";
+
+/// Of a chunk's log and keyframe.
+pub fn chunk(index: u32) -> [u8; 4] {
+    index.to_be_bytes()
+}
+
+/// Of code.
+pub fn code(hash: U256) -> [u8; 32] {
+    let mut key = [0; 32];
+    hash.to_big_endian(&mut key);
+    key
+}
+
+/// Of a chunk's ledger block.
+pub fn ledger(kind: u8, chunk: u32) -> [u8; 5] {
+    let [a, b, c, d] = chunk.to_be_bytes();
+    [kind, a, b, c, d]
+}

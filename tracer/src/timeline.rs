@@ -1,0 +1,237 @@
+//! A cursor over a recording, with the whole state at it, that walks both ways.
+//!
+//! Position p is the state before step p executes, with what the operator wrote before it; the last position is the
+//! end. Seeking decodes the chunk of the position once, into the changes of each step; within it both directions are
+//! walks over changes.
+
+mod chunk;
+mod navigate;
+mod stop;
+
+use std::sync::Arc;
+
+use eradbg_vm::{Execution, Instruction, PanicCause};
+
+use crate::delta::{self, Change};
+use crate::error::Result;
+use crate::ledger::{StateRow, Timed};
+use crate::recording::Recording;
+use crate::state_view::StateView;
+use chunk::{ChunkCache, DecodedChunk};
+
+pub use navigate::Jump;
+pub use stop::{Breakpoint, RunEnd};
+
+/// A direction of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Later.
+    Forward,
+    /// Earlier.
+    Backward,
+}
+
+/// The step that executes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepInfo {
+    /// The instruction at the program counter.
+    pub instruction: Instruction,
+    /// Where it stands; `None` when the next step is the panic of the one before.
+    pub pc: Option<u16>,
+    /// Why it panics instead of executing.
+    pub will_panic: Option<PanicCause>,
+    /// Whether its predicate does not hold.
+    pub skipped: bool,
+}
+
+/// A cursor over a recording.
+#[derive(Debug)]
+pub struct Timeline {
+    recording: Recording,
+    chunks: ChunkCache,
+    /// The chunk that `execution` was decoded from.
+    chunk: Arc<DecodedChunk>,
+    execution: Execution,
+    position: u64,
+    state: StateView,
+    /// Position that `state` is at.
+    state_position: u64,
+    last_rows: Vec<StateRow>,
+}
+
+impl Timeline {
+    /// A cursor at the start.
+    ///
+    /// # Errors
+    /// When the recording cannot be stepped, or its first chunk is damaged.
+    pub fn new(recording: Recording) -> Result<Self> {
+        recording.check_machine()?;
+        recording.load_overview()?;
+        if recording.chunks() == 0 {
+            return Err(recording.damaged("log".to_owned(), "no step was recorded".to_owned()));
+        }
+        let mut chunks = ChunkCache::default();
+        let chunk = chunks.get(&recording, 0)?;
+        let execution = chunk.start.clone();
+        let mut timeline = Self {
+            recording,
+            chunks,
+            chunk,
+            execution,
+            position: 0,
+            state: StateView::default(),
+            state_position: 0,
+            last_rows: Vec::new(),
+        };
+        timeline.move_state()?;
+        Ok(timeline)
+    }
+
+    /// The recording.
+    pub fn recording(&self) -> &Recording {
+        &self.recording
+    }
+
+    /// Where the cursor is.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Registers, flags, frames and memories here.
+    pub fn execution(&self) -> &Execution {
+        &self.execution
+    }
+
+    /// `VMState` here.
+    pub fn state(&self) -> &StateView {
+        &self.state
+    }
+
+    /// What the step that led here changed, operator writes after it included; empty at the start.
+    pub fn last_changes(&self) -> &[Change] {
+        match self.position.checked_sub(self.chunk.first_step) {
+            Some(steps) if steps > 0 => self.chunk.changes(steps - 1),
+            _ => &[],
+        }
+    }
+
+    /// Rows of `VMState` of the step that led here.
+    pub fn last_rows(&self) -> &[StateRow] {
+        &self.last_rows
+    }
+
+    /// The step that executes next; `None` at the end.
+    pub fn next_step(&self) -> Option<StepInfo> {
+        if self.position >= self.recording.steps() {
+            return None;
+        }
+        let ex = &self.execution;
+        if let Some(cause) = ex.pending_panic() {
+            return Some(StepInfo {
+                instruction: Instruction::panic(),
+                pc: None,
+                will_panic: Some(cause),
+                skipped: false,
+            });
+        }
+        let instruction = ex.next_instruction();
+        let will_panic = ex.violation(&instruction);
+        let skipped = will_panic.is_none() && !instruction.predicate.holds(ex.flags());
+        Some(StepInfo {
+            instruction,
+            pc: Some(ex.frame().pc),
+            will_panic,
+            skipped,
+        })
+    }
+
+    /// Moves the cursor; a position after the end means the end.
+    ///
+    /// # Errors
+    /// When a chunk on the way is damaged; the cursor stays where it was.
+    pub fn seek(&mut self, position: u64) -> Result<()> {
+        let target = position.min(self.recording.steps());
+        if target == self.position {
+            return Ok(());
+        }
+        // The end belongs to the last chunk, every other position to the chunk that starts with it.
+        let chunk = if target == self.recording.steps() {
+            self.recording.chunks() - 1
+        } else {
+            self.recording.chunk_of(target)
+        };
+        if chunk != self.chunk.index {
+            let decoded = self.chunks.get(&self.recording, chunk)?;
+            self.execution = decoded.start.clone();
+            self.position = decoded.first_step;
+            self.chunk = decoded;
+        }
+        self.walk_to(target);
+        self.move_state()
+    }
+
+    /// Makes up to `count` steps; the number really made.
+    ///
+    /// # Errors
+    /// When a chunk on the way is damaged.
+    pub fn step(&mut self, direction: Direction, count: u64) -> Result<u64> {
+        let from = self.position;
+        self.seek(match direction {
+            Direction::Forward => from.saturating_add(count),
+            Direction::Backward => from.saturating_sub(count),
+        })?;
+        Ok(self.position.abs_diff(from))
+    }
+
+    /// Walks within the chunk.
+    fn walk_to(&mut self, target: u64) {
+        let mut editor = self.execution.edit();
+        while self.position < target {
+            for change in self.chunk.changes(self.position - self.chunk.first_step) {
+                delta::apply(&mut editor, change);
+            }
+            self.position += 1;
+        }
+        while self.position > target {
+            self.position -= 1;
+            for change in self
+                .chunk
+                .changes(self.position - self.chunk.first_step)
+                .iter()
+                .rev()
+            {
+                delta::undo(&mut editor, change);
+            }
+        }
+        editor.set_steps(target);
+    }
+
+    /// Brings `state` to the cursor by the rows between.
+    fn move_state(&mut self) -> Result<()> {
+        let target = self.position;
+        let (from, to) = (self.state_position.min(target), self.state_position.max(target));
+        let last = self.recording.chunks() - 1;
+        let chunks = self.recording.chunk_of(from.saturating_sub(1))..=self.recording.chunk_of(to).min(last);
+        let mut rows: Vec<Timed<StateRow>> = Vec::new();
+        for chunk in chunks {
+            rows.extend(self.chunks.rows(&self.recording, chunk)?.iter().cloned());
+        }
+        // A row of step s belongs to every position after s.
+        let first = rows.partition_point(|row| row.step < from);
+        let end = rows.partition_point(|row| row.step < to);
+        let between = rows.get(first..end).unwrap_or_default();
+        if target >= self.state_position {
+            between.iter().for_each(|row| self.state.apply(&row.row));
+        } else {
+            between.iter().rev().for_each(|row| self.state.undo(&row.row));
+        }
+        self.state_position = target;
+        let last_step = target.checked_sub(1);
+        self.last_rows = rows
+            .into_iter()
+            .filter(|row| Some(row.step) == last_step)
+            .map(|row| row.row)
+            .collect();
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Time-travel debugger for EraVM batches.
+///
+/// Records everything that ZKsync Era's virtual machine does while it executes a batch, and walks through it forward
+/// and backward, from the whole batch down to one opcode.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs a VM dump, records it, and opens the recording.
+    #[command(after_help = "Example:\n  eradbg debug dump.json.gz")]
+    Debug(DebugArgs),
+    /// Runs a VM dump and records every opcode.
+    #[command(
+        after_help = "Examples:\n  eradbg record dump.json.gz\n  eradbg record dump.json --run run.json -o my-recording\n  \
+                            eradbg record dump.json --no-trace"
+    )]
+    Record(RecordArgs),
+    /// Opens a recording in the terminal.
+    #[command(
+        after_help = "Examples:\n  eradbg open recordings/dump\n  eradbg open recordings/dump --at tx:3/fail"
+    )]
+    Open(OpenArgs),
+    /// Says what a recording holds.
+    #[command(after_help = "Example:\n  eradbg info recordings/dump --json")]
+    Info(InfoArgs),
+    /// Writes results or steps of a recording for other programs.
+    #[command(
+        after_help = "Examples:\n  eradbg export recordings/dump batch -o batch.json\n  \
+                            eradbg export recordings/dump steps | head"
+    )]
+    Export(ExportArgs),
+    /// Checks a recording and says exactly what is broken.
+    #[command(after_help = "Example:\n  eradbg verify recordings/dump")]
+    Verify(VerifyArgs),
+}
+
+/// Arguments of `debug`.
+#[derive(Debug, Args)]
+pub(crate) struct DebugArgs {
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
+    #[command(flatten)]
+    pub(crate) at: AtArgs,
+}
+
+/// Arguments of `record`.
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// The VM dump: JSON, or JSON packed with gzip.
+    pub(crate) input: PathBuf,
+    /// How to drive the batch; without it, one transaction at a time, and the batch is closed when its mode allows it.
+    #[arg(long, value_name = "RUN.json")]
+    pub(crate) run: Option<PathBuf>,
+    /// New directory for the recording; without it, a free name in `recordings`.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Runs without recording, and prints time and steps.
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) no_trace: bool,
+    /// Steps in a chunk of the recording.
+    #[arg(long, value_name = "STEPS", default_value_t = eradbg_tracer::recorder::DEFAULT_CHUNK_STEPS,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) chunk_steps: u32,
+}
+
+/// Arguments of `open`.
+#[derive(Debug, Args)]
+pub(crate) struct OpenArgs {
+    /// The recording.
+    pub(crate) recording: PathBuf,
+    #[command(flatten)]
+    pub(crate) at: AtArgs,
+}
+
+/// Where to start.
+#[derive(Debug, Args)]
+pub(crate) struct AtArgs {
+    /// Where to start: a step (`12345`, `120k`), `end`, `tx:3`, `tx:3/fail`, `hook:5`.
+    #[arg(long, value_name = "WHERE", default_value = "0")]
+    pub(crate) at: String,
+}
+
+/// Arguments of `info`.
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    /// The recording.
+    pub(crate) recording: PathBuf,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The recording.
+    pub(crate) recording: PathBuf,
+    /// What to write.
+    pub(crate) kind: ExportKind,
+    /// The format: `json` for a batch, `csv` for steps.
+    #[arg(long)]
+    pub(crate) format: Option<ExportFormat>,
+    /// File to write; without it, standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// What can be exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportKind {
+    /// Results of all transactions and of the closed batch.
+    Batch,
+    /// One line for each opcode.
+    Steps,
+}
+
+/// Formats of exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// JSON.
+    Json,
+    /// Comma-separated values.
+    Csv,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The recording.
+    pub(crate) recording: PathBuf,
+}

@@ -1,0 +1,91 @@
+//! `info`: what a recording holds.
+
+use std::io::Write;
+
+use anyhow::Result;
+use eradbg_tracer::Recording;
+use eradbg_tracer::manifest::EndKind;
+use eradbg_tracer::recording::TxStatus;
+use serde_json::{Value, json};
+
+use crate::Exit;
+use crate::cli::InfoArgs;
+use crate::commands::record::transaction_line;
+use crate::commands::{bytes, grouped};
+
+/// Prints what a recording holds.
+pub(crate) fn info(args: &InfoArgs) -> Result<Exit> {
+    let recording = Recording::open(&args.recording)?;
+    recording.load_overview()?;
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &document(&recording)).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+        return Ok(Exit::Done);
+    }
+    let manifest = recording.manifest();
+    let steps = recording.steps();
+    writeln!(out, "recording        {}", recording.path().display())?;
+    writeln!(out, "input            {} ({}, {})", manifest.name, manifest.input_kind, bytes(manifest.input_size))?;
+    writeln!(out, "input SHA-256    {}", manifest.input_sha256)?;
+    writeln!(out, "batch            {} of chain {}", manifest.batch_number, manifest.chain_id)?;
+    writeln!(out, "protocol version {}", manifest.protocol_version)?;
+    writeln!(out, "made by          eradbg {}, format {}, machine {}", manifest.tool_version, manifest.format, manifest.machine)?;
+    writeln!(out, "steps            {} in {} chunks", grouped(steps), recording.chunks())?;
+    writeln!(out, "on disk          {}", bytes(recording.disk_bytes()))?;
+    writeln!(out, "complete         {}", completeness(&recording))?;
+    writeln!(out, "hooks            {}", recording.hooks().len())?;
+    writeln!(out, "failed frames    {}", recording.failures().len())?;
+    writeln!(out, "rollbacks        {}", recording.undone().len())?;
+    for row in recording.transactions() {
+        writeln!(out, "{}", transaction_line(row))?;
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+fn completeness(recording: &Recording) -> String {
+    match recording.end() {
+        EndKind::Finished => "yes".to_owned(),
+        EndKind::Interrupted => "no: the user stopped it".to_owned(),
+        EndKind::Stopped(why) => format!("no: {why}"),
+        EndKind::Unknown => "no: the process that recorded it was killed".to_owned(),
+    }
+}
+
+fn document(recording: &Recording) -> Value {
+    let transactions = recording.transactions().iter().map(|row| {
+        let status = match row.status {
+            TxStatus::Success => "success",
+            TxStatus::Reverted => "revert",
+            TxStatus::Halted => "halt",
+            TxStatus::Unfinished => "unfinished",
+        };
+        json!({
+            "index": row.index,
+            "hash": format!("{:#x}", row.hash),
+            "l2_block": row.l2_block,
+            "first_step": row.first_step,
+            "steps": row.steps,
+            "status": status,
+            "reason": row.reason,
+            "gas_used": row.gas_used,
+            "gas_refunded": row.gas_refunded,
+            "pubdata": row.pubdata,
+            "rolled_back": row.rolled_back,
+        })
+    });
+    json!({
+        "path": recording.path(),
+        "manifest": recording.manifest(),
+        "steps": recording.steps(),
+        "chunks": recording.chunks(),
+        "disk_bytes": recording.disk_bytes(),
+        "complete": recording.is_complete(),
+        "end": completeness(recording),
+        "hooks": recording.hooks().len(),
+        "failed_frames": recording.failures().len(),
+        "rollbacks": recording.undone().len(),
+        "transactions": transactions.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,238 @@
+//! `record`: runs an input and writes its recording. `debug` opens it afterwards.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result, anyhow};
+use eradbg_tracer::Recording;
+use eradbg_tracer::drive::{DriveEnd, Session, Sink};
+use eradbg_tracer::manifest::{EndKind, Manifest};
+use eradbg_tracer::recorder::{Control, Recorder};
+use eradbg_tracer::recording::{TransactionRow, TxStatus};
+use eradbg_tracer::report::{BatchReport, TransactionReport};
+use eradbg_tracer::source::run::RunConfig;
+use eradbg_tracer::source::{self, Loaded};
+use eradbg_tracer::store::FORMAT;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::Exit;
+use crate::cli::{DebugArgs, OpenArgs, RecordArgs};
+use crate::commands::{bytes, grouped, open, stop_flag};
+
+/// Time between updates of the progress bar.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// Runs an input and writes its recording.
+pub(crate) fn record(args: &RecordArgs) -> Result<Exit> {
+    let (loaded, config) = load(args)?;
+    if args.no_trace {
+        return run_plain(loaded, &config);
+    }
+    record_to(args, loaded, &config).map(|(_, exit)| exit)
+}
+
+/// Records, then opens the recording.
+pub(crate) fn debug(args: &DebugArgs) -> Result<Exit> {
+    let (loaded, config) = load(&args.record)?;
+    let (recording, exit) = record_to(&args.record, loaded, &config)?;
+    if exit != Exit::Done {
+        return Ok(exit);
+    }
+    open::open(&OpenArgs { recording, at: crate::cli::AtArgs { at: args.at.at.clone() } })
+}
+
+fn load(args: &RecordArgs) -> Result<(Loaded, RunConfig)> {
+    let config = args.run.as_deref().map_or_else(|| Ok(RunConfig::default()), RunConfig::load)?;
+    Ok((source::load(&args.input)?, config))
+}
+
+fn record_to(args: &RecordArgs, loaded: Loaded, config: &RunConfig) -> Result<(PathBuf, Exit)> {
+    let path = match &args.output {
+        Some(path) => path.clone(),
+        None => free_name(Path::new("recordings"), &loaded.name),
+    };
+    let manifest = manifest(&loaded, args.chunk_steps)?;
+    let total = loaded.input.transactions().count() as u64;
+    let stop = stop_flag()?;
+    let control = Arc::new(Control::new(stop));
+    let recorder = Recorder::create(&path, &manifest, Arc::clone(&control))?;
+    let progress = Progress::start(total, Arc::clone(&control));
+    let started = Instant::now();
+    let mut session = Session::new(loaded.input, recorder);
+    let driven = session.drive(config);
+    let took = started.elapsed();
+    let end = match &driven {
+        Ok(DriveEnd::Finished) => EndKind::Finished,
+        Ok(DriveEnd::Interrupted) => EndKind::Interrupted,
+        Ok(DriveEnd::NotClosed(missing)) => EndKind::Stopped(format!("the batch was not closed: {missing}")),
+        Err(error) => EndKind::Stopped(error.to_string()),
+    };
+    let (recorder, execution) = session.into_parts();
+    recorder.finish(&execution, end)?;
+    progress.stop();
+
+    let recording = Recording::open(&path)?;
+    recording.load_overview()?;
+    print_summary(&recording, took);
+    match driven {
+        Ok(DriveEnd::Finished) => Ok((path, Exit::Done)),
+        Ok(DriveEnd::NotClosed(missing)) => {
+            eprintln!("eradbg: {}: the batch cannot be closed: {missing}", args.input.display());
+            eprintln!("All transactions are recorded. With a run file that says so, closing is left out.");
+            Ok((path, Exit::Done))
+        }
+        Ok(DriveEnd::Interrupted) => {
+            eprintln!("eradbg: stopped; what was recorded until then is in {}", path.display());
+            Ok((path, Exit::Stopped))
+        }
+        Err(error) => {
+            let place = args.input.display().to_string();
+            let kept = format!("What was recorded until then is in {}", path.display());
+            Err(anyhow!("{place}: {error}\n{kept}"))
+        }
+    }
+}
+
+/// Runs an input without recording it.
+fn run_plain(loaded: Loaded, config: &RunConfig) -> Result<Exit> {
+    let mut session = Session::new(loaded.input, Plain::default());
+    let started = Instant::now();
+    let end = session.drive(config);
+    let took = started.elapsed();
+    let (plain, execution) = session.into_parts();
+    let steps = execution.steps();
+    let speed = steps as f64 / took.as_secs_f64() / 1e6;
+    println!("{} transactions, {} steps in {took:.3?}: {speed:.1} million steps/s", plain.transactions, grouped(steps));
+    match end.with_context(|| loaded.name)? {
+        DriveEnd::NotClosed(missing) => eprintln!("eradbg: the batch cannot be closed: {missing}"),
+        DriveEnd::Finished | DriveEnd::Interrupted => {}
+    }
+    Ok(Exit::Done)
+}
+
+/// Counts transactions and observes nothing.
+#[derive(Debug, Default)]
+struct Plain {
+    transactions: usize,
+}
+
+impl eradbg_vm::Observer for Plain {}
+
+impl Sink for Plain {
+    fn transaction_done(&mut self, _report: TransactionReport) {
+        self.transactions += 1;
+    }
+
+    fn batch_done(&mut self, _report: BatchReport) {}
+}
+
+fn manifest(loaded: &Loaded, chunk_steps: u32) -> Result<Manifest> {
+    let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;
+    Ok(Manifest {
+        format: FORMAT,
+        machine: eradbg_vm::MACHINE_REVISION,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        name: loaded.name.clone(),
+        input_kind: loaded.kind.to_string(),
+        input_size: loaded.size_bytes,
+        input_sha256: hex::encode(loaded.sha256),
+        protocol_version: loaded.input.system.version.number(),
+        chain_id: loaded.input.system.chain_id,
+        batch_number: loaded.input.batch.number,
+        chunk_steps,
+        created_unix: created.as_secs(),
+    })
+}
+
+/// `folder/name`, or `folder/name-2` and so on when it is taken.
+fn free_name(folder: &Path, name: &str) -> PathBuf {
+    let numbered = (2..).map(|number| folder.join(format!("{name}-{number}")));
+    let mut names = std::iter::once(folder.join(name)).chain(numbered);
+    names.find(|path| path.symlink_metadata().is_err()).expect("some number is free")
+}
+
+/// A progress bar on a thread of its own; hidden without a terminal.
+struct Progress {
+    bar: ProgressBar,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Progress {
+    fn start(transactions: u64, control: Arc<Control>) -> Self {
+        let bar = ProgressBar::new(transactions);
+        let template = "recording {bar:30} transaction {pos}/{len}, {msg} steps, {elapsed}  (Ctrl-C stops)";
+        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let shown = bar.clone();
+        let thread = std::thread::spawn(move || {
+            while !shown.is_finished() {
+                shown.set_position(control.transactions.load(Ordering::Relaxed));
+                shown.set_message(grouped(control.steps.load(Ordering::Relaxed)));
+                std::thread::park_timeout(PROGRESS_EVERY);
+            }
+        });
+        Self { bar, thread }
+    }
+
+    fn stop(self) {
+        self.bar.finish_and_clear();
+        self.thread.thread().unpark();
+        // The thread only draws: nothing is lost if it failed.
+        let _ = self.thread.join();
+    }
+}
+
+fn print_summary(recording: &Recording, took: Duration) {
+    let steps = recording.steps();
+    for row in recording.transactions() {
+        println!("{}", transaction_line(row));
+    }
+    let per_step = recording.disk_bytes() as f64 / steps.max(1) as f64;
+    println!(
+        "{}: {} transactions, {} steps in {took:.2?}, {} ({per_step:.2} B/step)",
+        recording.path().display(),
+        recording.transactions().len(),
+        grouped(steps),
+        bytes(recording.disk_bytes()),
+    );
+}
+
+/// One line about a transaction.
+pub(crate) fn transaction_line(row: &TransactionRow) -> String {
+    let status = match row.status {
+        TxStatus::Success => "ok",
+        TxStatus::Reverted => "REVERTED",
+        TxStatus::Halted => "HALTED",
+        TxStatus::Unfinished => "unfinished",
+    };
+    let mut line = format!(
+        "tx {:<4} {:<10} block {:<6} {:>11} steps {:>11} gas {:>11} refunded {:>6} B pubdata",
+        row.index,
+        status,
+        row.l2_block,
+        grouped(row.steps),
+        grouped(row.gas_used.into()),
+        grouped(row.gas_refunded),
+        row.pubdata,
+    );
+    if !row.reason.is_empty() {
+        line.push_str("  ");
+        line.push_str(&row.reason);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_name_gets_the_next_free_number() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(free_name(folder.path(), "dump"), folder.path().join("dump"));
+        std::fs::create_dir(folder.path().join("dump")).unwrap();
+        std::fs::create_dir(folder.path().join("dump-2")).unwrap();
+        assert_eq!(free_name(folder.path(), "dump"), folder.path().join("dump-3"));
+    }
+}

@@ -1,0 +1,461 @@
+//! What the last step changed: machine first, then `VMState`, then what a rollback took back and kept.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use eradbg_tracer::delta::{Change, FrameChange};
+use eradbg_tracer::ledger::StateRow;
+use eradbg_tracer::symbols;
+use eradbg_vm::edit::Globals;
+use eradbg_vm::outcome::RetKind;
+use eradbg_vm::state::{Restored, StorageAccess};
+use eradbg_vm::{Flags, StorageKey, U256, Value};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::layout::Pane;
+use crate::text::{self, signed, thousands};
+use crate::theme::CHANGED;
+use crate::view::{View, draw, first_row};
+
+/// Changes of the last step, found by their place.
+#[derive(Debug)]
+pub(super) struct Changed<'a> {
+    registers: [Option<Value>; 16],
+    stack: HashMap<u16, Value>,
+    writes: Vec<(u32, u32)>,
+    flags: Option<Flags>,
+    all: &'a [Change],
+}
+
+impl<'a> Changed<'a> {
+    pub(super) fn new(all: &'a [Change]) -> Self {
+        let mut changed = Self {
+            registers: [None; 16],
+            stack: HashMap::new(),
+            writes: Vec::new(),
+            flags: None,
+            all,
+        };
+        for change in all {
+            match change {
+                Change::Register { index, old, .. } => {
+                    changed.registers[usize::from(*index & 15)].get_or_insert(*old);
+                }
+                Change::Stack { slot, old, .. } => {
+                    changed.stack.entry(*slot).or_insert(*old);
+                }
+                Change::Memory { page, offset, .. } => changed.writes.push((*page, *offset)),
+                Change::OperatorWrite { slot, .. } => {
+                    changed.writes.push((super::memory::BOOTLOADER_HEAP, slot * 32));
+                }
+                Change::Globals { old, new } if old.flags != new.flags => changed.flags = Some(old.flags),
+                _ => {}
+            }
+        }
+        changed
+    }
+
+    /// A register's value before the last step, when that wrote it.
+    pub(super) fn register(&self, index: u8) -> Option<Value> {
+        self.registers[usize::from(index & 15)]
+    }
+
+    /// A stack slot's value before the last step, when that wrote it.
+    pub(super) fn stack(&self, slot: u16) -> Option<Value> {
+        self.stack.get(&slot).copied()
+    }
+
+    /// The flags before the last step, when that changed them.
+    pub(super) fn flags(&self) -> Option<Flags> {
+        self.flags
+    }
+
+    /// Whether the last step wrote a byte of a page.
+    pub(super) fn byte(&self, page: u32, offset: u32) -> bool {
+        self.writes
+            .iter()
+            .any(|&(other, start)| other == page && offset.wrapping_sub(start) < 32)
+    }
+}
+
+/// What became of the ergs in the last step: a difference while the frame is the same, else a word for the other frame.
+pub(super) fn ergs_change(changes: &[Change]) -> Option<String> {
+    let change = changes.iter().find_map(|change| match change {
+        Change::Frame(change) => Some(change),
+        _ => None,
+    })?;
+    Some(match change {
+        FrameChange::Stays { old, new } => signed(i64::from(new.near.ergs) - i64::from(old.near.ergs)),
+        FrameChange::NearCall { .. } | FrameChange::FarCall { .. } => "frame entered".to_owned(),
+        FrameChange::NearReturn { .. } | FrameChange::FarReturn { .. } => "frame left".to_owned(),
+    })
+}
+
+/// What the last step changed besides ergs and program counter, the most telling first.
+pub(super) fn summary(view: &View<'_>) -> Vec<Line<'static>> {
+    let machine = view
+        .changed
+        .all
+        .iter()
+        .filter(|change| !matches!(change, Change::Frame(FrameChange::Stays { .. })));
+    let rows = view.timeline.last_rows().iter().map(|row| chain(view, row));
+    failures(view)
+        .into_iter()
+        .chain(machine.filter_map(|change| self::machine(view, change, 48)))
+        .chain(rows)
+        .collect()
+}
+
+pub(super) fn render(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+    let mut lines = failures(view);
+    lines.extend(
+        view.changed
+            .all
+            .iter()
+            .filter_map(|change| machine(view, change, area.width as usize)),
+    );
+    let rows = view.timeline.last_rows();
+    lines.extend(rows.iter().map(|row| chain(view, row)));
+    if rows.iter().any(|row| matches!(row, StateRow::Restored(_))) {
+        let kept = "kept: refunds, pubdata costs, warm slots, decommitted hashes";
+        lines.push(Line::styled(format!("  {kept}"), view.theme.faint()));
+    }
+    if lines.is_empty() {
+        lines.push(Line::styled(
+            " the last step changed nothing but the pc",
+            view.theme.faint(),
+        ));
+    }
+    let first = first_row(
+        lines.len(),
+        area.height,
+        0,
+        view.model.scroll[Pane::Changes.index()],
+    );
+    draw(lines.split_off(first), area, buffer);
+}
+
+/// The value that a label names, before and after.
+pub(super) fn arrow(view: &View<'_>, label: &str, old: String, new: String) -> Line<'static> {
+    let theme = view.theme;
+    Line::from(vec![
+        Span::styled(format!("{CHANGED}{label} "), theme.changed()),
+        Span::styled(old, theme.faint()),
+        Span::styled(" → ", theme.faint()),
+        Span::styled(new, theme.changed()),
+    ])
+}
+
+fn failures(view: &View<'_>) -> Vec<Line<'static>> {
+    let Some(step) = view.timeline.position().checked_sub(1) else {
+        return Vec::new();
+    };
+    let failures = view.timeline.recording().failures();
+    let first = failures.partition_point(|row| row.step < step);
+    let here = failures[first..].iter().take_while(|row| row.step == step);
+    let lines = here.map(|row| {
+        let frame = if row.is_near { "near frame of" } else { "frame of" };
+        let verb = match row.kind {
+            RetKind::Ok => "ended",
+            RetKind::Revert => "reverted",
+            RetKind::Panic => "panicked",
+        };
+        let why = row.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+        let text = format!("✗ {frame} {} {verb}{why}", symbols::address_text(row.address));
+        Line::styled(text, view.theme.failure())
+    });
+    lines.collect()
+}
+
+fn machine(view: &View<'_>, change: &Change, width: usize) -> Option<Line<'static>> {
+    let base = view.model.base;
+    let room = width.saturating_sub(14) / 2;
+    let value = |value: &Value| text::value(*value, base, room);
+    let word = |word: &U256| text::word(*word, base, room);
+    let line = match change {
+        Change::Register { index, old, new } => arrow(view, &format!("r{index}"), value(old), value(new)),
+        Change::Stack { slot, old, new } => arrow(view, &format!("stack[{slot:#x}]"), value(old), value(new)),
+        Change::Memory {
+            page,
+            offset,
+            old,
+            new,
+        } => {
+            let label = match *page {
+                super::memory::BOOTLOADER_HEAP => {
+                    view.timeline.recording().layout().name(*offset as usize / 32)
+                }
+                page => format!("page {page} [{offset:#x}]"),
+            };
+            arrow(view, &label, word(old), word(new))
+        }
+        Change::OperatorWrite { slot, old, new } => {
+            let name = view.timeline.recording().layout().name(*slot as usize);
+            arrow(view, &format!("operator: {name}"), word(old), word(new))
+        }
+        Change::Frame(change) => frame(view, change)?,
+        Change::MemoryAdded { page, .. } => plain(
+            view,
+            CHANGED,
+            format!("page {page} comes to life"),
+            view.theme.changed(),
+        ),
+        Change::MemoryRemoved { page, .. } => {
+            plain(view, CHANGED, format!("page {page} dies"), view.theme.changed())
+        }
+        Change::Ended(_) => plain(
+            view,
+            CHANGED,
+            "the bootloader's frame ended".to_owned(),
+            view.theme.strong(),
+        ),
+        Change::Globals { old, new } => globals(view, old, new)?,
+    };
+    Some(line)
+}
+
+/// Ergs within a frame, and ways between frames.
+fn frame(view: &View<'_>, change: &FrameChange) -> Option<Line<'static>> {
+    let ergs = |ergs: u32| thousands(ergs.into());
+    let text = match change {
+        FrameChange::Stays { old, new } if old.near.ergs == new.near.ergs => return None,
+        FrameChange::Stays { old, new } => {
+            return Some(arrow(view, "ergs", ergs(old.near.ergs), ergs(new.near.ergs)));
+        }
+        FrameChange::NearCall { old, new, .. } => {
+            format!(
+                "enters a near frame with {} of {} ergs",
+                ergs(new.near.ergs),
+                ergs(old.near.ergs)
+            )
+        }
+        FrameChange::FarCall { old, frame, .. } => {
+            let name = symbols::address_text(frame.code_address);
+            format!(
+                "enters {name} with {} of {} ergs",
+                ergs(frame.ergs),
+                ergs(old.near.ergs)
+            )
+        }
+        FrameChange::NearReturn { old, new, .. } => {
+            format!(
+                "leaves a near frame that had {} ergs; {} here now",
+                ergs(old.near.ergs),
+                ergs(new.near.ergs)
+            )
+        }
+        FrameChange::FarReturn { frame, new, .. } => {
+            let name = symbols::address_text(frame.code_address);
+            format!(
+                "leaves {name}, which had {} ergs; {} here now",
+                ergs(frame.ergs),
+                ergs(new.near.ergs)
+            )
+        }
+    };
+    Some(plain(view, CHANGED, text, view.theme.changed()))
+}
+
+/// Flags and the small state beside the registers.
+fn globals(view: &View<'_>, old: &Globals, new: &Globals) -> Option<Line<'static>> {
+    if let Some(cause) = new.pending_panic.filter(|_| old.pending_panic.is_none()) {
+        return Some(plain(
+            view,
+            "✗",
+            format!("panics in the next step: {cause}"),
+            view.theme.failure(),
+        ));
+    }
+    if old.flags != new.flags {
+        return Some(arrow(view, "flags", flags(old.flags), flags(new.flags)));
+    }
+    if old.tx_number != new.tx_number {
+        return Some(arrow(
+            view,
+            "tx number",
+            old.tx_number.to_string(),
+            new.tx_number.to_string(),
+        ));
+    }
+    if old.context_register != new.context_register {
+        let value = |value: u128| text::word(value.into(), view.model.base, 20);
+        return Some(arrow(
+            view,
+            "next value",
+            value(old.context_register),
+            value(new.context_register),
+        ));
+    }
+    None
+}
+
+fn flags(flags: Flags) -> String {
+    let names = [
+        (flags.less(), "LT"),
+        (flags.equal(), "EQ"),
+        (flags.greater(), "GT"),
+    ];
+    let set: Vec<&str> = names
+        .iter()
+        .filter(|(is_set, _)| *is_set)
+        .map(|(_, name)| *name)
+        .collect();
+    if set.is_empty() {
+        "none".to_owned()
+    } else {
+        set.join(" ")
+    }
+}
+
+fn chain(view: &View<'_>, row: &StateRow) -> Line<'static> {
+    let theme = view.theme;
+    match row {
+        StateRow::Storage(access) => storage(view, access),
+        StateRow::Transient { key, old, new } => match new {
+            Some(new) => arrow(
+                view,
+                &format!("transient {}", slot(key)),
+                short(*old),
+                short(*new),
+            ),
+            None => plain(
+                view,
+                " ",
+                format!("reads transient {} = {}", slot(key), short(*old)),
+                theme.text(),
+            ),
+        },
+        StateRow::Decommit(decommit) => {
+            let warm = if decommit.before.is_some() { "warm" } else { "cold" };
+            let place = decommit
+                .page
+                .map_or("asked for".to_owned(), |page| format!("on page {page}"));
+            plain(
+                view,
+                CHANGED,
+                format!("decommit {} {place} ({warm})", short(decommit.hash)),
+                theme.changed(),
+            )
+        }
+        StateRow::Pubdata(bytes) => plain(
+            view,
+            CHANGED,
+            format!("pubdata {} bytes", signed((*bytes).into())),
+            theme.changed(),
+        ),
+        StateRow::Event(event) => {
+            let part = if event.is_first {
+                "event starts"
+            } else {
+                "event goes on"
+            };
+            plain(
+                view,
+                CHANGED,
+                format!("{part}: {} {}", short(event.key), short(event.value)),
+                theme.changed(),
+            )
+        }
+        StateRow::Log(log) => {
+            let sender = symbols::address_text(log.address);
+            plain(
+                view,
+                CHANGED,
+                format!("L2→L1 log of {sender}: {} {}", short(log.key), short(log.value)),
+                theme.changed(),
+            )
+        }
+        StateRow::Restored(restored) => plain(view, "⟲", self::restored(restored), theme.undone()),
+        StateRow::NextTransaction(_) => plain(
+            view,
+            CHANGED,
+            "next transaction: transient storage is cleared".to_owned(),
+            theme.changed(),
+        ),
+    }
+}
+
+fn storage(view: &View<'_>, access: &StorageAccess) -> Line<'static> {
+    let warmth = match (access.is_free, access.was_written, access.was_read) {
+        (true, _, _) => "free",
+        (_, true, _) => "written before",
+        (_, _, true) => "read before",
+        _ => "cold",
+    };
+    let mut aside = format!("  {warmth}");
+    if access.refund > 0 {
+        let _ = write!(aside, ", refund {}", thousands(access.refund.into()));
+    }
+    let key = slot(&access.key);
+    let mut line = match access.new {
+        Some(new) => {
+            let _ = write!(aside, ", pubdata {}", signed(access.pubdata.into()));
+            arrow(view, &key, short(access.old), short(new))
+        }
+        None => plain(
+            view,
+            " ",
+            format!("reads {key} = {}", short(access.old)),
+            view.theme.text(),
+        ),
+    };
+    line.spans.push(Span::styled(aside, view.theme.faint()));
+    line
+}
+
+fn restored(restored: &Restored) -> String {
+    let or_none = |value: Option<U256>| value.map_or("not written".to_owned(), short);
+    match restored {
+        Restored::Storage { key, from, to, .. } => {
+            format!("{}: {} back to {}", slot(key), short(*from), or_none(*to))
+        }
+        Restored::Transient { key, from, to } => {
+            format!(
+                "transient {}: {} back to {}",
+                slot(key),
+                short(*from),
+                or_none(*to)
+            )
+        }
+        Restored::TransientCleared(slots) => {
+            format!("{} back", text::plural(slots.len(), "cleared transient slot"))
+        }
+        Restored::Events(events) => format!("{} dropped", text::plural(events.len(), "part of events")),
+        Restored::L2ToL1Logs(logs) => format!("{} dropped", text::plural(logs.len(), "L2→L1 log")),
+        Restored::Pubdata { from, to } => format!(
+            "pubdata {} back to {}",
+            signed((*from).into()),
+            signed((*to).into())
+        ),
+        Restored::ReadSlot(key) => format!("{} cold for reading again", slot(key)),
+        Restored::WrittenSlot(key) => format!("{} cold for writing again", slot(key)),
+        Restored::Decommitted { hash, .. } => format!("decommit of {} forgotten", short(*hash)),
+        Restored::Refunds(refunds) => format!("{} dropped", text::plural(refunds.len(), "refund")),
+        Restored::PubdataCosts(costs) => format!("{} dropped", text::plural(costs.len(), "pubdata cost")),
+    }
+}
+
+/// A storage slot: its contract's name, and its key.
+pub(super) fn slot(key: &StorageKey) -> String {
+    format!("{}[{}]", symbols::address_text(key.address), short(key.key))
+}
+
+/// A word in few columns.
+pub(super) fn short(word: U256) -> String {
+    text::word(word, text::Base::Hex, 14)
+}
+
+fn plain(view: &View<'_>, sign: &str, text: String, style: Style) -> Line<'static> {
+    let sign_style = if sign == CHANGED {
+        view.theme.changed()
+    } else {
+        style
+    };
+    Line::from(vec![
+        Span::styled(sign.to_owned(), sign_style),
+        Span::styled(text, style),
+    ])
+}

@@ -1,0 +1,163 @@
+//! The last row: prompt, progress, or what was last said; and what keys do.
+
+use eradbg_tracer::timeline::Direction;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use tui_input::Input;
+
+use crate::command;
+use crate::keymap::{self, Scope};
+use crate::model::{MarkUse, Mode, Running, Status};
+use crate::text::{clip, thousands};
+use crate::view::{View, draw};
+
+/// Cells of a progress bar.
+const BAR: usize = 20;
+
+/// Draws the row; where the text cursor stands when there is one.
+pub(super) fn render(view: &View<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let theme = view.theme;
+    let mut cursor = None;
+    let (mut spans, scope) = match &view.model.mode {
+        Mode::Prompt(input) => {
+            cursor = Some(Position::new(area.x + 2 + input.visual_cursor() as u16, area.y));
+            (prompt(view, input), Scope::Prompt)
+        }
+        Mode::Help { filter, .. } => {
+            let at = filter.visual_cursor() as u16;
+            cursor = Some(Position::new(area.x + 9 + at, area.y));
+            let text = if filter.value().is_empty() {
+                " type to filter".to_owned()
+            } else {
+                format!(" {}", filter.value())
+            };
+            let style = if filter.value().is_empty() {
+                theme.faint()
+            } else {
+                theme.strong()
+            };
+            (
+                vec![
+                    Span::styled(" filter:", theme.accent()),
+                    Span::styled(text, style),
+                ],
+                Scope::Help,
+            )
+        }
+        Mode::Breakpoints { .. } => (said(view), Scope::Breakpoints),
+        Mode::Mark(MarkUse::Set) => (
+            vec![Span::styled(" set mark: a to z", theme.accent())],
+            Scope::Prompt,
+        ),
+        Mode::Mark(MarkUse::Jump) => (
+            vec![Span::styled(" go to mark: a to z", theme.accent())],
+            Scope::Prompt,
+        ),
+        Mode::Normal => match &view.model.running {
+            Some(running) => (progress(view, running), Scope::Normal),
+            None => (said(view), Scope::Normal),
+        },
+    };
+    let pending = view.model.pending.text();
+    if !pending.is_empty() {
+        spans.insert(0, Span::styled(format!(" {pending} "), theme.cursor()));
+    }
+    let used: usize = spans.iter().map(Span::width).sum();
+    draw(vec![Line::from(spans)], area, buffer);
+    let room = (area.width as usize).saturating_sub(used + 2);
+    let hints = hints(view, scope, room);
+    let width: usize = hints.iter().map(Span::width).sum();
+    let right = Rect {
+        x: area.right().saturating_sub(width as u16),
+        width: width as u16,
+        ..area
+    };
+    draw(vec![Line::from(hints)], right, buffer);
+    cursor.map(|cursor| Position::new(cursor.x.min(area.right().saturating_sub(1)), cursor.y))
+}
+
+fn said(view: &View<'_>) -> Vec<Span<'static>> {
+    match &view.model.status {
+        Status::Quiet => Vec::new(),
+        Status::Note(text) => vec![Span::styled(format!(" {text}"), view.theme.text())],
+        Status::Error(text) => {
+            // An error may have a second line; the row has room for one.
+            let line = text.lines().collect::<Vec<_>>().join("  ");
+            vec![Span::styled(format!(" ! {line}"), view.theme.failure())]
+        }
+    }
+}
+
+fn prompt(view: &View<'_>, input: &Input) -> Vec<Span<'static>> {
+    let theme = view.theme;
+    let mut spans = vec![
+        Span::styled(" :", theme.accent()),
+        Span::styled(input.value().to_owned(), theme.strong()),
+    ];
+    let name = input.value().split(' ').next().unwrap_or_default();
+    let found: Vec<_> = command::matching(name).collect();
+    let exact = found.iter().find(|command| command.name == name);
+    let hint = match (exact, found.len()) {
+        (Some(command), _) => format!("   {} {} · {}", command.name, command.arguments, command.help),
+        (None, 0) => String::new(),
+        (None, _) => {
+            let names: Vec<&str> = found.iter().map(|command| command.name).collect();
+            format!("   {}", names.join(" "))
+        }
+    };
+    spans.push(Span::styled(hint, theme.faint()));
+    spans
+}
+
+fn progress(view: &View<'_>, running: &Running) -> Vec<Span<'static>> {
+    let total = view.model.moment.total;
+    let (way, word) = match running.direction {
+        Direction::Forward => (total.saturating_sub(running.from), "running forward"),
+        Direction::Backward => (running.from, "running back"),
+    };
+    let done = running.at.abs_diff(running.from).min(way);
+    let cells = (u128::from(done) * BAR as u128)
+        .checked_div(u128::from(way))
+        .unwrap_or(0) as usize;
+    let percent = (u128::from(done) * 100)
+        .checked_div(u128::from(way))
+        .unwrap_or(100);
+    vec![
+        Span::styled(format!(" {word} "), view.theme.accent()),
+        Span::styled("█".repeat(cells), view.theme.accent()),
+        Span::styled("░".repeat(BAR - cells), view.theme.faint()),
+        Span::raw(format!(" {percent} %  step {}", thousands(running.at))),
+        Span::styled("  Esc cancels", view.theme.strong()),
+    ]
+}
+
+/// As many hints as fit; the last ones, help and quit, are the last to go.
+fn hints(view: &View<'_>, scope: Scope, room: usize) -> Vec<Span<'static>> {
+    let mut hints: Vec<(&str, &str)> = keymap::hints(scope).collect();
+    if scope == Scope::Normal {
+        hints.insert(0, ("j k", "step"));
+    }
+    let width = |hints: &[(&str, &str)]| {
+        hints
+            .iter()
+            .map(|(key, text)| key.len() + text.len() + 3)
+            .sum::<usize>()
+    };
+    while width(&hints) > room && !hints.is_empty() {
+        let keep = hints.len().saturating_sub(3);
+        hints.remove(keep);
+    }
+    let pair = |(key, text): (&str, &str)| -> [Span<'static>; 2] {
+        [
+            styled(key, view.theme.strong()),
+            styled(&format!(" {text}  "), view.theme.faint()),
+        ]
+    };
+    hints.into_iter().flat_map(pair).collect()
+}
+
+fn styled(text: &str, style: Style) -> Span<'static> {
+    Span::styled(clip(text, 40), style)
+}
