@@ -4,7 +4,7 @@ use eradbg_vm::batch::{BatchInput, L2Block, SystemEnv, Transaction};
 use eradbg_vm::operator::{ExecutionResult, OperatorError, OperatorVm, PubdataTarget, RunMode};
 use eradbg_vm::pubdata::builder::{DaTarget, PubdataBuilder};
 use eradbg_vm::storage::SnapshotStorage;
-use eradbg_vm::{Execution, Observer};
+use eradbg_vm::{EraVm, Observer};
 
 use crate::report::{BatchReport, TransactionReport};
 use crate::source::run::{self, Driver, RunConfig};
@@ -128,9 +128,9 @@ impl<K: Sink> Session<K> {
         }
     }
 
-    /// The sink, and the state at the end.
-    pub fn into_parts(self) -> (K, Execution) {
-        (self.sink, self.operator.into_machine().execution)
+    /// The sink, and the machine at the end.
+    pub fn into_parts(self) -> (K, EraVm) {
+        (self.sink, self.operator.into_machine())
     }
 
     /// Runs one transaction; `None` when it was only pushed.

@@ -19,7 +19,7 @@ use crate::execution::Execution;
 use crate::host::Host;
 use crate::isa::Opcode;
 use crate::observer::Observer;
-use crate::outcome::{End, PanicCause, RetKind};
+use crate::outcome::{PanicCause, RetKind};
 use crate::value::Value;
 
 /// What a handler works on.
@@ -38,8 +38,8 @@ pub(crate) enum Next {
     FarFrame,
     /// After the operator has answered this hook.
     Suspend(u32),
-    /// Nowhere: the root frame ended.
-    End(End),
+    /// Nowhere: the root frame ended, as the execution says.
+    End,
 }
 
 /// Why a handler did not finish.
@@ -47,12 +47,20 @@ pub(crate) enum Next {
 pub(crate) enum Fault<E> {
     /// The program's fault: the next step is a panic.
     Panic(PanicCause),
-    /// The host has no answer: the step did not happen.
-    Outside(E),
+    /// The host has no answer: the step did not happen. Boxed, so that the result of a handler fits in registers.
+    Outside(Box<E>),
 }
 
 /// Result of a handler.
 pub(crate) type Done<E> = Result<Next, Fault<E>>;
+
+impl<E> Fault<E> {
+    /// A host that has no answer.
+    #[cold]
+    pub(crate) fn outside(error: E) -> Self {
+        Self::Outside(Box::new(error))
+    }
+}
 
 impl<E> From<PanicCause> for Fault<E> {
     fn from(cause: PanicCause) -> Self {

@@ -33,25 +33,24 @@ impl Execution {
         let nop = Instruction::nop();
         let invalid = Instruction::invalid();
         let last = self.steps.saturating_add(max_steps);
-        // A clone of the running program keeps its instructions at hand while handlers change the frame.
-        let mut program = Arc::clone(&self.frame.program);
         while self.steps < last {
-            let next = if self.pending_panic.is_some() {
-                self.pending_step(&panic, host, observer)
-            } else {
-                let pc = self.frame.pc;
-                let instruction = program.instructions().get(pc as usize).unwrap_or(&invalid);
-                self.step(instruction, pc, &nop, &panic, host, observer)
-            };
-            match next? {
-                Next::Continue => {}
-                Next::FarFrame => {
-                    if !Arc::ptr_eq(&program, &self.frame.program) {
-                        program = Arc::clone(&self.frame.program);
-                    }
+            // Handlers change frames, so the loop keeps the running program alive for itself.
+            let program = Arc::clone(&self.frame.program);
+            let instructions = program.instructions();
+            while self.steps < last {
+                let next = if self.pending_panic.is_some() {
+                    self.pending_step(&panic, host, observer)
+                } else {
+                    let pc = self.frame.pc;
+                    let instruction = instructions.get(pc as usize).unwrap_or(&invalid);
+                    self.step(instruction, pc, &nop, &panic, host, observer)
+                };
+                match next? {
+                    Next::Continue => {}
+                    Next::FarFrame => break,
+                    Next::Suspend(hook) => return Ok(Stop::Hook(hook)),
+                    Next::End => return Ok(Stop::Ended(self.ended.clone().expect("the root frame ended"))),
                 }
-                Next::Suspend(hook) => return Ok(Stop::Hook(hook)),
-                Next::End(end) => return Ok(Stop::Ended(end)),
             }
         }
         Ok(Stop::StepLimit)
@@ -175,7 +174,7 @@ impl Execution {
                 self.frame.pc = pc;
                 self.frame.sp = sp;
                 observer.step_abandoned(self);
-                Err(error)
+                Err(*error)
             }
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn code_address<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Inst
 /// the shard bytes above are 0, since there is one shard.
 pub(super) fn meta<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let pubdata = if cx.ex.frame.is_kernel {
-        let bytes = cx.host.pubdata().map_err(Fault::Outside)?;
+        let bytes = cx.host.pubdata().map_err(Fault::outside)?;
         cx.observer.answered(&Answer::Pubdata { bytes });
         bytes as u32
     } else {

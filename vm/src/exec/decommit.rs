@@ -41,7 +41,7 @@ pub(super) fn decommit<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruct
         }
         Err(error) => {
             cx.ex.frame.ergs = ergs_before;
-            Err(Fault::Outside(error))
+            Err(Fault::outside(error))
         }
     }
 }

@@ -124,7 +124,7 @@ fn find_target<H: Host, O: Observer>(
     let hash = cx
         .host
         .code_hash(value::word_of(destination), cx.observer)
-        .map_err(Fault::Outside)?;
+        .map_err(Fault::outside)?;
     cx.observer.answered(&Answer::CodeHash { hash });
     let settings = &cx.ex.settings;
     let default_account = || CodeHash::parse(settings.default_account);
@@ -262,7 +262,7 @@ fn load<H: Host, O: Observer>(
     let known_page = cx
         .host
         .prepare_decommit(hash, cx.observer)
-        .map_err(Fault::Outside)?;
+        .map_err(Fault::outside)?;
     cx.observer.answered(&Answer::Decommit { known_page });
     if known_page.is_none() {
         let Some(rest) = ergs.checked_sub(isa::ERGS_PER_CODE_WORD * u32::from(code.length_field())) else {
@@ -274,7 +274,7 @@ fn load<H: Host, O: Observer>(
     let program = cx
         .host
         .decommit(hash, page, cx.observer)
-        .map_err(Fault::Outside)?;
+        .map_err(Fault::outside)?;
     cx.observer.code_loaded(&program);
     // Code that `decommit` wrote to a heap runs as it is there now.
     Ok(Ok((program_on_page(&program, page, &cx.ex.heaps), page)))

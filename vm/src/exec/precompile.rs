@@ -36,7 +36,7 @@ pub(super) fn call<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction)
         && let Err(error) = run(cx, precompile, &abi)
     {
         cx.ex.frame.ergs = ergs_before;
-        return Err(Fault::Outside(error));
+        return Err(Fault::outside(error));
     }
     cx.host.add_pubdata((extra >> 32) as i32, cx.observer);
     cx.set_register(i.dst0, Value::from(1));

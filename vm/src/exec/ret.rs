@@ -73,9 +73,8 @@ pub(super) fn leave<H: Host, O: Observer>(
         return Next::Continue;
     }
     let Some(caller) = cx.ex.callers.pop() else {
-        let end = root_end(cx, kind, cause, returndata);
-        cx.ex.ended = Some(end.clone());
-        return Next::End(end);
+        cx.ex.ended = Some(root_end(cx, kind, cause, returndata));
+        return Next::End;
     };
     let finished = std::mem::replace(&mut cx.ex.frame, caller);
     bury(cx, finished, FatPointer::from_word(returndata.word).page);

@@ -10,7 +10,7 @@ use crate::value::Value;
 /// `dst0 := storage[this, src0]`.
 pub(super) fn read<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let key = key(cx, i);
-    let (value, refund) = cx.host.storage_read(key, cx.observer).map_err(Fault::Outside)?;
+    let (value, refund) = cx.host.storage_read(key, cx.observer).map_err(Fault::outside)?;
     cx.observer.answered(&Answer::StorageRead { value, refund });
     cx.ex.frame.ergs += refund;
     cx.set_register(i.dst0, Value::integer(value));
@@ -24,7 +24,7 @@ pub(super) fn write<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction
     let refund = cx
         .host
         .storage_write(key, value, cx.observer)
-        .map_err(Fault::Outside)?;
+        .map_err(Fault::outside)?;
     cx.observer.answered(&Answer::StorageWrite { refund });
     cx.ex.frame.ergs += refund;
     Ok(Next::Continue)
@@ -33,7 +33,7 @@ pub(super) fn write<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction
 /// `dst0 := transient_storage[this, src0]`.
 pub(super) fn transient_read<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let key = key(cx, i);
-    let value = cx.host.transient_read(key, cx.observer).map_err(Fault::Outside)?;
+    let value = cx.host.transient_read(key, cx.observer).map_err(Fault::outside)?;
     cx.observer.answered(&Answer::TransientRead { value });
     cx.set_register(i.dst0, Value::integer(value));
     Ok(Next::Continue)

@@ -1,0 +1,95 @@
+//! Inputs for tests and benchmarks, and recordings of them in temporary folders.
+
+#![allow(dead_code, reason = "not every test needs every helper")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use eradbg_tracer::Recording;
+use eradbg_tracer::drive::{DriveEnd, Session};
+use eradbg_tracer::manifest::{EndKind, Manifest};
+use eradbg_tracer::recorder::{Control, Recorder};
+use eradbg_tracer::source;
+use eradbg_tracer::source::run::RunConfig;
+use eradbg_tracer::store::FORMAT;
+use eradbg_vm::batch::BatchInput;
+use eradbg_vm::{EraVm, MACHINE_REVISION};
+use tempfile::TempDir;
+
+/// A batch with the way to drive it.
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) batch: BatchInput,
+    pub(crate) config: RunConfig,
+}
+
+/// A recording, and the machine that it was made with.
+pub(crate) struct Recorded {
+    pub(crate) recording: Recording,
+    pub(crate) machine: EraVm,
+    /// Holds the files until the test is over.
+    pub(crate) folder: TempDir,
+}
+
+/// Inputs of which every position can be tried: our own, and small real ones where the vectors are.
+pub(crate) fn small_inputs() -> Vec<Input> {
+    vectors(&["eth_call", "real_estimate_fee_for_transfer_to_self", "real_validation_adjacent_storage_slots"])
+}
+
+/// Inputs of 1.5 million steps, where the vectors are.
+pub(crate) fn large_inputs() -> Vec<Input> {
+    vectors(&["mixed_batch_a"])
+}
+
+/// Records an input.
+pub(crate) fn record(input: &Input, chunk_steps: u32) -> Recorded {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recording");
+    let manifest = manifest(input, chunk_steps);
+    let recorder = Recorder::create(&path, &manifest, Arc::new(Control::new(Arc::default()))).unwrap();
+    let mut session = Session::new(input.batch.clone(), recorder);
+    assert_eq!(session.drive(&input.config), Ok(DriveEnd::Finished), "{}", input.name);
+    let (recorder, machine) = session.into_parts();
+    recorder.finish(&machine.execution, EndKind::Finished).unwrap();
+    let recording = Recording::open(&path).unwrap();
+    recording.load_overview().unwrap();
+    Recorded { recording, machine, folder }
+}
+
+/// What a recording of an input says that it is.
+pub(crate) fn manifest(input: &Input, chunk_steps: u32) -> Manifest {
+    Manifest {
+        format: FORMAT,
+        machine: MACHINE_REVISION,
+        tool_version: "test".to_owned(),
+        name: input.name.clone(),
+        input_kind: "test".to_owned(),
+        input_size: 0,
+        input_sha256: String::new(),
+        protocol_version: input.batch.system.version.number(),
+        chain_id: input.batch.system.chain_id,
+        batch_number: input.batch.batch.number,
+        chunk_steps,
+        created_unix: 0,
+    }
+}
+
+/// Inputs from the vectors; none, and a line that says so, where they are not.
+pub(crate) fn vectors(names: &[&str]) -> Vec<Input> {
+    let root = std::env::var_os("ERADBG_VECTORS").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors")),
+        PathBuf::from,
+    );
+    if !root.is_dir() {
+        println!("NOT RUN on {}: no vectors at {}", names.join(", "), root.display());
+        return Vec::new();
+    }
+    let load = |name: &&str| {
+        let folder = root.join(name);
+        let dump = ["dump.json", "dump.json.gz"].map(|file| folder.join(file)).into_iter().find(|path| path.is_file());
+        let loaded = source::load(&dump.expect("a vector has a dump")).unwrap();
+        let config = RunConfig::load(&folder.join("run.json")).unwrap();
+        Input { name: (*name).to_owned(), batch: loaded.input, config }
+    };
+    names.iter().map(load).collect()
+}

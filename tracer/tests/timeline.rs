@@ -1,0 +1,166 @@
+//! All ways to a position lead to the same state: seeking, stepping from the start, undoing from the end, and the
+//! machine itself.
+
+mod support;
+
+use eradbg_tracer::delta::Change;
+use eradbg_tracer::replay::replay_chunk;
+use eradbg_tracer::timeline::Direction;
+use eradbg_tracer::verify::verify;
+use eradbg_tracer::{Recording, Timeline};
+use eradbg_vm::observer::Step;
+use eradbg_vm::{Execution, Observer};
+use std::ops::ControlFlow;
+use support::{Recorded, large_inputs, record, small_inputs};
+
+const CHUNK_LENGTHS: [u32; 3] = [64, 1_000, 16_384];
+
+#[test]
+fn every_position_is_the_same_whichever_way_it_is_reached() {
+    for input in small_inputs() {
+        for chunk_steps in CHUNK_LENGTHS {
+            let Recorded { recording, .. } = record(&input, chunk_steps);
+            let steps = recording.steps();
+            let mut stepped = Timeline::new(recording.clone()).unwrap();
+            let mut undone = Timeline::new(recording.clone()).unwrap();
+            let mut sought = Timeline::new(recording.clone()).unwrap();
+            for position in 0..=steps {
+                // A detour makes seeking load chunks instead of walking on.
+                sought.seek(position * 7919 % (steps + 1)).unwrap();
+                sought.seek(position).unwrap();
+                assert_same(&sought, &stepped, &format!("{} {chunk_steps} {position} forward", input.name));
+                stepped.step(Direction::Forward, 1).unwrap();
+            }
+            undone.seek(steps).unwrap();
+            for position in (0..=steps).rev() {
+                sought.seek(position).unwrap();
+                assert_same(&sought, &undone, &format!("{} {chunk_steps} {position} backward", input.name));
+                undone.step(Direction::Backward, 1).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_timeline_shows_what_the_machine_does() {
+    for input in small_inputs() {
+        let Recorded { recording, .. } = record(&input, 1_000);
+        let mut follower = Follower { timeline: Timeline::new(recording.clone()).unwrap(), compared: 0 };
+        let mut execution = None;
+        for chunk in 0..recording.chunks() {
+            let log = recording.log(chunk).unwrap();
+            // The machine goes on from chunk to chunk by itself, so keyframes are compared with it too.
+            let mut state = match execution.take().filter(|_| !log.after_rollback) {
+                Some(state) => state,
+                None => recording.state_at_chunk(chunk).unwrap(),
+            };
+            replay_chunk(&recording, chunk, &log, &mut state, &mut follower).unwrap();
+            execution = Some(state);
+        }
+        assert_eq!(follower.timeline.position(), recording.steps());
+        assert!(follower.compared > recording.steps() / 2, "{}", input.name);
+    }
+}
+
+#[test]
+fn the_state_at_the_end_is_that_of_the_run() {
+    for input in small_inputs() {
+        let Recorded { recording, machine, .. } = record(&input, 1_000);
+        let mut timeline = Timeline::new(recording.clone()).unwrap();
+        timeline.seek(recording.steps()).unwrap();
+        let (view, state) = (timeline.state(), &machine.state);
+        let name = &input.name;
+        let values: Vec<_> = view.storage_changes.iter().map(|(&key, slot)| (key, slot.value)).collect();
+        let expected: Vec<_> = state.storage_changes().iter().map(|(&key, &value)| (key, value)).collect();
+        assert_eq!(values, expected, "{name}: storage changes");
+        assert_eq!(view.events, state.events(), "{name}: events");
+        assert_eq!(view.l2_to_l1_logs, state.l2_to_l1_logs(), "{name}: logs");
+        assert_eq!(view.pubdata_costs, state.pubdata_costs(), "{name}: pubdata costs");
+        assert_eq!(view.pubdata, state.pubdata(), "{name}: pubdata");
+        assert_eq!(view.refunds, state.refunds(), "{name}: refunds");
+        let paid = state.paid_changes().iter().map(|(&key, &paid)| (key, paid)).collect();
+        assert_eq!(view.paid_changes, paid, "{name}: paid changes");
+        assert_eq!(view.read_storage_slots, state.read_storage_slots().iter().copied().collect(), "{name}: read");
+        assert_eq!(view.written_storage_slots, state.written_storage_slots().iter().copied().collect(), "{name}: written");
+        let decommitted = state.decommitted_hashes().iter().map(|(&hash, &page)| (hash, page)).collect();
+        assert_eq!(view.decommitted_hashes, decommitted, "{name}: decommitted");
+        let live = state.transient_storage().iter().filter(|(_, value)| !value.is_zero());
+        assert_eq!(view.transient_storage, live.map(|(&key, &value)| (key, value)).collect(), "{name}: transient");
+        assert_eq!(timeline.execution(), &machine.execution, "{name}: execution");
+    }
+}
+
+#[test]
+fn large_recordings_replay_to_the_digest_of_each_chunk() {
+    for input in large_inputs() {
+        let Recorded { recording, .. } = record(&input, 16_384);
+        let findings = verify(&recording, |_| ControlFlow::Continue(()));
+        assert_eq!(findings.broken, Vec::<String>::new(), "{}", input.name);
+        assert_eq!(findings.steps, recording.steps());
+        assert!(recording.chunks() > 90);
+    }
+}
+
+#[test]
+fn over_and_out_undo_each_other() {
+    for input in small_inputs() {
+        let Recorded { recording, .. } = record(&input, 1_000);
+        let mut timeline = Timeline::new(recording.clone()).unwrap();
+        let mut calls = 0;
+        for position in (0..recording.steps()).step_by(7) {
+            timeline.seek(position).unwrap();
+            let depth = timeline.execution().depth();
+            timeline.over(Direction::Forward).unwrap();
+            let after = timeline.position();
+            if after > position + 1 && timeline.execution().depth() == depth {
+                calls += 1;
+                timeline.over(Direction::Backward).unwrap();
+                assert_eq!(timeline.position(), position, "{}: back over the call at {position}", input.name);
+                timeline.step(Direction::Forward, 1).unwrap();
+                assert_eq!(timeline.execution().depth(), depth + 1);
+                timeline.out(Direction::Backward).unwrap();
+                assert_eq!(timeline.position(), position, "{}: back out of the call at {position}", input.name);
+                timeline.step(Direction::Forward, 1).unwrap();
+                timeline.out(Direction::Forward).unwrap();
+                assert_eq!(timeline.position(), after, "{}: out of the call at {position}", input.name);
+            }
+        }
+        assert!(calls > 0, "{}: no call was tried", input.name);
+    }
+}
+
+fn assert_same(a: &Timeline, b: &Timeline, place: &str) {
+    assert_eq!(a.position(), b.position(), "{place}");
+    assert!(a.execution() == b.execution(), "{place}: the executions differ");
+    assert!(a.state() == b.state(), "{place}: the states differ");
+    assert_eq!(a.last_changes(), b.last_changes(), "{place}");
+    assert_eq!(a.last_rows(), b.last_rows(), "{place}");
+}
+
+/// Steps a timeline along with a machine and compares them.
+struct Follower {
+    timeline: Timeline,
+    compared: u64,
+}
+
+impl Observer for Follower {
+    fn before_step(&mut self, _execution: &Execution, step: Step<'_>) {
+        let info = self.timeline.next_step().expect("the machine makes a step, so there is one");
+        assert_eq!((info.pc, info.skipped), (step.pc, step.skipped), "step {}", self.timeline.position());
+    }
+
+    fn after_step(&mut self, execution: &Execution) {
+        self.timeline.step(Direction::Forward, 1).unwrap();
+        let operator_wrote = |change: &Change| matches!(change, Change::OperatorWrite { .. });
+        // The timeline shows what the operator writes after a step as part of it; rollbacks start a chunk anew.
+        let is_edge = self.timeline.recording().chunk_of(execution.steps()) != chunk_before(&self.timeline);
+        if !self.timeline.last_changes().iter().any(operator_wrote) && !is_edge {
+            assert!(self.timeline.execution() == execution, "step {}", execution.steps());
+            self.compared += 1;
+        }
+    }
+}
+
+fn chunk_before(timeline: &Timeline) -> u32 {
+    Recording::chunk_of(timeline.recording(), timeline.position().saturating_sub(1))
+}
