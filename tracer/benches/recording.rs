@@ -39,7 +39,10 @@ fn main() {
         let per_step = result.recording.disk_bytes() as f64 / steps as f64;
         let speed = steps as f64 / plain.as_secs_f64() / 1e6;
         let ratio = recorded.as_secs_f64() / plain.as_secs_f64();
-        println!("| {} | {steps} | {speed:.1} | {ratio:.2} | {per_step:.2} |", input.name);
+        println!(
+            "| {} | {steps} | {speed:.1} | {ratio:.2} | {per_step:.2} |",
+            input.name
+        );
         recordings.push((input.name.clone(), result));
     }
     println!("\nresident memory after recording: {} MB", resident_megabytes());
@@ -57,12 +60,15 @@ fn time_recording(input: &Input) -> Duration {
     let manifest = support::manifest(input, 16_384);
     let control = Arc::new(eradbg_tracer::recorder::Control::new(Arc::default()));
     let path = folder.path().join("recording");
-    let recorder = eradbg_tracer::recorder::Recorder::create(&path, &manifest, control).expect("a new recording");
+    let recorder =
+        eradbg_tracer::recorder::Recorder::create(&path, &manifest, control).expect("a new recording");
     let mut session = Session::new(input.batch.clone(), recorder);
     let start = Instant::now();
     session.drive(&input.config).expect("the vector runs");
     let (recorder, machine) = session.into_parts();
-    recorder.finish(&machine.execution, eradbg_tracer::manifest::EndKind::Finished).expect("it is written");
+    recorder
+        .finish(&machine.execution, eradbg_tracer::manifest::EndKind::Finished)
+        .expect("it is written");
     start.elapsed()
 }
 
@@ -75,7 +81,9 @@ fn print_seeks(name: &str, result: &Recorded) {
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut seeks = Vec::new();
     for _ in 0..SEEKS {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let target = (random >> 16) % (steps + 1);
         let start = Instant::now();
         timeline.seek(target).expect("a good recording");
@@ -105,5 +113,6 @@ fn median(mut times: Vec<Duration>) -> Duration {
 fn resident_megabytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()).map_or(0, |kb| kb / 1024)
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok())
+        .map_or(0, |kb| kb / 1024)
 }

@@ -186,13 +186,13 @@ fn encode_frames(e: &mut Encoder, execution: &Execution) {
     e.number(execution.callers().len() as u64 + 1);
     for frame in execution.frames() {
         e.u8(frame.kind as u8);
-        [frame.this, frame.caller, frame.code_address]
-            .iter()
-            .for_each(|&address| e.address(address));
+        for address in [frame.this, frame.caller, frame.code_address] {
+            e.address(address);
+        }
         e.word(frame.program.hash());
-        [frame.code_page, frame.base_page, frame.calldata_page]
-            .iter()
-            .for_each(|&page| e.number(page));
+        for page in [frame.code_page, frame.base_page, frame.calldata_page] {
+            e.number(page);
+        }
         e.word(frame.context.into());
         e.bits([
             frame.is_static,
@@ -277,9 +277,9 @@ fn decode_frames(d: &mut Decoder<'_>) -> Result<(Vec<Frame>, Vec<U256>), Malform
 }
 
 fn encode_near(e: &mut Encoder, near: NearFrame) {
-    [near.pc, near.sp, near.exception_handler]
-        .iter()
-        .for_each(|&small| e.number(small));
+    for small in [near.pc, near.sp, near.exception_handler] {
+        e.number(small);
+    }
     e.number(near.ergs);
     e.number(near.entered_at);
 }
@@ -312,7 +312,7 @@ fn encode_page(e: &mut Encoder, space: u32, index: u32, written: u32, page: Dirt
         ),
         DirtyPage::Stack(page) => (page.words.to_vec(), Some(page.pointers)),
     };
-    e.option(pointers, |e, pointers| e.number(pointers));
+    e.option(pointers, Encoder::number);
     let filled = (0..PAGE_WORDS)
         .filter(|&at| !words[at].is_zero())
         .fold(0u32, |mask, at| mask | 1 << at);

@@ -77,12 +77,11 @@ impl Recording {
         let version = ProtocolVersion::new(manifest.protocol_version)
             .map_err(|error| database.damaged("meta/manifest".to_owned(), error.to_string()))?;
         let end = read_meta(&database, Kind::End, key::END, End::decode)?;
-        let (first_steps, seal, kind) = match end {
-            Some(end) => (end.first_steps, end.seal, end.kind),
-            None => {
-                let (first_steps, seal) = scan(&database)?;
-                (first_steps, seal, EndKind::Unknown)
-            }
+        let (first_steps, seal, kind) = if let Some(end) = end {
+            (end.first_steps, end.seal, end.kind)
+        } else {
+            let (first_steps, seal) = scan(&database)?;
+            (first_steps, seal, EndKind::Unknown)
         };
         Ok(Self(Arc::new(Inner {
             database,
@@ -191,7 +190,7 @@ impl Recording {
         if hash.is_zero() {
             return Ok(Program::empty());
         }
-        if let Some(program) = self.lock(&self.0.programs).get(&hash) {
+        if let Some(program) = lock(&self.0.programs).get(&hash) {
             return Ok(Arc::clone(program));
         }
         let place = || format!("code {hash:#066x}");
@@ -200,7 +199,7 @@ impl Recording {
             .blob()
             .map_err(|error| self.damaged(place(), error.to_string()))?;
         let program = Program::new(hash, eradbg_vm::bytecode::bytes_to_words(code));
-        self.lock(&self.0.programs).insert(hash, Arc::clone(&program));
+        lock(&self.0.programs).insert(hash, Arc::clone(&program));
         Ok(program)
     }
 
@@ -240,11 +239,11 @@ impl Recording {
     /// # Errors
     /// When it is missing or damaged.
     pub fn keyframe(&self, chunk: u32) -> Result<Arc<Keyframe>> {
-        if let Some(keyframe) = self.lock(&self.0.keyframes).get(chunk) {
+        if let Some(keyframe) = lock(&self.0.keyframes).get(chunk) {
             return Ok(keyframe);
         }
         let keyframe = Arc::new(self.read_keyframe(chunk)?);
-        self.lock(&self.0.keyframes).put(chunk, Arc::clone(&keyframe));
+        lock(&self.0.keyframes).put(chunk, Arc::clone(&keyframe));
         Ok(keyframe)
     }
 
@@ -391,11 +390,6 @@ impl Recording {
             self.first_step(chunk + 1)
         )
     }
-
-    fn lock<'a, T>(&self, mutex: &'a Mutex<T>) -> std::sync::MutexGuard<'a, T> {
-        // A cache is good whatever happened to the thread that held it.
-        mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
 }
 
 impl KeyframeCache {
@@ -511,4 +505,9 @@ fn ledger_name(kind: LedgerKind) -> &'static str {
         LedgerKind::Failure => "failure rows",
         LedgerKind::Operator => "operator rows",
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A cache is good whatever happened to the thread that held it.
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -59,7 +59,7 @@ impl StateView {
                 }
             }
             StateRow::Decommit(decommit) => {
-                drop(self.decommitted_hashes.insert(decommit.hash, decommit.page))
+                self.decommitted_hashes.insert(decommit.hash, decommit.page);
             }
             StateRow::Pubdata(bytes) => self.pubdata += bytes,
             StateRow::Event(event) => self.events.push(*event),
@@ -121,20 +121,17 @@ impl StateView {
         }
         if access.new.is_some() {
             // A slot has a paid amount exactly while it has a change.
-            match access.paid_before {
-                Some(paid) => {
-                    let slot = SlotView {
-                        value: access.old,
-                        initial: access.initial_value,
-                        is_initial: access.is_initial,
-                    };
-                    self.storage_changes.insert(key, slot);
-                    self.paid_changes.insert(key, paid);
-                }
-                None => {
-                    self.storage_changes.remove(&key);
-                    self.paid_changes.remove(&key);
-                }
+            if let Some(paid) = access.paid_before {
+                let slot = SlotView {
+                    value: access.old,
+                    initial: access.initial_value,
+                    is_initial: access.is_initial,
+                };
+                self.storage_changes.insert(key, slot);
+                self.paid_changes.insert(key, paid);
+            } else {
+                self.storage_changes.remove(&key);
+                self.paid_changes.remove(&key);
             }
             if !access.was_written {
                 self.written_storage_slots.remove(&key);

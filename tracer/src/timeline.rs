@@ -221,9 +221,13 @@ impl Timeline {
         let end = rows.partition_point(|row| row.step < to);
         let between = rows.get(first..end).unwrap_or_default();
         if target >= self.state_position {
-            between.iter().for_each(|row| self.state.apply(&row.row));
+            for row in between {
+                self.state.apply(&row.row);
+            }
         } else {
-            between.iter().rev().for_each(|row| self.state.undo(&row.row));
+            for row in between.iter().rev() {
+                self.state.undo(&row.row);
+            }
         }
         self.state_position = target;
         let last_step = target.checked_sub(1);

@@ -1,6 +1,10 @@
 //! Inputs for tests and benchmarks, and recordings of them in temporary folders.
 
 #![allow(dead_code, reason = "not every test needs every helper")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failure here is a failure of the test or benchmark"
+)]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +37,11 @@ pub(crate) struct Recorded {
 
 /// Inputs of which every position can be tried: our own, and small real ones where the vectors are.
 pub(crate) fn small_inputs() -> Vec<Input> {
-    vectors(&["eth_call", "real_estimate_fee_for_transfer_to_self", "real_validation_adjacent_storage_slots"])
+    vectors(&[
+        "eth_call",
+        "real_estimate_fee_for_transfer_to_self",
+        "real_validation_adjacent_storage_slots",
+    ])
 }
 
 /// Inputs of 1.5 million steps, where the vectors are.
@@ -48,12 +56,21 @@ pub(crate) fn record(input: &Input, chunk_steps: u32) -> Recorded {
     let manifest = manifest(input, chunk_steps);
     let recorder = Recorder::create(&path, &manifest, Arc::new(Control::new(Arc::default()))).unwrap();
     let mut session = Session::new(input.batch.clone(), recorder);
-    assert_eq!(session.drive(&input.config), Ok(DriveEnd::Finished), "{}", input.name);
+    assert_eq!(
+        session.drive(&input.config),
+        Ok(DriveEnd::Finished),
+        "{}",
+        input.name
+    );
     let (recorder, machine) = session.into_parts();
     recorder.finish(&machine.execution, EndKind::Finished).unwrap();
     let recording = Recording::open(&path).unwrap();
     recording.load_overview().unwrap();
-    Recorded { recording, machine, folder }
+    Recorded {
+        recording,
+        machine,
+        folder,
+    }
 }
 
 /// What a recording of an input says that it is.
@@ -81,15 +98,26 @@ pub(crate) fn vectors(names: &[&str]) -> Vec<Input> {
         PathBuf::from,
     );
     if !root.is_dir() {
-        println!("NOT RUN on {}: no vectors at {}", names.join(", "), root.display());
+        println!(
+            "NOT RUN on {}: no vectors at {}",
+            names.join(", "),
+            root.display()
+        );
         return Vec::new();
     }
     let load = |name: &&str| {
         let folder = root.join(name);
-        let dump = ["dump.json", "dump.json.gz"].map(|file| folder.join(file)).into_iter().find(|path| path.is_file());
+        let dump = ["dump.json", "dump.json.gz"]
+            .map(|file| folder.join(file))
+            .into_iter()
+            .find(|path| path.is_file());
         let loaded = source::load(&dump.expect("a vector has a dump")).unwrap();
         let config = RunConfig::load(&folder.join("run.json")).unwrap();
-        Input { name: (*name).to_owned(), batch: loaded.input, config }
+        Input {
+            name: (*name).to_owned(),
+            batch: loaded.input,
+            config,
+        }
     };
     names.iter().map(load).collect()
 }

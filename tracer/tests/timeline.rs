@@ -28,13 +28,21 @@ fn every_position_is_the_same_whichever_way_it_is_reached() {
                 // A detour makes seeking load chunks instead of walking on.
                 sought.seek(position * 7919 % (steps + 1)).unwrap();
                 sought.seek(position).unwrap();
-                assert_same(&sought, &stepped, &format!("{} {chunk_steps} {position} forward", input.name));
+                assert_same(
+                    &sought,
+                    &stepped,
+                    &format!("{} {chunk_steps} {position} forward", input.name),
+                );
                 stepped.step(Direction::Forward, 1).unwrap();
             }
             undone.seek(steps).unwrap();
             for position in (0..=steps).rev() {
                 sought.seek(position).unwrap();
-                assert_same(&sought, &undone, &format!("{} {chunk_steps} {position} backward", input.name));
+                assert_same(
+                    &sought,
+                    &undone,
+                    &format!("{} {chunk_steps} {position} backward", input.name),
+                );
                 undone.step(Direction::Backward, 1).unwrap();
             }
         }
@@ -45,7 +53,10 @@ fn every_position_is_the_same_whichever_way_it_is_reached() {
 fn the_timeline_shows_what_the_machine_does() {
     for input in small_inputs() {
         let Recorded { recording, .. } = record(&input, 1_000);
-        let mut follower = Follower { timeline: Timeline::new(recording.clone()).unwrap(), compared: 0 };
+        let mut follower = Follower {
+            timeline: Timeline::new(recording.clone()).unwrap(),
+            compared: 0,
+        };
         let mut execution = None;
         for chunk in 0..recording.chunks() {
             let log = recording.log(chunk).unwrap();
@@ -65,27 +76,60 @@ fn the_timeline_shows_what_the_machine_does() {
 #[test]
 fn the_state_at_the_end_is_that_of_the_run() {
     for input in small_inputs() {
-        let Recorded { recording, machine, .. } = record(&input, 1_000);
+        let Recorded {
+            recording, machine, ..
+        } = record(&input, 1_000);
         let mut timeline = Timeline::new(recording.clone()).unwrap();
         timeline.seek(recording.steps()).unwrap();
         let (view, state) = (timeline.state(), &machine.state);
         let name = &input.name;
-        let values: Vec<_> = view.storage_changes.iter().map(|(&key, slot)| (key, slot.value)).collect();
-        let expected: Vec<_> = state.storage_changes().iter().map(|(&key, &value)| (key, value)).collect();
+        let values: Vec<_> = view
+            .storage_changes
+            .iter()
+            .map(|(&key, slot)| (key, slot.value))
+            .collect();
+        let expected: Vec<_> = state
+            .storage_changes()
+            .iter()
+            .map(|(&key, &value)| (key, value))
+            .collect();
         assert_eq!(values, expected, "{name}: storage changes");
         assert_eq!(view.events, state.events(), "{name}: events");
         assert_eq!(view.l2_to_l1_logs, state.l2_to_l1_logs(), "{name}: logs");
         assert_eq!(view.pubdata_costs, state.pubdata_costs(), "{name}: pubdata costs");
         assert_eq!(view.pubdata, state.pubdata(), "{name}: pubdata");
         assert_eq!(view.refunds, state.refunds(), "{name}: refunds");
-        let paid = state.paid_changes().iter().map(|(&key, &paid)| (key, paid)).collect();
+        let paid = state
+            .paid_changes()
+            .iter()
+            .map(|(&key, &paid)| (key, paid))
+            .collect();
         assert_eq!(view.paid_changes, paid, "{name}: paid changes");
-        assert_eq!(view.read_storage_slots, state.read_storage_slots().iter().copied().collect(), "{name}: read");
-        assert_eq!(view.written_storage_slots, state.written_storage_slots().iter().copied().collect(), "{name}: written");
-        let decommitted = state.decommitted_hashes().iter().map(|(&hash, &page)| (hash, page)).collect();
+        assert_eq!(
+            view.read_storage_slots,
+            state.read_storage_slots().iter().copied().collect(),
+            "{name}: read"
+        );
+        assert_eq!(
+            view.written_storage_slots,
+            state.written_storage_slots().iter().copied().collect(),
+            "{name}: written"
+        );
+        let decommitted = state
+            .decommitted_hashes()
+            .iter()
+            .map(|(&hash, &page)| (hash, page))
+            .collect();
         assert_eq!(view.decommitted_hashes, decommitted, "{name}: decommitted");
-        let live = state.transient_storage().iter().filter(|(_, value)| !value.is_zero());
-        assert_eq!(view.transient_storage, live.map(|(&key, &value)| (key, value)).collect(), "{name}: transient");
+        let live = state
+            .transient_storage()
+            .iter()
+            .filter(|(_, value)| !value.is_zero());
+        assert_eq!(
+            view.transient_storage,
+            live.map(|(&key, &value)| (key, value)).collect(),
+            "{name}: transient"
+        );
         assert_eq!(timeline.execution(), &machine.execution, "{name}: execution");
     }
 }
@@ -115,14 +159,29 @@ fn over_and_out_undo_each_other() {
             if after > position + 1 && timeline.execution().depth() == depth {
                 calls += 1;
                 timeline.over(Direction::Backward).unwrap();
-                assert_eq!(timeline.position(), position, "{}: back over the call at {position}", input.name);
+                assert_eq!(
+                    timeline.position(),
+                    position,
+                    "{}: back over the call at {position}",
+                    input.name
+                );
                 timeline.step(Direction::Forward, 1).unwrap();
                 assert_eq!(timeline.execution().depth(), depth + 1);
                 timeline.out(Direction::Backward).unwrap();
-                assert_eq!(timeline.position(), position, "{}: back out of the call at {position}", input.name);
+                assert_eq!(
+                    timeline.position(),
+                    position,
+                    "{}: back out of the call at {position}",
+                    input.name
+                );
                 timeline.step(Direction::Forward, 1).unwrap();
                 timeline.out(Direction::Forward).unwrap();
-                assert_eq!(timeline.position(), after, "{}: out of the call at {position}", input.name);
+                assert_eq!(
+                    timeline.position(),
+                    after,
+                    "{}: out of the call at {position}",
+                    input.name
+                );
             }
         }
         assert!(calls > 0, "{}: no call was tried", input.name);
@@ -145,8 +204,16 @@ struct Follower {
 
 impl Observer for Follower {
     fn before_step(&mut self, _execution: &Execution, step: Step<'_>) {
-        let info = self.timeline.next_step().expect("the machine makes a step, so there is one");
-        assert_eq!((info.pc, info.skipped), (step.pc, step.skipped), "step {}", self.timeline.position());
+        let info = self
+            .timeline
+            .next_step()
+            .expect("the machine makes a step, so there is one");
+        assert_eq!(
+            (info.pc, info.skipped),
+            (step.pc, step.skipped),
+            "step {}",
+            self.timeline.position()
+        );
     }
 
     fn after_step(&mut self, execution: &Execution) {
@@ -155,7 +222,11 @@ impl Observer for Follower {
         // The timeline shows what the operator writes after a step as part of it; rollbacks start a chunk anew.
         let is_edge = self.timeline.recording().chunk_of(execution.steps()) != chunk_before(&self.timeline);
         if !self.timeline.last_changes().iter().any(operator_wrote) && !is_edge {
-            assert!(self.timeline.execution() == execution, "step {}", execution.steps());
+            assert!(
+                self.timeline.execution() == execution,
+                "step {}",
+                execution.steps()
+            );
             self.compared += 1;
         }
     }

@@ -36,7 +36,7 @@ pub(crate) fn run(recording: Recording, at: u64) -> Result<()> {
     let mut timeline = Timeline::new(recording).context("cannot open the recording's timeline")?;
     timeline.seek(at).context("cannot go to the wanted step")?;
     let stopped = terminal::stop_flag()?;
-    let mut terminal = terminal::Guard::enter()?;
+    let mut terminal = terminal::Guard::enter(&stopped)?;
     let size = terminal.screen.size()?;
     let mut app = App {
         model: Model::new((size.width, size.height)),

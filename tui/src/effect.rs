@@ -2,7 +2,10 @@
 
 use eradbg_tracer::Error;
 use eradbg_tracer::delta::Change;
+use eradbg_tracer::recording::TransactionRow;
 use eradbg_tracer::timeline::{Breakpoint, Direction, Timeline};
+
+use eradbg_vm::frame;
 
 use crate::action::{Action, Motion};
 use crate::model::Moment;
@@ -75,10 +78,21 @@ pub(crate) fn moment(timeline: &Timeline) -> Moment {
     Moment {
         position: timeline.position(),
         total: recording.steps(),
+        transactions: extent(recording.transactions()),
         transaction: row.map(|row| (row.first_step, row.first_step + row.steps.max(1) - 1)),
         written,
+        heap_page: frame::heap_page(timeline.execution().frame().base_page),
         depth: timeline.execution().depth() as usize,
     }
+}
+
+/// First and last position of all transactions.
+fn extent(rows: &[TransactionRow]) -> Option<(u64, u64)> {
+    let (first, last) = (rows.first()?, rows.last()?);
+    Some((
+        first.first_step,
+        (last.first_step + last.steps).max(first.first_step + 1) - 1,
+    ))
 }
 
 /// The report that the cursor stands where it stands.

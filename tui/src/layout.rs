@@ -3,6 +3,8 @@
 //! The body is divided into slots. A slot shows one of its panes; the others are tabs in its title. Wide screens have
 //! many slots with few panes, narrow ones few slots with many, and a zoomed screen has one slot with all.
 
+pub(crate) mod scale;
+
 use ratatui::layout::{Constraint, Layout as Split, Rect};
 
 /// Below this size there is only a message.
@@ -193,27 +195,6 @@ pub(crate) fn tabs(slot: &Slot) -> Vec<Tab> {
     tabs
 }
 
-/// The position that a column of a timeline stands for; the timeline shows `first..=last` over `area`.
-pub(crate) fn position_at(area: Rect, column: u16, first: u64, last: u64) -> u64 {
-    let offset = u64::from(column.saturating_sub(area.x));
-    let columns = u64::from(area.width.max(1));
-    first + (u128::from(last - first + 1) * u128::from(offset.min(columns)) / u128::from(columns)) as u64
-}
-
-/// The column, counted from the left edge, in which a timeline `width` columns wide shows a position.
-pub(crate) fn column_of(position: u64, width: u16, first: u64, last: u64) -> u16 {
-    let span = u128::from(last - first + 1);
-    let offset = u128::from(position.clamp(first, last) - first);
-    let width = u128::from(width.max(1));
-    // The inverse of `position_at`: the first of several columns of a position, or the one column of many positions.
-    let column = if width > span {
-        (offset * width).div_ceil(span)
-    } else {
-        ((offset + 1) * width).div_ceil(span) - 1
-    };
-    column.min(width - 1) as u16
-}
-
 fn two_columns(body: Rect) -> Vec<(Rect, Vec<Pane>)> {
     let [code, side] = Split::horizontal([Constraint::Percentage(45), Constraint::Fill(1)]).areas(body);
     let order = [
@@ -334,21 +315,6 @@ mod tests {
             (screen.slots[0].shown, screen.slots[0].area.width),
             (Pane::Calls, 200)
         );
-    }
-
-    #[test]
-    fn a_click_on_the_column_of_a_position_lands_in_that_column() {
-        for (first, last, width) in [(0, 999, 80), (0, 10, 80), (500, 1_000_000_007, 133), (7, 7, 40)] {
-            let area = Rect::new(3, 0, width, 1);
-            for column in 0..width {
-                let position = position_at(area, area.x + column, first, last);
-                assert!((first..=last).contains(&position));
-                if last - first >= u64::from(width) {
-                    assert_eq!(column_of(position, width, first, last), column);
-                }
-            }
-            assert!(column_of(last, width, first, last) < width);
-        }
     }
 
     #[test]

@@ -50,10 +50,14 @@ pub(crate) struct Moment {
     pub position: u64,
     /// Steps of the recording.
     pub total: u64,
+    /// First and last position of all transactions.
+    pub(crate) transactions: Option<(u64, u64)>,
     /// First and last position of the transaction that it lies in.
     pub transaction: Option<(u64, u64)>,
     /// Page and byte offset that the last step wrote last.
     pub written: Option<(u32, u32)>,
+    /// Page of the innermost frame's heap; the aux heap has the next.
+    pub(crate) heap_page: u32,
     /// Frames on the call stack.
     pub depth: usize,
 }
@@ -151,8 +155,8 @@ pub(crate) struct Model {
     pub memory: MemorySource,
     /// Byte offset of the first row of memory; `None`: follow what is written.
     pub memory_offset: Option<u32>,
-    /// Byte offset that was last written in the memory shown.
-    pub memory_written: u32,
+    /// Page and byte offset that were last written.
+    pub memory_written: (u32, u32),
     /// The part of `VMState` whose entries are listed.
     pub state_part: usize,
     /// How words are shown.
@@ -196,7 +200,7 @@ impl Model {
             listing: None,
             memory: MemorySource::Heap,
             memory_offset: None,
-            memory_written: 0,
+            memory_written: (0, 0),
             state_part: 0,
             base: Base::Hex,
             breakpoints: Vec::new(),
@@ -215,10 +219,24 @@ impl Model {
         self.recent[0]
     }
 
-    /// The first byte offset that the data pane shows.
-    pub(crate) fn memory_top(&self) -> u32 {
+    /// The first byte offset that the data pane shows of a page.
+    pub(crate) fn memory_top(&self, page: u32) -> u32 {
+        let (written_page, offset) = self.memory_written;
         // Two words above the one that was written, for context.
-        self.memory_offset
-            .unwrap_or_else(|| (self.memory_written & !31).saturating_sub(64))
+        let follow = if page == written_page {
+            (offset & !31).saturating_sub(64)
+        } else {
+            0
+        };
+        self.memory_offset.unwrap_or(follow)
+    }
+
+    /// The page that the data pane shows while the innermost frame is selected.
+    pub(crate) fn memory_page(&self) -> u32 {
+        match self.memory {
+            MemorySource::Heap => self.moment.heap_page,
+            MemorySource::AuxHeap => self.moment.heap_page + 1,
+            MemorySource::Page(page) => page,
+        }
     }
 }

@@ -1,19 +1,18 @@
 //! What each request changes in the model. Nothing here reads or writes anything else.
 
+mod pointer;
+
 use eradbg_tracer::timeline::{Breakpoint, Direction};
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Position;
 use tui_input::Input;
 
 use crate::action::{Action, Motion};
 use crate::command;
 use crate::effect::Effect;
-use crate::layout::{self, Pane};
+use crate::layout::Pane;
 use crate::model::{MarkUse, MemorySource, Mode, Model, Moment, Running, Status};
 use crate::text::{self, Base};
 use crate::view::state::PARTS;
-
-/// Lines that the wheel scrolls a pane by.
-const WHEEL_LINES: i32 = 3;
 
 /// Changes the model as a request asks, and returns what is to be done outside of it.
 pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
@@ -128,8 +127,8 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
         }
         Action::Quit => return Effect::Quit,
 
-        Action::Click(column, row) => return click(model, Position::new(column, row)),
-        Action::Wheel(column, row, lines) => return wheel(model, Position::new(column, row), lines),
+        Action::Click(column, row) => return pointer::click(model, Position::new(column, row)),
+        Action::Wheel(column, row, lines) => return pointer::wheel(model, Position::new(column, row), lines),
         Action::Resize(width, height) => model.size = (width, height),
 
         Action::Arrived(moment, note) => arrive(model, *moment, note),
@@ -208,8 +207,8 @@ fn arrive(model: &mut Model, moment: Moment, note: Option<String>) {
             model.scroll[pane.index()] = 0;
         }
     }
-    if let Some((_, offset)) = moment.written {
-        model.memory_written = offset;
+    if let Some(written) = moment.written {
+        model.memory_written = written;
     }
     model.moment = moment;
     if let Some(note) = note {
@@ -272,7 +271,9 @@ fn scroll(model: &mut Model, lines: i32) {
         }
         Mode::Normal | Mode::Prompt(_) | Mode::Mark(_) => match model.focus() {
             Pane::Memory => {
-                let offset = model.memory_top().saturating_add_signed(lines.saturating_mul(32));
+                let offset = model
+                    .memory_top(model.memory_page())
+                    .saturating_add_signed(lines.saturating_mul(32));
                 model.memory_offset = Some(offset.min(u32::MAX - 31));
             }
             pane => {
@@ -381,67 +382,6 @@ fn enter(model: &mut Model) -> Effect {
             Effect::None
         }
     }
-}
-
-fn click(model: &mut Model, at: Position) -> Effect {
-    if !matches!(model.mode, Mode::Normal) {
-        model.mode = Mode::Normal;
-        return Effect::None;
-    }
-    let Some(screen) = screen(model) else {
-        return Effect::None;
-    };
-    if screen.batch_strip.contains(at) {
-        let position = layout::position_at(screen.batch_strip, at.x, 0, model.moment.total);
-        return jump(model, Effect::Seek(position));
-    }
-    if let Some((first, last)) = model.moment.transaction
-        && screen.transaction_strip.contains(at)
-    {
-        let position = layout::position_at(screen.transaction_strip, at.x, first, last);
-        return jump(model, Effect::Seek(position));
-    }
-    if let Some(slot) = screen.slots.iter().find(|slot| slot.area.contains(at)) {
-        let tabs = layout::tabs(slot);
-        let tab = tabs
-            .iter()
-            .find(|tab| at.y == slot.area.y && (tab.column..tab.column + tab.width).contains(&at.x));
-        focus(model, tab.map_or(slot.shown, |tab| tab.pane));
-    }
-    Effect::None
-}
-
-fn wheel(model: &mut Model, at: Position, lines: i32) -> Effect {
-    if !matches!(model.mode, Mode::Normal) {
-        scroll(model, lines * WHEEL_LINES);
-        return Effect::None;
-    }
-    let Some(screen) = screen(model) else {
-        return Effect::None;
-    };
-    let slot = screen.slots.iter().find(|slot| slot.area.contains(at));
-    let over_strip = screen.batch_strip.contains(at) || screen.transaction_strip.contains(at);
-    match slot.map(|slot| slot.shown) {
-        Some(pane) if pane != Pane::Code => {
-            focus(model, pane);
-            scroll(model, lines * WHEEL_LINES);
-            Effect::None
-        }
-        None if !over_strip => Effect::None,
-        _ => {
-            let direction = if lines > 0 {
-                Direction::Forward
-            } else {
-                Direction::Backward
-            };
-            travel(model, Motion::Step(direction), lines.unsigned_abs().into())
-        }
-    }
-}
-
-fn screen(model: &Model) -> Option<layout::Screen> {
-    let (width, height) = model.size;
-    layout::panes(Rect::new(0, 0, width, height), &model.recent, model.zoomed)
 }
 
 fn refuse(model: &mut Model, why: &str) -> Effect {

@@ -6,6 +6,7 @@ pub(crate) mod state;
 mod bootloader;
 mod breakpoints;
 mod calls;
+mod changed;
 mod changes;
 mod code;
 mod footer;
@@ -28,7 +29,7 @@ use crate::highlight::Highlighter;
 use crate::layout::{self, Pane, SMALLEST, Slot};
 use crate::model::{Mode, Model};
 use crate::theme::Theme;
-use crate::view::changes::Changed;
+use crate::view::changed::Changed;
 
 /// Everything that drawing reads.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub(crate) struct View<'a> {
     /// Tokens of listings.
     pub highlighter: &'a Highlighter,
     /// What the last step changed, by place.
-    changed: Changed<'a>,
+    changed: Changed,
 }
 
 impl<'a> View<'a> {

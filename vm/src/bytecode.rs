@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(check(65_537 * 32), Err(BytecodeError::TooLong(65_537)));
         assert!(is_valid_bytecode(&[0; 32]) && !is_valid_bytecode(&[0; 31]));
         assert_eq!(
-            hash_evm_bytecode(&[0; 65_536]),
+            hash_evm_bytecode(&vec![0; 65_536]),
             Err(BytecodeError::TooLong(65_536))
         );
     }

@@ -26,7 +26,7 @@ pub fn mnemonic(i: &Instruction) -> String {
             text.push_str(if i.flag1 { ".shard" } else { "" });
         }
         Opcode::RetOk | Opcode::RetRevert | Opcode::RetPanic => {
-            text.push_str(if i.flag0 { ".to_label" } else { "" })
+            text.push_str(if i.flag0 { ".to_label" } else { "" });
         }
         Opcode::Event | Opcode::ToL1 => text.push_str(if i.flag0 { ".first" } else { "" }),
         opcode if is_memory(opcode) => text.push_str(if i.flag0 { ".inc" } else { "" }),
@@ -54,7 +54,6 @@ fn operands(i: &Instruction) -> Vec<String> {
         Opcode::Jump if i.dst0 == 0 => vec![source(i)],
         Opcode::Jump => vec![source(i), register(i.dst0)],
         Opcode::NearCall => vec![register(i.src0), label(i.imm0), label(i.imm1)],
-        Opcode::ContextSetU128 | Opcode::ContextAuxMutating0 => vec![register(i.src0)],
         Opcode::ContextThis
         | Opcode::ContextCaller
         | Opcode::ContextCodeAddress
@@ -73,7 +72,11 @@ fn operands(i: &Instruction) -> Vec<String> {
         Opcode::RetOk | Opcode::RetRevert | Opcode::RetPanic if i.flag0 => {
             vec![register(i.src0), label(i.imm0)]
         }
-        Opcode::RetOk | Opcode::RetRevert | Opcode::RetPanic => vec![register(i.src0)],
+        Opcode::RetOk
+        | Opcode::RetRevert
+        | Opcode::RetPanic
+        | Opcode::ContextSetU128
+        | Opcode::ContextAuxMutating0 => vec![register(i.src0)],
         Opcode::HeapRead | Opcode::AuxHeapRead | Opcode::PointerRead | Opcode::StaticRead => {
             let mut operands = vec![source(i), register(i.dst0)];
             operands.extend(i.flag0.then(|| register(i.dst1)));

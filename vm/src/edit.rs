@@ -207,7 +207,7 @@ impl Editor<'_> {
 /// The program of a frame whose code lies on a page that can be written: as it is there now.
 pub fn program_on_page(program: &Arc<Program>, code_page: u32, heaps: &Heaps) -> Arc<Program> {
     match heaps.get(code_page) {
-        Some(heap) if code_page % frame::PAGES_PER_FRAME != 0 => {
+        Some(heap) if !code_page.is_multiple_of(frame::PAGES_PER_FRAME) => {
             let words = program.words().len() as u32;
             let words: Vec<U256> = (0..words).map(|index| heap.read_word(index * 32)).collect();
             if words == program.words() {

@@ -219,7 +219,7 @@ mod tests {
                         .map(|bit| index * 32 + bit),
                 );
             });
-            let expected: Vec<u32> = (offset / 32..=(offset + 31) / 32).collect();
+            let expected: Vec<u32> = (offset / 32..(offset + 32).div_ceil(32)).collect();
             assert_eq!(touched, expected, "offset {offset}");
         }
     }

@@ -231,13 +231,12 @@ pub fn find_variant(wanted: impl Fn(&Variant) -> bool) -> Option<usize> {
 
 static TABLE: LazyLock<Vec<Variant>> = LazyLock::new(|| {
     let rows = defs::OPCODES_TABLE.iter().zip(defs::OPCODES_PRICES.iter());
-    rows.map(|(row, &ergs)| from_definition(row, ergs)).collect()
+    rows.map(|(row, &ergs)| from_definition(*row, ergs)).collect()
 });
 
-fn from_definition(row: &defs::OpcodeVariant, ergs: u32) -> Variant {
+fn from_definition(row: defs::OpcodeVariant, ergs: u32) -> Variant {
     let swaps = row.swap_operands();
     let opcode = opcode_of(row.opcode);
-    let arithmetic_flag = |index: usize| row.flags[index];
     let (flag0, flag1) = match row.opcode {
         defs::Opcode::Ptr(_) => (false, swaps),
         defs::Opcode::FarCall(_) => (
@@ -247,7 +246,7 @@ fn from_definition(row: &defs::OpcodeVariant, ergs: u32) -> Variant {
         defs::Opcode::Ret(_) => (row.flags[defs::RET_TO_LABEL_BIT_IDX], false),
         defs::Opcode::UMA(_) => (row.flags[defs::UMA_INCREMENT_FLAG_IDX], false),
         defs::Opcode::Log(_) => (row.flags[defs::FIRST_MESSAGE_FLAG_IDX], false),
-        _ => (arithmetic_flag(defs::SET_FLAGS_FLAG_IDX), swaps),
+        _ => (row.flags[defs::SET_FLAGS_FLAG_IDX], swaps),
     };
     Variant {
         opcode,

@@ -52,7 +52,9 @@ impl Row for OperatorRow {
             Self::Hook { id, parameters } => {
                 e.u8(0);
                 e.number(id);
-                parameters.iter().for_each(|&word| e.word(word));
+                for word in parameters {
+                    e.word(word);
+                }
             }
             Self::Write { slot, old, new } => {
                 e.u8(1);

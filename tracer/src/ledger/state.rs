@@ -55,7 +55,7 @@ impl Row for StateRow {
                 e.u8(2);
                 e.word(decommit.hash);
                 encode_known(e, decommit.before);
-                e.option(decommit.page, |e, page| e.number(page));
+                e.option(decommit.page, Encoder::number);
             }
             Self::Pubdata(bytes) => {
                 e.u8(3);
@@ -167,7 +167,7 @@ fn decode_access(d: &mut Decoder<'_>) -> Result<StorageAccess, Malformed> {
 
 /// What was known about a code hash: nothing, that it was asked for, or its page.
 fn encode_known(e: &mut Encoder, known: Option<Option<u32>>) {
-    e.option(known, |e, page| e.option(page, |e, page| e.number(page)));
+    e.option(known, |e, page| e.option(page, Encoder::number));
 }
 
 fn decode_known(d: &mut Decoder<'_>) -> Result<Option<Option<u32>>, Malformed> {
@@ -233,7 +233,9 @@ fn decode_slots(d: &mut Decoder<'_>) -> Result<Vec<(StorageKey, U256)>, Malforme
 
 fn encode_list<T>(e: &mut Encoder, items: &[T], mut write: impl FnMut(&mut Encoder, &T)) {
     e.number(items.len() as u64);
-    items.iter().for_each(|item| write(e, item));
+    for item in items {
+        write(e, item);
+    }
 }
 
 fn decode_list<'a, T>(
@@ -262,7 +264,7 @@ fn encode_restored(e: &mut Encoder, restored: &Restored) {
             e.word(*initial);
             e.u8(u8::from(*is_initial));
             e.number(*paid_from);
-            e.option(*paid_to, |e, paid| e.number(paid));
+            e.option(*paid_to, Encoder::number);
         }
         Restored::Transient { key, from, to } => {
             e.u8(1);
@@ -298,7 +300,7 @@ fn encode_restored(e: &mut Encoder, restored: &Restored) {
         Restored::Decommitted { hash, from, to } => {
             e.u8(8);
             e.word(*hash);
-            e.option(*from, |e, page| e.number(page));
+            e.option(*from, Encoder::number);
             encode_known(e, *to);
         }
         Restored::Refunds(refunds) => {

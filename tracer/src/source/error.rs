@@ -70,6 +70,18 @@ pub enum InputError {
         /// The first bytes, escaped.
         start: String,
     },
+    /// The RON is not well-formed, or not of the expected shape.
+    #[error("{file}:{line}:{column}: {problem}")]
+    Ron {
+        /// The path as given.
+        file: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// What is wrong.
+        problem: String,
+    },
     /// The JSON is not well-formed, or not of the expected shape.
     #[error("{file}:{line}:{column}: {at}{separator}{problem}", separator = if at.is_empty() { "" } else { ": " })]
     Json {

@@ -115,6 +115,21 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(
     }
 }
 
+/// Reads RON, the format for files that people write.
+///
+/// # Errors
+///
+/// With line and column, when the text is no RON or not of the expected shape.
+pub(super) fn parse_ron<T: serde::de::DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T, InputError> {
+    let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+    options.from_bytes(text).map_err(|cause| InputError::Ron {
+        file: path.to_owned(),
+        line: cause.span.start.line,
+        column: cause.span.start.col,
+        problem: cause.code.to_string(),
+    })
+}
+
 /// Turns a parser's error into one that names the place. Parses again for it: keeping track of the path costs time that
 /// good files need not pay.
 fn locate<'a, T: Deserialize<'a>>(path: &Path, json: &'a [u8], cause: serde_json::Error) -> InputError {

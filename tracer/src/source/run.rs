@@ -1,4 +1,4 @@
-//! How a batch is to be driven: the options in a `run.json`.
+//! How a batch is to be driven: the options in a `run.json`, or in a `run.ron` that a person wrote.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use super::error::InputError;
 use super::{SIZE_LIMIT, file, wire};
 
-const EXPECTED: &str = "run options (a JSON object)";
+const EXPECTED: &str = "run options (a JSON object, or RON in a file that ends in .ron)";
 
 /// How the operator drives the bootloader over a batch. Every option may be absent from the file.
 ///
@@ -78,6 +78,9 @@ impl RunConfig {
     /// The file cannot be read, is not JSON, or has an unknown option or value. The error names file and place.
     pub fn load(path: &Path) -> Result<Self, InputError> {
         let bytes = file::read(path, EXPECTED, SIZE_LIMIT)?;
+        if path.extension().is_some_and(|ending| ending == "ron") {
+            return file::parse_ron(path, &bytes);
+        }
         let json = file::unpack(path, &bytes, SIZE_LIMIT)?;
         file::parse(path, &json, EXPECTED)
     }
@@ -146,6 +149,23 @@ mod tests {
             l2_da_validator: H160::repeat_byte(1),
         };
         assert_eq!(parse(json), Ok(expected));
+    }
+
+    #[test]
+    fn a_run_file_may_be_written_in_ron() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.ron");
+        let text = "// how to drive it\n(driver: \"batch\", finish_batch: true)";
+        std::fs::write(&path, text).unwrap();
+        let expected = RunConfig {
+            driver: Driver::Batch,
+            finish_batch: FinishBatch::Yes,
+            ..RunConfig::default()
+        };
+        assert_eq!(RunConfig::load(&path).unwrap(), expected);
+        std::fs::write(&path, "(\n  drivr: \"batch\",\n)").unwrap();
+        let error = RunConfig::load(&path).unwrap_err().to_string();
+        assert!(error.contains("run.ron:2:") && error.contains("drivr"), "{error}");
     }
 
     #[test]

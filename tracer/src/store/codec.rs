@@ -236,18 +236,30 @@ mod tests {
         let signed = [0, -1, 1, i64::MIN, i64::MAX];
         let words = [U256::zero(), U256::one(), U256::MAX, U256::one() << 255];
         let mut e = Encoder::default();
-        numbers.iter().for_each(|&n| e.number(n));
-        signed.iter().for_each(|&n| e.signed(n));
-        words.iter().for_each(|&w| e.word(w));
+        for n in numbers {
+            e.number(n);
+        }
+        for n in signed {
+            e.signed(n);
+        }
+        for w in words {
+            e.word(w);
+        }
         e.address(H160::repeat_byte(7));
         e.blob(b"abc");
         e.option(Some(5u8), Encoder::u8);
         e.option(None, Encoder::u8);
         e.bits([true, false, true]);
         let mut d = Decoder::new(e.bytes());
-        numbers.iter().for_each(|&n| assert_eq!(d.number::<u64>(), Ok(n)));
-        signed.iter().for_each(|&n| assert_eq!(d.signed::<i64>(), Ok(n)));
-        words.iter().for_each(|&w| assert_eq!(d.word(), Ok(w)));
+        for n in numbers {
+            assert_eq!(d.number::<u64>(), Ok(n));
+        }
+        for n in signed {
+            assert_eq!(d.signed::<i64>(), Ok(n));
+        }
+        for w in words {
+            assert_eq!(d.word(), Ok(w));
+        }
         assert_eq!(d.address(), Ok(H160::repeat_byte(7)));
         assert_eq!(d.blob(), Ok(&b"abc"[..]));
         assert_eq!(

@@ -1,8 +1,10 @@
 //! The terminal taken over, and given back whatever happens.
 
 use std::io::{self, IsTerminal, stdout};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Once};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once, Weak};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
@@ -11,14 +13,22 @@ use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_ra
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
+/// Time that the loop has to end after a signal.
+const GRACE: Duration = Duration::from_millis(400);
+
+/// Exit code of a program that a signal stopped.
+const STOPPED: i32 = 130;
+
 /// The terminal while it is ours; dropping it gives it back.
 pub(super) struct Guard {
     pub(super) screen: Terminal<CrosstermBackend<io::Stdout>>,
+    /// The watcher ends when this is gone.
+    _alive: Arc<()>,
 }
 
 impl Guard {
-    /// Takes the terminal over: raw mode, alternate screen, mouse.
-    pub(super) fn enter() -> Result<Self> {
+    /// Takes the terminal over: raw mode, alternate screen, mouse. `stopped` is raised by signals.
+    pub(super) fn enter(stopped: &Arc<AtomicBool>) -> Result<Self> {
         if !stdout().is_terminal() {
             bail!(
                 "standard output is no terminal; `eradbg info` and `eradbg export` print the recording as text"
@@ -30,7 +40,16 @@ impl Guard {
         let entered = execute!(stdout(), EnterAlternateScreen, EnableMouseCapture)
             .and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
         match entered {
-            Ok(screen) => Ok(Self { screen }),
+            Ok(screen) => {
+                let alive = Arc::new(());
+                let watched = Arc::downgrade(&alive);
+                let stopped = Arc::clone(stopped);
+                thread::spawn(move || leave_when_stuck(&stopped, &watched));
+                Ok(Self {
+                    screen,
+                    _alive: alive,
+                })
+            }
             Err(error) => {
                 restore();
                 Err(error).context("cannot take over the terminal")
@@ -54,6 +73,23 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
         signal_hook::flag::register(signal, Arc::clone(&flag)).context("cannot listen to signals")?;
     }
     Ok(flag)
+}
+
+/// Ends the program when a signal has asked for it and the loop does not.
+///
+/// crossterm 0.29 reads a terminal that was closed again and again without coming back, so that the loop never sees
+/// the signal. The recording is only read, so nothing is lost.
+fn leave_when_stuck(stopped: &AtomicBool, alive: &Weak<()>) {
+    while alive.strong_count() > 0 {
+        thread::sleep(GRACE / 4);
+        if stopped.load(Ordering::Relaxed) {
+            thread::sleep(GRACE);
+            if alive.strong_count() > 0 {
+                restore();
+                std::process::exit(STOPPED);
+            }
+        }
+    }
 }
 
 /// Nothing can be done about a terminal that will not be restored.

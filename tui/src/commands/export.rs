@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
 use anyhow::{Context, Result};
 use eradbg_tracer::Recording;
@@ -26,18 +25,15 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit> {
         return Ok(Exit::Usage);
     }
     let recording = Recording::open(&args.recording)?;
-    match &args.output {
-        Some(path) => {
-            let file = File::create(path).with_context(|| path.display().to_string())?;
-            let mut out = BufWriter::with_capacity(BUFFER, file);
-            write(args.kind, &recording, &mut out)?;
-            finish(out, path)?;
-        }
-        None => {
-            let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
-            write(args.kind, &recording, &mut out)?;
-            out.flush()?;
-        }
+    if let Some(path) = &args.output {
+        let file = File::create(path).with_context(|| path.display().to_string())?;
+        let mut out = BufWriter::with_capacity(BUFFER, file);
+        write(args.kind, &recording, &mut out)?;
+        out.flush().with_context(|| path.display().to_string())?;
+    } else {
+        let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
+        write(args.kind, &recording, &mut out)?;
+        out.flush()?;
     }
     Ok(Exit::Done)
 }
@@ -56,10 +52,5 @@ fn write(kind: ExportKind, recording: &Recording, out: &mut impl Write) -> Resul
             Err(ExportError::Io(error)) => return Err(error.into()),
         },
     }
-    Ok(())
-}
-
-fn finish(out: BufWriter<File>, path: &Path) -> Result<()> {
-    out.into_inner().map_err(|error| error.into_error()).with_context(|| path.display().to_string())?;
     Ok(())
 }

@@ -26,12 +26,31 @@ pub(crate) fn info(args: &InfoArgs) -> Result<Exit> {
     let manifest = recording.manifest();
     let steps = recording.steps();
     writeln!(out, "recording        {}", recording.path().display())?;
-    writeln!(out, "input            {} ({}, {})", manifest.name, manifest.input_kind, bytes(manifest.input_size))?;
+    writeln!(
+        out,
+        "input            {} ({}, {})",
+        manifest.name,
+        manifest.input_kind,
+        bytes(manifest.input_size)
+    )?;
     writeln!(out, "input SHA-256    {}", manifest.input_sha256)?;
-    writeln!(out, "batch            {} of chain {}", manifest.batch_number, manifest.chain_id)?;
+    writeln!(
+        out,
+        "batch            {} of chain {}",
+        manifest.batch_number, manifest.chain_id
+    )?;
     writeln!(out, "protocol version {}", manifest.protocol_version)?;
-    writeln!(out, "made by          eradbg {}, format {}, machine {}", manifest.tool_version, manifest.format, manifest.machine)?;
-    writeln!(out, "steps            {} in {} chunks", grouped(steps), recording.chunks())?;
+    writeln!(
+        out,
+        "made by          eradbg {}, format {}, machine {}",
+        manifest.tool_version, manifest.format, manifest.machine
+    )?;
+    writeln!(
+        out,
+        "steps            {} in {} chunks",
+        grouped(steps),
+        recording.chunks()
+    )?;
     writeln!(out, "on disk          {}", bytes(recording.disk_bytes()))?;
     writeln!(out, "complete         {}", completeness(&recording))?;
     writeln!(out, "hooks            {}", recording.hooks().len())?;

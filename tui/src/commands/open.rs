@@ -33,27 +33,44 @@ fn position(recording: &Recording, text: &str) -> Result<u64> {
     let Some((kind, rest)) = text.split_once(':') else {
         bail!("--at {text}: expected a step, end, tx:N, tx:N/fail or hook:N");
     };
-    let (number, part) = rest.split_once('/').map_or((rest, None), |(number, part)| (number, Some(part)));
-    let Ok(index) = number.parse::<usize>() else { bail!("--at {text}: {number} is no number") };
+    let (number, part) = rest
+        .split_once('/')
+        .map_or((rest, None), |(number, part)| (number, Some(part)));
+    let Ok(index) = number.parse::<usize>() else {
+        bail!("--at {text}: {number} is no number")
+    };
     match (kind, part) {
         ("tx", part) => {
             let transactions = recording.transactions();
             let Some(row) = transactions.get(index) else {
-                bail!("--at {text}: the recording has {} transactions, counted from 0", transactions.len());
+                bail!(
+                    "--at {text}: the recording has {} transactions, counted from 0",
+                    transactions.len()
+                );
             };
             match part {
                 None => Ok(row.first_step),
                 Some("fail") => {
                     let steps = row.first_step..row.first_step + row.steps;
-                    let failure = recording.failures().iter().rev().find(|failure| steps.contains(&failure.step));
-                    failure.map_or_else(|| bail!("--at {text}: no frame of it failed"), |failure| Ok(failure.step))
+                    let failure = recording
+                        .failures()
+                        .iter()
+                        .rev()
+                        .find(|failure| steps.contains(&failure.step));
+                    failure.map_or_else(
+                        || bail!("--at {text}: no frame of it failed"),
+                        |failure| Ok(failure.step),
+                    )
                 }
                 Some(part) => bail!("--at {text}: unknown part {part}, expected fail"),
             }
         }
         ("hook", None) => match recording.hooks().get(index) {
             Some(hook) => Ok(hook.step),
-            None => bail!("--at {text}: the recording has {} hooks, counted from 0", recording.hooks().len()),
+            None => bail!(
+                "--at {text}: the recording has {} hooks, counted from 0",
+                recording.hooks().len()
+            ),
         },
         _ => bail!("--at {text}: expected a step, end, tx:N, tx:N/fail or hook:N"),
     }
@@ -63,9 +80,15 @@ fn position(recording: &Recording, text: &str) -> Result<u64> {
 fn step(text: &str) -> Option<u64> {
     let (digits, factor) = match text.strip_suffix(['k', 'K']) {
         Some(digits) => (digits, 1_000),
-        None => text.strip_suffix(['m', 'M']).map_or((text, 1), |digits| (digits, 1_000_000)),
+        None => text
+            .strip_suffix(['m', 'M'])
+            .map_or((text, 1), |digits| (digits, 1_000_000)),
     };
-    digits.replace([',', '_'], "").parse::<u64>().ok()?.checked_mul(factor)
+    digits
+        .replace([',', '_'], "")
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(factor)
 }
 
 #[cfg(test)]
@@ -75,6 +98,9 @@ mod tests {
     #[test]
     fn steps_may_have_separators_and_factors() {
         let read = ["12", "1,234", "120k", "3M", "x", "tx:1"].map(step);
-        assert_eq!(read, [Some(12), Some(1234), Some(120_000), Some(3_000_000), None, None]);
+        assert_eq!(
+            read,
+            [Some(12), Some(1234), Some(120_000), Some(3_000_000), None, None]
+        );
     }
 }

@@ -40,11 +40,19 @@ pub(crate) fn debug(args: &DebugArgs) -> Result<Exit> {
     if exit != Exit::Done {
         return Ok(exit);
     }
-    open::open(&OpenArgs { recording, at: crate::cli::AtArgs { at: args.at.at.clone() } })
+    open::open(&OpenArgs {
+        recording,
+        at: crate::cli::AtArgs {
+            at: args.at.at.clone(),
+        },
+    })
 }
 
 fn load(args: &RecordArgs) -> Result<(Loaded, RunConfig)> {
-    let config = args.run.as_deref().map_or_else(|| Ok(RunConfig::default()), RunConfig::load)?;
+    let config = args
+        .run
+        .as_deref()
+        .map_or_else(|| Ok(RunConfig::default()), RunConfig::load)?;
     Ok((source::load(&args.input)?, config))
 }
 
@@ -69,8 +77,8 @@ fn record_to(args: &RecordArgs, loaded: Loaded, config: &RunConfig) -> Result<(P
         Ok(DriveEnd::NotClosed(missing)) => EndKind::Stopped(format!("the batch was not closed: {missing}")),
         Err(error) => EndKind::Stopped(error.to_string()),
     };
-    let (recorder, execution) = session.into_parts();
-    recorder.finish(&execution, end)?;
+    let (recorder, machine) = session.into_parts();
+    recorder.finish(&machine.execution, end)?;
     progress.stop();
 
     let recording = Recording::open(&path)?;
@@ -79,12 +87,18 @@ fn record_to(args: &RecordArgs, loaded: Loaded, config: &RunConfig) -> Result<(P
     match driven {
         Ok(DriveEnd::Finished) => Ok((path, Exit::Done)),
         Ok(DriveEnd::NotClosed(missing)) => {
-            eprintln!("eradbg: {}: the batch cannot be closed: {missing}", args.input.display());
+            eprintln!(
+                "eradbg: {}: the batch cannot be closed: {missing}",
+                args.input.display()
+            );
             eprintln!("All transactions are recorded. With a run file that says so, closing is left out.");
             Ok((path, Exit::Done))
         }
         Ok(DriveEnd::Interrupted) => {
-            eprintln!("eradbg: stopped; what was recorded until then is in {}", path.display());
+            eprintln!(
+                "eradbg: stopped; what was recorded until then is in {}",
+                path.display()
+            );
             Ok((path, Exit::Stopped))
         }
         Err(error) => {
@@ -101,10 +115,14 @@ fn run_plain(loaded: Loaded, config: &RunConfig) -> Result<Exit> {
     let started = Instant::now();
     let end = session.drive(config);
     let took = started.elapsed();
-    let (plain, execution) = session.into_parts();
-    let steps = execution.steps();
+    let (plain, machine) = session.into_parts();
+    let steps = machine.execution.steps();
     let speed = steps as f64 / took.as_secs_f64() / 1e6;
-    println!("{} transactions, {} steps in {took:.3?}: {speed:.1} million steps/s", plain.transactions, grouped(steps));
+    println!(
+        "{} transactions, {} steps in {took:.3?}: {speed:.1} million steps/s",
+        plain.transactions,
+        grouped(steps)
+    );
     match end.with_context(|| loaded.name)? {
         DriveEnd::NotClosed(missing) => eprintln!("eradbg: the batch cannot be closed: {missing}"),
         DriveEnd::Finished | DriveEnd::Interrupted => {}
@@ -129,7 +147,9 @@ impl Sink for Plain {
 }
 
 fn manifest(loaded: &Loaded, chunk_steps: u32) -> Result<Manifest> {
-    let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;
+    let created = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .context("the clock is before 1970")?;
     Ok(Manifest {
         format: FORMAT,
         machine: eradbg_vm::MACHINE_REVISION,
@@ -150,7 +170,9 @@ fn manifest(loaded: &Loaded, chunk_steps: u32) -> Result<Manifest> {
 fn free_name(folder: &Path, name: &str) -> PathBuf {
     let numbered = (2..).map(|number| folder.join(format!("{name}-{number}")));
     let mut names = std::iter::once(folder.join(name)).chain(numbered);
-    names.find(|path| path.symlink_metadata().is_err()).expect("some number is free")
+    names
+        .find(|path| path.symlink_metadata().is_err())
+        .expect("some number is free")
 }
 
 /// A progress bar on a thread of its own; hidden without a terminal.
@@ -163,7 +185,9 @@ impl Progress {
     fn start(transactions: u64, control: Arc<Control>) -> Self {
         let bar = ProgressBar::new(transactions);
         let template = "recording {bar:30} transaction {pos}/{len}, {msg} steps, {elapsed}  (Ctrl-C stops)";
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
         let shown = bar.clone();
         let thread = std::thread::spawn(move || {
             while !shown.is_finished() {

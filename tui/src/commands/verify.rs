@@ -22,19 +22,31 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<Exit> {
     }
     let findings = verify::verify(&recording, |chunk| {
         bar.set_position(chunk.into());
-        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     });
     bar.finish_and_clear();
     for line in &findings.broken {
         eprintln!("eradbg: {line}");
     }
-    let checked = format!("{} chunks with {} steps checked", findings.chunks, grouped(findings.steps));
+    let checked = format!(
+        "{} chunks with {} steps checked",
+        findings.chunks,
+        grouped(findings.steps)
+    );
     if findings.was_stopped {
         eprintln!("eradbg: stopped; {checked}");
         return Ok(Exit::Stopped);
     }
     if findings.broken.is_empty() {
-        let rest = if recording.is_complete() { "all is well" } else { "all is well, but the recording is not complete" };
+        let rest = if recording.is_complete() {
+            "all is well"
+        } else {
+            "all is well, but the recording is not complete"
+        };
         println!("{checked}: {rest}");
         Ok(Exit::Done)
     } else {

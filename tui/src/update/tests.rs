@@ -5,7 +5,9 @@ use eradbg_vm::H160;
 
 use Direction::{Backward, Forward};
 
+use super::pointer::{WHEEL_LINES, screen};
 use super::*;
+use crate::layout;
 use crate::layout::Screen;
 
 fn model() -> Model {
@@ -20,6 +22,8 @@ fn arrive_at(model: &mut Model, position: u64) {
         total: 1000,
         transaction: Some((400, 799)),
         written: None,
+        transactions: None,
+        heap_page: 10,
         depth: 3,
     };
     update(model, Action::Arrived(Box::new(moment), None));

@@ -1,6 +1,5 @@
 //! What the last step changed: machine first, then `VMState`, then what a rollback took back and kept.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use eradbg_tracer::delta::{Change, FrameChange};
@@ -20,85 +19,11 @@ use crate::text::{self, signed, thousands};
 use crate::theme::CHANGED;
 use crate::view::{View, draw, first_row};
 
-/// Changes of the last step, found by their place.
-#[derive(Debug)]
-pub(super) struct Changed<'a> {
-    registers: [Option<Value>; 16],
-    stack: HashMap<u16, Value>,
-    writes: Vec<(u32, u32)>,
-    flags: Option<Flags>,
-    all: &'a [Change],
-}
-
-impl<'a> Changed<'a> {
-    pub(super) fn new(all: &'a [Change]) -> Self {
-        let mut changed = Self {
-            registers: [None; 16],
-            stack: HashMap::new(),
-            writes: Vec::new(),
-            flags: None,
-            all,
-        };
-        for change in all {
-            match change {
-                Change::Register { index, old, .. } => {
-                    changed.registers[usize::from(*index & 15)].get_or_insert(*old);
-                }
-                Change::Stack { slot, old, .. } => {
-                    changed.stack.entry(*slot).or_insert(*old);
-                }
-                Change::Memory { page, offset, .. } => changed.writes.push((*page, *offset)),
-                Change::OperatorWrite { slot, .. } => {
-                    changed.writes.push((super::memory::BOOTLOADER_HEAP, slot * 32));
-                }
-                Change::Globals { old, new } if old.flags != new.flags => changed.flags = Some(old.flags),
-                _ => {}
-            }
-        }
-        changed
-    }
-
-    /// A register's value before the last step, when that wrote it.
-    pub(super) fn register(&self, index: u8) -> Option<Value> {
-        self.registers[usize::from(index & 15)]
-    }
-
-    /// A stack slot's value before the last step, when that wrote it.
-    pub(super) fn stack(&self, slot: u16) -> Option<Value> {
-        self.stack.get(&slot).copied()
-    }
-
-    /// The flags before the last step, when that changed them.
-    pub(super) fn flags(&self) -> Option<Flags> {
-        self.flags
-    }
-
-    /// Whether the last step wrote a byte of a page.
-    pub(super) fn byte(&self, page: u32, offset: u32) -> bool {
-        self.writes
-            .iter()
-            .any(|&(other, start)| other == page && offset.wrapping_sub(start) < 32)
-    }
-}
-
-/// What became of the ergs in the last step: a difference while the frame is the same, else a word for the other frame.
-pub(super) fn ergs_change(changes: &[Change]) -> Option<String> {
-    let change = changes.iter().find_map(|change| match change {
-        Change::Frame(change) => Some(change),
-        _ => None,
-    })?;
-    Some(match change {
-        FrameChange::Stays { old, new } => signed(i64::from(new.near.ergs) - i64::from(old.near.ergs)),
-        FrameChange::NearCall { .. } | FrameChange::FarCall { .. } => "frame entered".to_owned(),
-        FrameChange::NearReturn { .. } | FrameChange::FarReturn { .. } => "frame left".to_owned(),
-    })
-}
-
 /// What the last step changed besides ergs and program counter, the most telling first.
 pub(super) fn summary(view: &View<'_>) -> Vec<Line<'static>> {
     let machine = view
-        .changed
-        .all
+        .timeline
+        .last_changes()
         .iter()
         .filter(|change| !matches!(change, Change::Frame(FrameChange::Stays { .. })));
     let rows = view.timeline.last_rows().iter().map(|row| chain(view, row));
@@ -112,17 +37,14 @@ pub(super) fn summary(view: &View<'_>) -> Vec<Line<'static>> {
 pub(super) fn render(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     let mut lines = failures(view);
     lines.extend(
-        view.changed
-            .all
+        view.timeline
+            .last_changes()
             .iter()
             .filter_map(|change| machine(view, change, area.width as usize)),
     );
     let rows = view.timeline.last_rows();
     lines.extend(rows.iter().map(|row| chain(view, row)));
-    if rows.iter().any(|row| matches!(row, StateRow::Restored(_))) {
-        let kept = "kept: refunds, pubdata costs, warm slots, decommitted hashes";
-        lines.push(Line::styled(format!("  {kept}"), view.theme.faint()));
-    }
+    lines.extend(kept(rows).map(|text| Line::styled(format!("  {text}"), view.theme.faint())));
     if lines.is_empty() {
         lines.push(Line::styled(
             " the last step changed nothing but the pc",
@@ -136,6 +58,30 @@ pub(super) fn render(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         view.model.scroll[Pane::Changes.index()],
     );
     draw(lines.split_off(first), area, buffer);
+}
+
+/// What the rollback among the rows leaves as it is, if there is one.
+fn kept(rows: &[StateRow]) -> Option<&'static str> {
+    let mut restored = rows.iter().filter_map(|row| match row {
+        StateRow::Restored(restored) => Some(restored),
+        _ => None,
+    });
+    let by_operator = restored.clone().any(|restored| {
+        matches!(
+            restored,
+            Restored::ReadSlot(_)
+                | Restored::WrittenSlot(_)
+                | Restored::Decommitted { .. }
+                | Restored::Refunds(_)
+                | Restored::PubdataCosts(_)
+        )
+    });
+    restored.next()?;
+    Some(if by_operator {
+        "the operator's rollback: nothing is kept"
+    } else {
+        "kept: refunds, pubdata costs, warm slots, decommitted hashes"
+    })
 }
 
 /// The value that a label names, before and after.

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use crate::text::thousands;
 use crate::theme::{status_sign, status_word};
-use crate::view::{View, changes, draw};
+use crate::view::{View, changed, draw};
 
 /// A piece of a row; rows drop the least important pieces first when they are too long.
 struct Piece {
@@ -29,10 +29,15 @@ fn place(view: &View<'_>) -> Vec<Piece> {
     let theme = view.theme;
     let recording = view.timeline.recording();
     let manifest = recording.manifest();
+    let folder = recording
+        .path()
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    let name = folder.unwrap_or_else(|| manifest.name.clone());
     let transactions = recording.transactions();
     let current = view.timeline.transaction();
     let mut pieces = vec![
-        piece(9, [(manifest.name.clone(), theme.accent())]),
+        piece(9, [(name, theme.accent())]),
         piece(4, [(format!("batch {}", manifest.batch_number), theme.text())]),
     ];
     if let Some(row) = current.and_then(|index| transactions.get(index)) {
@@ -100,7 +105,7 @@ fn numbers(view: &View<'_>) -> Vec<Piece> {
         ("ergs ".to_owned(), theme.faint()),
         (thousands(ergs.into()), theme.strong()),
     ];
-    if let Some(change) = changes::ergs_change(view.timeline.last_changes()) {
+    if let Some(change) = changed::ergs_change(view.timeline.last_changes()) {
         spans.push((format!(" ({change})"), theme.changed()));
     }
     pieces.push(Piece { importance: 8, spans });

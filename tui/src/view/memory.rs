@@ -64,7 +64,7 @@ pub(super) fn render(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     } else {
         bytes_per_row(width)
     };
-    let top = view.model.memory_top();
+    let top = view.model.memory_top(shown.page);
     let rows = (0..u32::from(area.height)).map_while(|index| top.checked_add(index * per_row));
     let lines = rows.map(|offset| {
         let mut bytes = [0; 32];

@@ -4,31 +4,35 @@
 //! steps; what lies in it is found by binary search, so drawing costs the same for any length.
 
 use eradbg_tracer::recording::{TransactionRow, TxStatus};
+use eradbg_vm::bootloader::Hook;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::layout::{column_of, position_at};
+use crate::layout::scale::Scale;
 use crate::theme::status_sign;
 use crate::view::View;
+
+/// Hooks that only print, and would crowd out the names of the others.
+const DEBUG_HOOKS: [u32; 2] = [Hook::DebugLog as u32, Hook::DebugReturnData as u32];
 
 /// A stretch of steps and the columns that show it.
 struct Track {
     area: Rect,
     first: u64,
     last: u64,
+    scale: Scale,
 }
 
 impl Track {
     /// Positions of a column: from, and up to but not including.
     fn stretch(&self, column: u16) -> (u64, u64) {
-        let at = |column| position_at(self.area, self.area.x + column, self.first, self.last);
-        let from = at(column);
-        (from, at(column + 1).max(from + 1))
+        let from = self.scale.position(column);
+        (from, self.scale.position(column + 1).max(from + 1))
     }
 
     fn column(&self, position: u64) -> u16 {
-        column_of(position, self.area.width, self.first, self.last)
+        self.scale.column(position)
     }
 
     fn put(&self, buffer: &mut Buffer, column: u16, row: u16, text: &str, style: Style) {
@@ -43,10 +47,12 @@ pub(super) fn render_batch(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
     }
+    let last = view.timeline.recording().steps();
     let track = Track {
         area,
         first: 0,
-        last: view.timeline.recording().steps(),
+        last,
+        scale: Scale::of_recording(area.width, last, view.model.moment.transactions),
     };
     for column in 0..area.width {
         let (text, style) = stretch(view, track.stretch(column));
@@ -72,7 +78,13 @@ pub(super) fn render_transaction(view: &View<'_>, area: Rect, buffer: &mut Buffe
         );
         return;
     };
-    let track = Track { area, first, last };
+    let scale = Scale::even(area.width, first, last);
+    let track = Track {
+        area,
+        first,
+        last,
+        scale,
+    };
     for column in 0..area.width {
         let (from, end) = track.stretch(column);
         let style = view.theme.faint();
@@ -133,10 +145,24 @@ fn labels(view: &View<'_>, track: &Track, buffer: &mut Buffer) {
         track.put(buffer, column, 0, "┣", style);
         if label.chars().count() + 2 <= width as usize {
             track.put(buffer, column + 1, 0, &label, style);
-        } else if width >= 2 {
-            track.put(buffer, column + 1, 0, status_sign(row.status), style);
         } else {
-            track.put(buffer, column, 0, status_sign(row.status), style);
+            // In a column of several transactions the failed one is the one to show.
+            let (_, end) = track.stretch(column);
+            let here = transactions[index..]
+                .iter()
+                .take_while(|row| row.first_step < end);
+            let row = here
+                .take(1000)
+                .find(|row| row.status != TxStatus::Success)
+                .unwrap_or(row);
+            let column = if width >= 2 { column + 1 } else { column };
+            track.put(
+                buffer,
+                column,
+                0,
+                status_sign(row.status),
+                view.theme.status(row.status),
+            );
         }
         column = last.max(column) + 1;
     }
@@ -181,8 +207,11 @@ fn hook_names(view: &View<'_>, track: &Track, buffer: &mut Buffer) {
     for row in hooks[start..]
         .iter()
         .take_while(|row| row.step <= track.last)
-        .take(500)
+        .take(5000)
     {
+        if DEBUG_HOOKS.contains(&row.hook) {
+            continue;
+        }
         let name = super::bootloader::hook_name(row.hook);
         let column = track.column(row.step);
         let width = name.chars().count() as u16 + 2;

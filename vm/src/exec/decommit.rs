@@ -53,7 +53,7 @@ fn locate<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, code: CodeHash) -> Result
     cx.observer.answered(&Answer::Decommit { known_page });
     let own_page = heap_page(cx.ex.frame.base_page);
     let page = known_page.unwrap_or(own_page);
-    let is_code_page = page % frame::PAGES_PER_FRAME == 0;
+    let is_code_page = page.is_multiple_of(frame::PAGES_PER_FRAME);
     if known_page.is_none() {
         let program = cx.host.decommit(hash, page, cx.observer)?;
         cx.observer.code_loaded(&program);

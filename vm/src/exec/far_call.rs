@@ -34,6 +34,9 @@ struct Abi {
     system: bool,
 }
 
+/// A program with its page, or why there is none.
+type Loaded = Result<(Arc<Program>, u32), PanicCause>;
+
 /// What the callee's code turned out to be.
 struct Target {
     /// Hash to decommit, construction mark cleared; or why there is nothing to call.
@@ -257,7 +260,7 @@ fn load<H: Host, O: Observer>(
     code: CodeHash,
     new_base: u32,
     ergs: &mut u32,
-) -> Result<Result<(Arc<Program>, u32), PanicCause>, Fault<H::Error>> {
+) -> Result<Loaded, Fault<H::Error>> {
     let hash = code.normalized();
     let known_page = cx
         .host
@@ -286,7 +289,7 @@ fn enter<H: Host, O: Observer>(
     abi: &Abi,
     target: &Target,
     destination: H160,
-    code: Result<(Arc<Program>, u32), PanicCause>,
+    code: Loaded,
     ergs: u32,
 ) {
     let ex = &mut *cx.ex;

@@ -205,7 +205,7 @@ impl<S: Storage> OperatorVm<S> {
                 return Ok(After::Finish(result));
             }
             Hook::AskOperatorForRefund if run.tracks_refunds => {
-                self.give_refund(parameters, step, run, observer)?
+                self.give_refund(parameters, step, run, observer)?;
             }
             Hook::NotifyAboutRefund if run.tracks_refunds => run.gas_refunded = parameters[0].low_u64(),
             Hook::PostResult => {

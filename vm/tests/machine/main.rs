@@ -1,0 +1,16 @@
+//! What programs see of the machine: small ones, assembled on the spot, run by the real machine.
+
+mod arithmetic;
+mod calls;
+mod far_calls;
+mod far_failures;
+mod kernel;
+mod lab;
+mod memory;
+mod mini_batch;
+mod operands;
+mod pointers;
+mod predicates;
+mod returns;
+mod snapshots;
+mod storage;

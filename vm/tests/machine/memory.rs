@@ -1,0 +1,167 @@
+//! Heaps: bytes, growth and its price, increments, static memory.
+
+use eradbg_fixtures::Assembler;
+use eradbg_fixtures::assembler::{In, Out, op};
+use eradbg_vm::execution::Settings;
+use eradbg_vm::outcome::PanicCause;
+use eradbg_vm::{Opcode, U256, Value};
+
+use crate::lab::{Lab, Outcome, integer};
+
+const ERGS: u32 = 100_000;
+
+/// Runs one access at an offset as a user contract.
+fn access(lab: &Lab, opcode: Opcode, offset: impl Into<U256>, ergs: u32) -> Outcome {
+    let mut a = Assembler::new();
+    a.load(2, offset);
+    a.push(op(opcode).src0(In::Reg(2)).src1(2).dst0(Out::Reg(3)));
+    a.ret(Opcode::RetOk, 0);
+    lab.run_user(&a, ergs)
+}
+
+#[test]
+fn words_are_big_endian_and_need_no_alignment() {
+    let mut a = Assembler::new();
+    a.load(1, U256::from(0xabcd) << 240);
+    a.push(op(Opcode::HeapWrite).src0(In::Imm(31)).src1(1));
+    a.push(op(Opcode::HeapRead).src0(In::Imm(0)).dst0(Out::Reg(2)));
+    a.push(op(Opcode::HeapRead).src0(In::Imm(32)).dst0(Out::Reg(3)));
+    a.push(op(Opcode::AuxHeapRead).src0(In::Imm(31)).dst0(Out::Reg(4)));
+    let execution = Lab::new().run_all(&a);
+    assert_eq!(execution.register(2).word, 0xab.into());
+    assert_eq!(execution.register(3).word, U256::from(0xcd) << 248);
+    assert_eq!(execution.register(4), integer(0));
+}
+
+#[test]
+fn increments_move_the_address_on_and_reads_keep_its_tag() {
+    let mut a = Assembler::new();
+    a.load(2, (U256::one() << 64) + 5);
+    // The calldata pointer as an address: its low half is too large, so only small integers are.
+    a.load(3, 100);
+    a.push(op(Opcode::HeapRead).src0(In::Reg(3)).dst0(Out::Reg(4)).dst1(5).flag0());
+    a.push(op(Opcode::HeapWrite).src0(In::Reg(3)).src1(2).dst0(Out::Reg(6)).flag0());
+    a.push(op(Opcode::HeapWrite).src0(In::Imm(7)).src1(2).dst0(Out::Reg(7)).flag0());
+    let execution = Lab::new().run_all(&a);
+    assert_eq!(execution.register(5), integer(132));
+    assert_eq!(execution.register(6), integer(132));
+    assert_eq!(execution.register(7), integer(39));
+}
+
+#[test]
+fn growth_costs_one_erg_a_byte_beyond_what_is_free() {
+    for (opcode, price) in [
+        (Opcode::HeapRead, 7),
+        (Opcode::HeapWrite, 13),
+        (Opcode::AuxHeapRead, 7),
+        (Opcode::AuxHeapWrite, 13),
+    ] {
+        for (offset, growth) in [(0u64, 0), (4064, 0), (4065, 1), (5000, 936)] {
+            let outcome = access(&Lab::new(), opcode, offset, ERGS);
+            let (end, execution) = outcome.first();
+            assert_eq!(end.ergs_returned, ERGS - 6 - price - growth - 5, "{opcode:?} at {offset}");
+            let frame = execution.frame();
+            let bounds = (frame.heap_bound, frame.aux_heap_bound);
+            let grown = 4096 + growth;
+            let is_heap = matches!(opcode, Opcode::HeapRead | Opcode::HeapWrite);
+            assert_eq!(bounds, if is_heap { (grown, 4096) } else { (4096, grown) });
+        }
+    }
+}
+
+#[test]
+fn growth_is_paid_once() {
+    let mut a = Assembler::new();
+    a.push(op(Opcode::HeapRead).src0(In::Imm(5000)).dst0(Out::Reg(3)));
+    a.push(op(Opcode::HeapRead).src0(In::Imm(5000)).dst0(Out::Reg(3)));
+    a.ret(Opcode::RetOk, 0);
+    let outcome = Lab::new().run_user(&a, ERGS);
+    assert_eq!(outcome.first().0.ergs_returned, ERGS - 7 - 936 - 7 - 5);
+}
+
+#[test]
+fn the_last_offset_is_two_to_the_32_less_33() {
+    for (offset, cause) in [
+        (U256::from(u32::MAX - 32), PanicCause::UnpaidGrowth),
+        (U256::from(u32::MAX - 31), PanicCause::HeapOffsetTooLarge),
+        (U256::one() << 128, PanicCause::HeapOffsetTooLarge),
+    ] {
+        let outcome = access(&Lab::new(), Opcode::HeapRead, offset, ERGS);
+        let (end, _) = outcome.first();
+        assert_eq!((end.cause, end.ergs_returned), (Some(cause), 0), "offset {offset:#x}");
+    }
+}
+
+#[test]
+fn unpaid_growth_takes_all_ergs_and_raises_the_bound_only_before_version_27() {
+    for raises in [false, true] {
+        let mut lab = Lab::new();
+        lab.settings = Settings {
+            unpaid_growth_raises_bound: raises,
+            ..lab.settings
+        };
+        // 100 ergs of growth are missing one.
+        let outcome = access(&lab, Opcode::HeapWrite, 4064 + 100u64, 6 + 13 + 99);
+        let (end, execution) = outcome.first();
+        assert_eq!((end.cause, end.ergs_returned), (Some(PanicCause::UnpaidGrowth), 0));
+        assert_eq!(execution.frame().heap_bound, if raises { 4196 } else { 4096 });
+    }
+}
+
+#[test]
+fn a_near_frame_hands_its_growth_back() {
+    let mut a = Assembler::new();
+    let (grow, after) = (a.label(), a.label());
+    a.near_call(0, grow, after);
+    a.place(after);
+    a.push(op(Opcode::HeapRead).src0(In::Imm(5000)).dst0(Out::Reg(3)));
+    a.ret(Opcode::RetOk, 0);
+    a.place(grow);
+    a.push(op(Opcode::HeapRead).src0(In::Imm(5000)).dst0(Out::Reg(3)));
+    a.ret(Opcode::RetPanic, 0);
+    let outcome = Lab::new().run_user(&a, ERGS);
+    assert_eq!(outcome.last().0.ergs_returned, ERGS - 25 - 7 - 936 - 5 - 7 - 5);
+}
+
+#[test]
+fn kernel_frames_have_two_megabytes_free_and_the_bootloader_all() {
+    let mut a = Assembler::new();
+    a.load(2, (1 << 21) - 31);
+    a.push(op(Opcode::HeapRead).src0(In::Reg(2)).dst0(Out::Reg(3)));
+    a.ret(Opcode::RetOk, 0);
+    let abi = eradbg_fixtures::abi::FarCallAbi {
+        ergs: ERGS,
+        ..Default::default()
+    };
+    let outcome = Lab::new().contract(0x9000, &a).run(&crate::lab::caller(0x9000, abi));
+    assert_eq!(outcome.first().0.ergs_returned, ERGS - 6 - 7 - 1 - 5);
+    let mut root = Assembler::new();
+    root.load(2, u32::MAX - 32);
+    root.push(op(Opcode::HeapRead).src0(In::Reg(2)).dst0(Out::Reg(3)));
+    assert_eq!(Lab::new().run_all(&root).frame().ergs, u32::MAX - 6 - 7);
+}
+
+#[test]
+fn static_memory_is_shared_free_and_for_the_kernel_only() {
+    let mut callee = Assembler::new();
+    callee.push(op(Opcode::StaticRead).src0(In::Imm(10)).dst0(Out::Reg(3)));
+    callee.ret(Opcode::RetOk, 0);
+    let mut root = Assembler::new();
+    let after = root.label();
+    root.load(1, 77);
+    root.push(op(Opcode::StaticWrite).src0(In::Imm(10)).src1(1));
+    let abi = eradbg_fixtures::abi::FarCallAbi {
+        ergs: ERGS,
+        ..Default::default()
+    };
+    root.load(1, abi.to_word());
+    root.load(2, 0x9000);
+    root.far_call(1, 2, after);
+    root.place(after);
+    root.load(2, U256::MAX);
+    root.push(op(Opcode::StaticRead).src0(In::Reg(2)).dst0(Out::Reg(3)));
+    let outcome = Lab::new().contract(0x9000, &callee).run(&root);
+    assert_eq!(outcome.first().1.register(3), Value::from(77));
+    assert_eq!(outcome.trace.panics, [PanicCause::HeapOffsetTooLarge]);
+    assert_ne!(outcome.vm.execution.frame().ergs, 0);
+}
