@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use eradbg_vm::batch::ProtocolVersion;
 use eradbg_vm::bootloader::Layout;
 use eradbg_vm::edit::{ExecutionParts, program_on_page};
-use eradbg_vm::heap::{Heap, Heaps};
+use eradbg_vm::heap::{Heap, HeapPage, Heaps};
+use eradbg_vm::paged::{Page, PageSource, RecordedPage};
+use eradbg_vm::stack::StackPage;
 use eradbg_vm::{Execution, MACHINE_REVISION, Program, U256};
 
 use crate::error::{Error, Result};
@@ -48,6 +50,8 @@ struct Inner {
     programs: Mutex<HashMap<U256, Arc<Program>>>,
     keyframes: Mutex<KeyframeCache>,
     pages: OnceLock<PageIndex>,
+    /// Why a page could not be read, until someone asks.
+    page_failure: Mutex<Option<Error>>,
     overview: OnceLock<overview::Overview>,
 }
 
@@ -94,6 +98,7 @@ impl Recording {
             programs: Mutex::default(),
             keyframes: Mutex::default(),
             pages: OnceLock::new(),
+            page_failure: Mutex::default(),
             overview: OnceLock::new(),
         })))
     }
@@ -247,7 +252,8 @@ impl Recording {
         Ok(keyframe)
     }
 
-    /// The state at the first step of a chunk.
+    /// The state at the first step of a chunk. Its pages are loaded when they are first looked at; one that cannot be
+    /// read shows as zeros, and [`Self::check_pages`] tells.
     ///
     /// # Errors
     /// When something that it needs is missing or damaged.
@@ -259,20 +265,19 @@ impl Recording {
         for &page in &keyframe.living {
             heaps.insert(page, Heap::default());
         }
+        let pages = Arc::new(self.clone());
         for &page in &keyframe.living {
-            for (at, source) in index.pages_of(page, chunk) {
-                if let Some(PageContent::Heap(content)) = self.page(source, page, at)? {
-                    let slot = heaps.slot(page).expect("it was inserted above");
-                    heaps.at_mut(slot).pages_mut().share(at, content);
-                }
+            for (at, chunk) in index.pages_of(page, chunk) {
+                let slot = heaps.slot(page).expect("it was inserted above");
+                let page = RecordedPage::new(Arc::clone(&pages) as _, chunk, page, at);
+                heaps.at_mut(slot).pages_mut().put_recorded(at, page);
             }
         }
         for (frame, &hash) in frames.iter_mut().zip(&keyframe.code) {
             let space = eradbg_vm::frame::stack_page(frame.base_page);
-            for (at, source) in index.pages_of(space, chunk) {
-                if let Some(PageContent::Stack(content)) = self.page(source, space, at)? {
-                    frame.stack.pages_mut().share(at, content);
-                }
+            for (at, chunk) in index.pages_of(space, chunk) {
+                let page = RecordedPage::new(Arc::clone(&pages) as _, chunk, space, at);
+                frame.stack.pages_mut().put_recorded(at, page);
             }
             frame.program = program_on_page(&self.program(hash)?, frame.code_page, &heaps);
         }
@@ -353,12 +358,24 @@ impl Recording {
         Keyframe::decode(&bytes).map_err(|error| self.damaged(place(), error.to_string()))
     }
 
-    fn page(&self, chunk: u32, space: u32, index: u32) -> Result<Option<PageContent>> {
-        let keyframe = self.keyframe(chunk)?;
-        let found = keyframe
-            .pages
-            .binary_search_by_key(&(space, index), |page| (page.space, page.index));
-        Ok(found.ok().map(|at| keyframe.pages[at].content.clone()))
+    /// Tells of a page that could not be read since the last call.
+    ///
+    /// # Errors
+    /// What was wrong with the first such page.
+    pub fn check_pages(&self) -> Result<()> {
+        lock(&self.0.page_failure).take().map_or(Ok(()), Err)
+    }
+
+    fn page_content(&self, chunk: u32, space: u32, index: u32) -> Option<PageContent> {
+        let keyframe = self.keyframe(chunk);
+        let found = keyframe.map(|keyframe| {
+            let found = keyframe.pages.binary_search_by_key(&(space, index), |page| (page.space, page.index));
+            found.ok().map(|at| keyframe.pages[at].content.clone())
+        });
+        found.unwrap_or_else(|error| {
+            lock(&self.0.page_failure).get_or_insert(error);
+            None
+        })
     }
 
     /// Where the versions of all pages are: read from every keyframe once, when it is first needed.
@@ -389,6 +406,24 @@ impl Recording {
             self.first_step(chunk),
             self.first_step(chunk + 1)
         )
+    }
+}
+
+impl PageSource<HeapPage> for Recording {
+    fn load(&self, chunk: u32, space: u32, index: u32) -> Arc<HeapPage> {
+        match self.page_content(chunk, space, index) {
+            Some(PageContent::Heap(page)) => page,
+            _ => Arc::from(HeapPage::zeroed()),
+        }
+    }
+}
+
+impl PageSource<StackPage> for Recording {
+    fn load(&self, chunk: u32, space: u32, index: u32) -> Arc<StackPage> {
+        match self.page_content(chunk, space, index) {
+            Some(PageContent::Stack(page)) => page,
+            _ => Arc::from(StackPage::zeroed()),
+        }
     }
 }
 

@@ -83,6 +83,7 @@ pub fn replay_chunk<O: Observer>(
             Err(ReplayError::Recording(error)) => return Err(error),
         }
     }
+    recording.check_pages()?;
     if host.answers.is_empty() {
         Ok(())
     } else {

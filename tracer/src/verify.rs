@@ -87,6 +87,7 @@ fn verify_chunk(recording: &Recording, chunk: u32, previous: u64) -> Result<u64,
     if follows {
         compare_with_next(recording, chunk, &execution)?;
     }
+    recording.check_pages()?;
     Ok(checksum)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Heaps and stacks are both such memories; a recording stores the marked pages at each chunk's start.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Words (or stack slots) in a page.
 pub const PAGE_WORDS: usize = 32;
@@ -31,8 +31,35 @@ struct Slot<P> {
 enum Content<P> {
     Zero,
     Owned(Box<P>),
-    /// Read from a recording and not written since: states of a recording share it.
-    Shared(Arc<P>),
+    /// In a recording, and not written since: states of the recording share it.
+    Recorded(Arc<RecordedPage<P>>),
+}
+
+/// Where pages of a recording come from.
+pub trait PageSource<P>: std::fmt::Debug + Send + Sync {
+    /// The page at an index of a space, as the keyframe of a chunk has it.
+    fn load(&self, chunk: u32, space: u32, index: u32) -> Arc<P>;
+}
+
+/// A page of a recording, loaded when it is first looked at.
+#[derive(Debug)]
+pub struct RecordedPage<P> {
+    loaded: OnceLock<Arc<P>>,
+    source: Arc<dyn PageSource<P>>,
+    chunk: u32,
+    space: u32,
+    index: u32,
+}
+
+impl<P> RecordedPage<P> {
+    /// The page that `source` has at an index of a space, as of a chunk.
+    pub fn new(source: Arc<dyn PageSource<P>>, chunk: u32, space: u32, index: u32) -> Self {
+        Self { loaded: OnceLock::new(), source, chunk, space, index }
+    }
+
+    fn get(&self) -> &P {
+        self.loaded.get_or_init(|| self.source.load(self.chunk, self.space, self.index))
+    }
 }
 
 impl<P> Default for Paged<P> {
@@ -51,7 +78,7 @@ impl<P: Page> Paged<P> {
         match &self.slots.get(index)?.content {
             Content::Zero => None,
             Content::Owned(page) => Some(page),
-            Content::Shared(page) => Some(page),
+            Content::Recorded(page) => Some(page.get()),
         }
     }
 
@@ -69,13 +96,13 @@ impl<P: Page> Paged<P> {
         slot.content.owned()
     }
 
-    /// Puts a page that others may hold too at an index, without marking it as written.
-    pub fn share(&mut self, index: u32, page: Arc<P>) {
+    /// Puts a page of a recording at an index, without marking it as written.
+    pub fn put_recorded(&mut self, index: u32, page: RecordedPage<P>) {
         let index = index as usize;
         if index >= self.slots.len() {
             self.grow(index);
         }
-        self.slots[index].content = Content::Shared(page);
+        self.slots[index].content = Content::Recorded(Arc::new(page));
     }
 
     /// Pages that exist, with their indices, in order.
@@ -122,15 +149,15 @@ impl<P: Page> Content<P> {
         }
         match self {
             Self::Owned(page) => page,
-            Self::Zero | Self::Shared(_) => unreachable!("the page was just made our own"),
+            Self::Zero | Self::Recorded(_) => unreachable!("the page was just made our own"),
         }
     }
 
     #[cold]
     fn make_owned(&mut self) {
         let mut own = P::zeroed();
-        if let Self::Shared(page) = self {
-            (*own).clone_from(page);
+        if let Self::Recorded(page) = self {
+            (*own).clone_from(page.get());
         }
         *self = Self::Owned(own);
     }

@@ -17,7 +17,14 @@ const EQ_GT: Flags = Flags::new(false, true, true);
 fn run(opcode: Opcode, a: U256, b: U256) -> (U256, U256, Flags) {
     let mut program = Assembler::new();
     program.load(1, a).load(2, b);
-    program.push(op(opcode).src0(In::Reg(1)).src1(2).dst0(Out::Reg(3)).dst1(4).flag0());
+    program.push(
+        op(opcode)
+            .src0(In::Reg(1))
+            .src1(2)
+            .dst0(Out::Reg(3))
+            .dst1(4)
+            .flag0(),
+    );
     let execution = Lab::new().run_all(&program);
     let word = |register| execution.register(register).word;
     (word(3), word(4), execution.flags())
@@ -85,7 +92,11 @@ fn two_result_operations_give_high_word_and_remainder() {
         (Opcode::Div, max, max, n(1), n(0), GT),
     ];
     for (opcode, a, b, first, second, flags) in rows {
-        assert_eq!(run(opcode, a, b), (first, second, flags), "{opcode:?} {a:#x} {b:#x}");
+        assert_eq!(
+            run(opcode, a, b),
+            (first, second, flags),
+            "{opcode:?} {a:#x} {b:#x}"
+        );
     }
 }
 

@@ -45,7 +45,11 @@ fn a_near_call_passes_what_is_asked_for_or_all() {
         (u32::MAX, available),
     ] {
         let execution = near(wanted, Opcode::RetOk);
-        assert_eq!(execution.register(3), integer((passed - 5).into()), "{wanted} wanted");
+        assert_eq!(
+            execution.register(3),
+            integer((passed - 5).into()),
+            "{wanted} wanted"
+        );
         // Whatever was passed, what is left comes back: 3 instructions and the return in the callee, then 2 and 1.
         let left = available - (5 + 5 + 6 + 5) - (6 + 6) - 5;
         assert_eq!(execution.register(7), integer(left.into()), "{wanted} wanted");
@@ -55,7 +59,10 @@ fn a_near_call_passes_what_is_asked_for_or_all() {
 #[test]
 fn a_near_frame_shares_the_stack_and_the_caller_gets_its_stack_pointer_back() {
     let execution = near(0, Opcode::RetOk);
-    assert_eq!((execution.register(4), execution.register(5)), (integer(1), integer(9)));
+    assert_eq!(
+        (execution.register(4), execution.register(5)),
+        (integer(1), integer(9))
+    );
     assert_eq!(execution.frame().sp, 1);
 }
 
@@ -63,7 +70,11 @@ fn a_near_frame_shares_the_stack_and_the_caller_gets_its_stack_pointer_back() {
 fn failures_go_on_at_the_handler_and_registers_stay() {
     for (ret, place) in [(Opcode::RetOk, 1), (Opcode::RetRevert, 2), (Opcode::RetPanic, 2)] {
         let execution = near(0, ret);
-        assert_eq!((execution.register(6), execution.register(5)), (integer(place), integer(9)), "{ret:?}");
+        assert_eq!(
+            (execution.register(6), execution.register(5)),
+            (integer(place), integer(9)),
+            "{ret:?}"
+        );
     }
 }
 

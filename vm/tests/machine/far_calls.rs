@@ -46,7 +46,12 @@ fn growing() -> FarCallAbi {
 #[test]
 fn growth_and_code_are_paid_then_63_of_64_parts_are_passed() {
     // VM.md, section 8: 183 for the call, 4096 for growth, 404 for 101 words of code.
-    let outcome = user_calls(&Lab::new().contract(CALLEE, &long_code()), CALLEE, growing(), 100_000);
+    let outcome = user_calls(
+        &Lab::new().contract(CALLEE, &long_code()),
+        CALLEE,
+        growing(),
+        100_000,
+    );
     let entered = &outcome.trace.entered[1];
     assert_eq!(entered.frame().ergs, 93_807);
     assert_eq!(entered.callers()[1].ergs, 1_510);
@@ -83,7 +88,12 @@ fn fewer_ergs_than_the_limit_pass_as_asked() {
         ergs: 1000,
         ..FarCallAbi::default()
     };
-    let outcome = user_calls(&Lab::new().contract(CALLEE, &only(Opcode::RetOk)), CALLEE, abi, 100_000);
+    let outcome = user_calls(
+        &Lab::new().contract(CALLEE, &only(Opcode::RetOk)),
+        CALLEE,
+        abi,
+        100_000,
+    );
     let entered = &outcome.trace.entered[1];
     assert_eq!(entered.frame().ergs, 1000);
     assert_eq!(entered.callers()[1].ergs, 100_000 - 183 - 4 - 1000);
@@ -172,16 +182,29 @@ fn contexts_follow_the_kind_of_call() {
     let rows = [
         (Opcode::FarCall, CallKind::Normal, callee, boot, 500),
         (Opcode::FarCallDelegate, CallKind::Delegate, boot, H160::zero(), 0),
-        (Opcode::FarCallMimic, CallKind::Mimic, callee, H160::from_low_u64_be(15), 500),
+        (
+            Opcode::FarCallMimic,
+            CallKind::Mimic,
+            callee,
+            H160::from_low_u64_be(15),
+            500,
+        ),
     ];
     for (opcode, kind, this, caller, context) in rows {
         let outcome = call_with_registers(CALLEE, abi(false, false), opcode);
         let execution = outcome.vm.execution;
         let frame = execution.frame();
-        assert_eq!((frame.kind, frame.this, frame.caller, frame.context), (kind, this, caller, context));
+        assert_eq!(
+            (frame.kind, frame.this, frame.caller, frame.context),
+            (kind, this, caller, context)
+        );
         assert_eq!(frame.code_address, callee, "{opcode:?}");
         // The kernel's memory comes with the storage that the frame works on.
-        let memory = if opcode == Opcode::FarCallDelegate { 1 << 21 } else { 4096 };
+        let memory = if opcode == Opcode::FarCallDelegate {
+            1 << 21
+        } else {
+            4096
+        };
         assert_eq!((frame.heap_bound, frame.aux_heap_bound), (memory, memory));
         assert_eq!(execution.context_register(), 0);
         assert_eq!((frame.base_page, execution.next_page()), (2048, 2056));
@@ -207,7 +230,10 @@ fn a_frame_can_ask_for_its_context() {
     let seen = (3..10).map(|register| outcome.first().1.register(register).word);
     let meta = U256([0, 4096 | 4096 << 32, 0, 0]);
     let expected = [USER, 0x8001, USER, 10_000 - 20, 0].map(U256::from);
-    assert_eq!(seen.collect::<Vec<_>>(), [&expected[..], &[meta, U256::zero()]].concat());
+    assert_eq!(
+        seen.collect::<Vec<_>>(),
+        [&expected[..], &[meta, U256::zero()]].concat()
+    );
 }
 
 #[test]
@@ -237,7 +263,11 @@ fn a_contract_under_construction_is_reached_by_constructor_calls_only() {
         let call = crate::lab::caller(address, abi(false, constructor));
         let outcome = lab.run(&call);
         let entered = &outcome.trace.entered[0];
-        assert_eq!(entered.frame().program.hash(), expected, "{address:#x} {constructor}");
+        assert_eq!(
+            entered.frame().program.hash(),
+            expected,
+            "{address:#x} {constructor}"
+        );
         assert_eq!(entered.register(2), integer(constructor.into()));
     }
     // Users cannot make constructor calls.
@@ -271,15 +301,30 @@ fn static_calls_stay_static_below() {
     user.far_call(1, 2, after);
     user.place(after);
     user.ret(Opcode::RetOk, 0);
-    let lab = Lab::new().contract(USER, &user).contract(CALLEE, &only(Opcode::RetOk));
+    let lab = Lab::new()
+        .contract(USER, &user)
+        .contract(CALLEE, &only(Opcode::RetOk));
     let mut root = Assembler::new();
     let after = root.label();
-    root.load(1, FarCallAbi { ergs: 100_000, ..abi(false, false) }.to_word()).load(2, USER);
+    root.load(
+        1,
+        FarCallAbi {
+            ergs: 100_000,
+            ..abi(false, false)
+        }
+        .to_word(),
+    )
+    .load(2, USER);
     root.push(op(Opcode::FarCall).src0(In::Reg(1)).src1(2).target(after).flag0());
     root.place(after);
     root.ret(Opcode::RetOk, 0);
     let outcome = lab.run(&root);
-    let statics: Vec<bool> = outcome.trace.entered.iter().map(|entered| entered.frame().is_static).collect();
+    let statics: Vec<bool> = outcome
+        .trace
+        .entered
+        .iter()
+        .map(|entered| entered.frame().is_static)
+        .collect();
     assert_eq!(statics, [true, true]);
     assert!(!outcome.vm.execution.frame().is_static);
 }

@@ -16,7 +16,10 @@ fn register_zero_reads_zero_and_takes_nothing() {
     a.load(0, 5);
     a.push(op(Opcode::Add).src0(In::Imm(1)).src1(0).dst0(Out::Reg(1)));
     let execution = run(&a);
-    assert_eq!((execution.register(0), execution.register(1)), (integer(0), integer(1)));
+    assert_eq!(
+        (execution.register(0), execution.register(1)),
+        (integer(0), integer(1))
+    );
 }
 
 #[test]
@@ -30,7 +33,10 @@ fn stack_addresses_are_register_plus_number() {
     a.copy(In::Relative(0, 5), Out::Reg(3));
     a.copy(In::Imm(8), Out::Relative(1, 2));
     let execution = run(&a);
-    assert_eq!((execution.register(2), execution.register(3)), (integer(7), integer(7)));
+    assert_eq!(
+        (execution.register(2), execution.register(3)),
+        (integer(7), integer(7))
+    );
     let frame = execution.frame();
     assert_eq!((frame.sp, frame.stack.read(8)), (20, integer(8)));
 }
@@ -54,7 +60,10 @@ fn a_push_writes_then_moves_and_a_pop_moves_then_reads() {
     a.copy(In::Pop(0, 1), Out::Reg(1));
     a.copy(In::Pop(0, 1), Out::Reg(2));
     let execution = run(&a);
-    assert_eq!((execution.register(1), execution.register(2)), (integer(8), integer(7)));
+    assert_eq!(
+        (execution.register(1), execution.register(2)),
+        (integer(8), integer(7))
+    );
     assert_eq!(execution.frame().sp, 0);
 }
 
@@ -77,7 +86,10 @@ fn a_no_op_moves_the_stack_pointer_and_writes_nothing() {
     a.push(op(Opcode::Nop).dst0(Out::Push(0, 9)));
     a.push(op(Opcode::Nop).src0(In::Pop(0, 5)).dst0(Out::Push(0, 2)));
     let execution = run(&a);
-    assert_eq!((execution.frame().sp, execution.frame().stack.read(4)), (6, integer(7)));
+    assert_eq!(
+        (execution.frame().sp, execution.frame().stack.read(4)),
+        (6, integer(7))
+    );
 }
 
 #[test]

@@ -54,13 +54,38 @@ fn pointer_arithmetic_moves_offset_and_length() {
     };
     for (opcode, by, expected) in [
         (Opcode::PtrAdd, 0, calldata),
-        (Opcode::PtrAdd, 200, FatPointer { offset: 200, ..calldata }),
-        (Opcode::PtrShrink, 100, FatPointer { length: 0, ..calldata }),
-        (Opcode::PtrShrink, 30, FatPointer { length: 70, ..calldata }),
+        (
+            Opcode::PtrAdd,
+            200,
+            FatPointer {
+                offset: 200,
+                ..calldata
+            },
+        ),
+        (
+            Opcode::PtrShrink,
+            100,
+            FatPointer {
+                length: 0,
+                ..calldata
+            },
+        ),
+        (
+            Opcode::PtrShrink,
+            30,
+            FatPointer {
+                length: 70,
+                ..calldata
+            },
+        ),
         (Opcode::PtrSub, 0, calldata),
     ] {
         let outcome = moved(op(opcode), by.into());
-        assert_eq!(pointer(outcome.first().1.register(3)), expected, "{opcode:?} {by}");
+        assert_eq!(
+            pointer(outcome.first().1.register(3)),
+            expected,
+            "{opcode:?} {by}"
+        );
     }
 }
 
@@ -90,7 +115,10 @@ fn adding_keeps_the_upper_half() {
     a.ret(Opcode::RetOk, 0);
     let outcome = with_calldata(&a);
     let moved = outcome.first().1.register(1);
-    assert_eq!((moved.word.0[2..].to_vec(), pointer(moved).offset), (vec![5, 6], 3));
+    assert_eq!(
+        (moved.word.0[2..].to_vec(), pointer(moved).offset),
+        (vec![5, 6], 3)
+    );
 }
 
 #[test]
@@ -120,7 +148,10 @@ fn an_offset_cannot_leave_32_bits() {
     a.load(2, 1);
     a.push(op(Opcode::PtrAdd).src0(In::Reg(1)).src1(2).dst0(Out::Reg(1)));
     a.ret(Opcode::RetOk, 0);
-    assert_eq!(with_calldata(&a).trace.panics, [PanicCause::PointerOffsetOverflow]);
+    assert_eq!(
+        with_calldata(&a).trace.panics,
+        [PanicCause::PointerOffsetOverflow]
+    );
 }
 
 #[test]
@@ -128,11 +159,17 @@ fn pointer_plus_pointer_panics_in_the_kernel_and_counts_as_a_number_for_users() 
     let add = op(Opcode::PtrAdd).src0(In::Reg(1)).src1(1).dst0(Out::Reg(3));
     let mut kernel = Assembler::new();
     kernel.push(add);
-    assert_eq!(Lab::new().run(&kernel).trace.panics, [PanicCause::PointerPlusPointer]);
+    assert_eq!(
+        Lab::new().run(&kernel).trace.panics,
+        [PanicCause::PointerPlusPointer]
+    );
     // A user's second operand keeps offset and length, and the length makes it too large.
     let mut user = Assembler::new();
     user.push(add);
-    assert_eq!(with_calldata(&user).trace.panics, [PanicCause::PointerOperandTooLarge]);
+    assert_eq!(
+        with_calldata(&user).trace.panics,
+        [PanicCause::PointerOperandTooLarge]
+    );
 }
 
 #[test]
@@ -141,14 +178,23 @@ fn users_do_not_see_where_a_pointer_points() {
     a.push(op(Opcode::Add).src0(In::Reg(1)).dst0(Out::Reg(3)));
     a.ret(Opcode::RetOk, 0);
     let outcome = with_calldata(&a);
-    assert_eq!(outcome.first().1.register(3), Value::integer(U256([0, 100 << 32, 0, 0])));
+    assert_eq!(
+        outcome.first().1.register(3),
+        Value::integer(U256([0, 100 << 32, 0, 0]))
+    );
 }
 
 #[test]
 fn reading_moves_on_and_gives_zeros_past_the_end() {
     let mut a = Assembler::new();
     for register in 2..6 {
-        a.push(op(Opcode::PointerRead).src0(In::Reg(1)).dst0(Out::Reg(register)).dst1(1).flag0());
+        a.push(
+            op(Opcode::PointerRead)
+                .src0(In::Reg(1))
+                .dst0(Out::Reg(register))
+                .dst1(1)
+                .flag0(),
+        );
     }
     a.push(op(Opcode::PointerRead).src0(In::Reg(1)).dst0(Out::Reg(6)));
     a.ret(Opcode::RetOk, 0);
@@ -156,7 +202,10 @@ fn reading_moves_on_and_gives_zeros_past_the_end() {
     let execution = outcome.first().1;
     let calldata: Vec<u8> = (9..=108).chain(std::iter::repeat_n(0, 60)).collect();
     for (register, bytes) in (2..7).zip(calldata.chunks(32)) {
-        assert_eq!(execution.register(register), Value::integer(U256::from_big_endian(bytes)));
+        assert_eq!(
+            execution.register(register),
+            Value::integer(U256::from_big_endian(bytes))
+        );
     }
     assert_eq!(pointer(execution.register(1)).offset, 128);
 }
@@ -177,4 +226,37 @@ fn reading_needs_a_tag_and_room_for_the_offset() {
         let (end, _) = outcome.first();
         assert_eq!((end.cause, end.ergs_returned), (Some(cause), 100_000 - spent));
     }
+}
+
+#[test]
+fn a_heap_read_at_a_pointer_without_content_keeps_the_tag_of_its_address() {
+    // All zero but for its tag: what a failed call returns.
+    let mut a = Assembler::new();
+    let after = a.label();
+    a.load(1, U256([0, 0, 0, 1000])).load(2, 0x9000);
+    a.far_call(1, 2, after);
+    a.place(after);
+    a.push(
+        op(Opcode::HeapRead)
+            .src0(In::Reg(1))
+            .dst0(Out::Reg(2))
+            .dst1(3)
+            .flag0(),
+    );
+    a.push(
+        op(Opcode::HeapWrite)
+            .src0(In::Reg(1))
+            .src1(2)
+            .dst0(Out::Reg(4))
+            .flag0(),
+    );
+    a.ret(Opcode::RetOk, 0);
+    let outcome = Lab::new().run_user(&a, 10_000);
+    let execution = outcome.last().1;
+    let moved = FatPointer {
+        offset: 32,
+        ..FatPointer::default()
+    };
+    assert_eq!(execution.register(3), Value::pointer(moved));
+    assert_eq!(execution.register(4), Value::from(32));
 }

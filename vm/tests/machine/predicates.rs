@@ -38,7 +38,12 @@ fn each_predicate_executes_under_its_flags() {
 fn a_skipped_instruction_pays_its_price_and_moves_nothing() {
     let mut a = Assembler::new();
     a.push(op(Opcode::StorageWrite).when(Predicate::Equal));
-    a.push(op(Opcode::Add).src0(In::Pop(0, 3)).dst0(Out::Push(0, 5)).when(Predicate::Equal));
+    a.push(
+        op(Opcode::Add)
+            .src0(In::Pop(0, 3))
+            .dst0(Out::Push(0, 5))
+            .when(Predicate::Equal),
+    );
     let outcome = Lab::new().run_steps(&a, 2);
     let frame = outcome.vm.execution.frame();
     assert_eq!(frame.ergs, u32::MAX - 5511 - 6);
@@ -50,7 +55,14 @@ fn a_skipped_instruction_pays_its_price_and_moves_nothing() {
 fn a_skipped_second_output_is_not_cleared() {
     let mut a = Assembler::new();
     a.load(4, 7);
-    a.push(op(Opcode::Mul).src0(In::Reg(4)).src1(4).dst0(Out::Reg(5)).dst1(4).when(Predicate::Less));
+    a.push(
+        op(Opcode::Mul)
+            .src0(In::Reg(4))
+            .src1(4)
+            .dst0(Out::Reg(5))
+            .dst1(4)
+            .when(Predicate::Less),
+    );
     assert_eq!(Lab::new().run_all(&a).register(4).word, U256::from(7));
 }
 
@@ -65,6 +77,10 @@ fn a_skipped_instruction_can_still_panic() {
         a.ret(Opcode::RetOk, 0);
         let outcome = Lab::new().run_user(&a, ergs);
         let (end, _) = outcome.first();
-        assert_eq!((end.cause, end.ergs_returned), (Some(cause), returned), "{opcode:?}");
+        assert_eq!(
+            (end.cause, end.ergs_returned),
+            (Some(cause), returned),
+            "{opcode:?}"
+        );
     }
 }

@@ -1,12 +1,12 @@
 //! Returns from far frames: what the caller gets, and each rule that turns a return into a panic.
 
 use eradbg_fixtures::Assembler;
-use eradbg_fixtures::abi::{Forward, ret_abi, slice};
+use eradbg_fixtures::abi::{FarCallAbi, Forward, ret_abi, slice};
 use eradbg_fixtures::assembler::{In, Out, op};
 use eradbg_vm::outcome::{End, PanicCause, RetKind, Stop};
 use eradbg_vm::{FatPointer, Flags, Opcode, U256, Value};
 
-use crate::lab::{Lab, Outcome, integer};
+use crate::lab::{Lab, Outcome, USER, caller, integer};
 
 const ERGS: u32 = 50_000;
 
@@ -42,15 +42,23 @@ fn the_caller_gets_a_tagged_pointer_and_cleared_registers() {
             a.load(register, 7);
         }
         a.ret(opcode, 1);
-        let lab = Lab::new().contract(crate::lab::USER, &a);
-        let abi = eradbg_fixtures::abi::FarCallAbi {
+        let lab = Lab::new().contract(USER, &a);
+        let abi = FarCallAbi {
             ergs: ERGS,
-            ..Default::default()
+            ..FarCallAbi::default()
         };
-        let root = crate::lab::caller(crate::lab::USER, abi);
+        let root = caller(USER, abi);
         let execution = lab.run_steps(&root, 3 + 16).vm.execution;
-        let returned = if page == 0 { none } else { FatPointer { page, ..slice(8, 64) } };
-        assert_eq!(execution.register(1), Value::pointer(returned), "{opcode:?} {forward:?}");
+        let returned = if page == 0 {
+            none
+        } else {
+            FatPointer { page, ..slice(8, 64) }
+        };
+        assert_eq!(
+            execution.register(1),
+            Value::pointer(returned),
+            "{opcode:?} {forward:?}"
+        );
         assert!((2..16).all(|register| execution.register(register) == integer(0)));
         assert_eq!((execution.flags(), execution.depth()), (flags, 1));
     }
@@ -88,15 +96,44 @@ fn each_broken_rule_turns_the_return_into_a_panic() {
     };
     let kept = ERGS - 6 - 5;
     for (opcode, word, cause, left) in [
-        (Opcode::RetOk, ret_abi(Forward::Pointer, slice(0, 0)), P::RetPointerExpected, kept),
-        (Opcode::RetRevert, ret_abi(Forward::Pointer, slice(0, 0)), P::RetPointerExpected, kept),
-        (Opcode::RetOk, ret_abi(Forward::Heap, offset), P::RetMalformedPointer, kept),
-        (Opcode::RetOk, ret_abi(Forward::Heap, slice(u32::MAX, 1)), P::RetMalformedPointer, 0),
-        (Opcode::RetOk, ret_abi(Forward::AuxHeap, slice(0, ERGS + 4096)), P::RetUnpaidGrowth, 0),
+        (
+            Opcode::RetOk,
+            ret_abi(Forward::Pointer, slice(0, 0)),
+            P::RetPointerExpected,
+            kept,
+        ),
+        (
+            Opcode::RetRevert,
+            ret_abi(Forward::Pointer, slice(0, 0)),
+            P::RetPointerExpected,
+            kept,
+        ),
+        (
+            Opcode::RetOk,
+            ret_abi(Forward::Heap, offset),
+            P::RetMalformedPointer,
+            kept,
+        ),
+        (
+            Opcode::RetOk,
+            ret_abi(Forward::Heap, slice(u32::MAX, 1)),
+            P::RetMalformedPointer,
+            0,
+        ),
+        (
+            Opcode::RetOk,
+            ret_abi(Forward::AuxHeap, slice(0, ERGS + 4096)),
+            P::RetUnpaidGrowth,
+            0,
+        ),
     ] {
         let outcome = returning(opcode, word);
         let (end, _) = outcome.first();
-        assert_eq!((end.kind, end.cause, end.ergs_returned), (RetKind::Panic, Some(cause), left), "{cause:?}");
+        assert_eq!(
+            (end.kind, end.cause, end.ergs_returned),
+            (RetKind::Panic, Some(cause), left),
+            "{cause:?}"
+        );
     }
     for (word, cause) in [
         (ret_abi(Forward::Heap, slice(0, 0)), P::RetPointerUnexpected),
@@ -104,7 +141,11 @@ fn each_broken_rule_turns_the_return_into_a_panic() {
     ] {
         let outcome = returning_calldata(word);
         let (end, _) = outcome.first();
-        assert_eq!((end.cause, end.ergs_returned), (Some(cause), kept - 6), "{cause:?}");
+        assert_eq!(
+            (end.cause, end.ergs_returned),
+            (Some(cause), kept - 6),
+            "{cause:?}"
+        );
     }
 }
 
@@ -116,12 +157,12 @@ fn a_kernel_frame_may_return_older_memory_narrowed_to_what_is_left() {
     a.load(2, ret_abi(Forward::Pointer, slice(0, 0)));
     a.push(op(Opcode::PtrPack).src0(In::Reg(1)).src1(2).dst0(Out::Reg(1)));
     a.ret(Opcode::RetOk, 1);
-    let abi = eradbg_fixtures::abi::FarCallAbi {
+    let abi = FarCallAbi {
         calldata: slice(8, 64),
         ergs: ERGS,
-        ..Default::default()
+        ..FarCallAbi::default()
     };
-    let root = crate::lab::caller(0x9000, abi);
+    let root = caller(0x9000, abi);
     let outcome = Lab::new().contract(0x9000, &a).run_steps(&root, 3 + 5);
     let returned = FatPointer {
         page: 10,
@@ -138,11 +179,11 @@ fn an_offset_past_the_length_cannot_be_returned() {
     a.load(2, ret_abi(Forward::Pointer, slice(0, 0)));
     a.push(op(Opcode::PtrPack).src0(In::Reg(1)).src1(2).dst0(Out::Reg(1)));
     a.ret(Opcode::RetOk, 1);
-    let abi = eradbg_fixtures::abi::FarCallAbi {
+    let abi = FarCallAbi {
         ergs: ERGS,
-        ..Default::default()
+        ..FarCallAbi::default()
     };
-    let outcome = Lab::new().contract(0x9000, &a).run(&crate::lab::caller(0x9000, abi));
+    let outcome = Lab::new().contract(0x9000, &a).run(&caller(0x9000, abi));
     assert_eq!(outcome.first().0.cause, Some(PanicCause::RetMalformedPointer));
 }
 
@@ -155,14 +196,14 @@ fn failures_of_far_frames_go_on_at_the_handler_whatever_the_label() {
         callee.place(label);
         let mut root = Assembler::new();
         let (handler, end) = (root.label(), root.label());
-        root.load(1, U256([0, 0, 0, ERGS.into()])).load(2, crate::lab::USER);
+        root.load(1, U256([0, 0, 0, ERGS.into()])).load(2, USER);
         root.far_call(1, 2, handler);
         root.load(6, 1).jump(end);
         root.place(handler);
         root.load(6, 2);
         root.place(end);
         root.ret(Opcode::RetOk, 0);
-        let outcome = Lab::new().contract(crate::lab::USER, &callee).run(&root);
+        let outcome = Lab::new().contract(USER, &callee).run(&root);
         assert_eq!(outcome.vm.execution.register(6), integer(place), "{opcode:?}");
     }
 }
