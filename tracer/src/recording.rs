@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use eradbg_vm::batch::ProtocolVersion;
 use eradbg_vm::bootloader::Layout;
 use eradbg_vm::edit::{ExecutionParts, program_on_page};
-use eradbg_vm::heap::{Heap, HeapPage, Heaps};
+use eradbg_vm::heap::{Heap, HeapPage, HeapSource, Heaps, RecordedHeaps};
 use eradbg_vm::paged::{Page, PageSource, RecordedPage};
 use eradbg_vm::stack::StackPage;
 use eradbg_vm::{Execution, MACHINE_REVISION, Program, U256};
@@ -260,23 +260,17 @@ impl Recording {
     pub fn state_at_chunk(&self, chunk: u32) -> Result<Execution> {
         let keyframe = self.keyframe(chunk)?;
         let index = self.page_index()?;
-        let mut heaps = Heaps::default();
+        let pages: Arc<dyn PageSource<StackPage>> = Arc::new(self.clone());
+        let source = Box::new(HeapsAt {
+            recording: self.clone(),
+            chunk,
+        });
+        let heaps = Heaps::recorded(RecordedHeaps::new(keyframe.living.clone(), source));
         let mut frames = keyframe.frames.clone();
-        for &page in &keyframe.living {
-            heaps.insert(page, Heap::default());
-        }
-        let pages = Arc::new(self.clone());
-        for &page in &keyframe.living {
-            for (at, chunk) in index.pages_of(page, chunk) {
-                let slot = heaps.slot(page).expect("it was inserted above");
-                let page = RecordedPage::new(Arc::clone(&pages) as _, chunk, page, at);
-                heaps.at_mut(slot).pages_mut().put_recorded(at, page);
-            }
-        }
         for (frame, &hash) in frames.iter_mut().zip(&keyframe.code) {
             let space = eradbg_vm::frame::stack_page(frame.base_page);
             for (at, chunk) in index.pages_of(space, chunk) {
-                let page = RecordedPage::new(Arc::clone(&pages) as _, chunk, space, at);
+                let page = RecordedPage::new(Arc::clone(&pages), chunk, space, at);
                 frame.stack.pages_mut().put_recorded(at, page);
             }
             frame.program = program_on_page(&self.program(hash)?, frame.code_page, &heaps);
@@ -369,7 +363,9 @@ impl Recording {
     fn page_content(&self, chunk: u32, space: u32, index: u32) -> Option<PageContent> {
         let keyframe = self.keyframe(chunk);
         let found = keyframe.map(|keyframe| {
-            let found = keyframe.pages.binary_search_by_key(&(space, index), |page| (page.space, page.index));
+            let found = keyframe
+                .pages
+                .binary_search_by_key(&(space, index), |page| (page.space, page.index));
             found.ok().map(|at| keyframe.pages[at].content.clone())
         });
         found.unwrap_or_else(|error| {
@@ -406,6 +402,28 @@ impl Recording {
             self.first_step(chunk),
             self.first_step(chunk + 1)
         )
+    }
+}
+
+/// The memories at the start of a chunk.
+#[derive(Debug)]
+struct HeapsAt {
+    recording: Recording,
+    chunk: u32,
+}
+
+impl HeapSource for HeapsAt {
+    fn load(&self, page: u32) -> Heap {
+        let mut heap = Heap::default();
+        let pages: Arc<dyn PageSource<HeapPage>> = Arc::new(self.recording.clone());
+        // The index was made before the state was.
+        if let Ok(index) = self.recording.page_index() {
+            for (at, chunk) in index.pages_of(page, self.chunk) {
+                heap.pages_mut()
+                    .put_recorded(at, RecordedPage::new(Arc::clone(&pages), chunk, page, at));
+            }
+        }
+        heap
     }
 }
 

@@ -8,6 +8,8 @@ mod chunk;
 mod navigate;
 mod stop;
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use eradbg_vm::{Execution, Instruction, PanicCause};
@@ -21,6 +23,9 @@ use chunk::{ChunkCache, DecodedChunk};
 
 pub use navigate::Jump;
 pub use stop::{Breakpoint, RunEnd};
+
+/// States of `VMState` kept for quick seeks, at most.
+const CHECKPOINTS: u32 = 64;
 
 /// A direction of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +62,7 @@ pub struct Timeline {
     /// Position that `state` is at.
     state_position: u64,
     last_rows: Vec<StateRow>,
+    checkpoints: Checkpoints,
 }
 
 impl Timeline {
@@ -82,7 +88,9 @@ impl Timeline {
             state: StateView::default(),
             state_position: 0,
             last_rows: Vec::new(),
+            checkpoints: Checkpoints::default(),
         };
+        timeline.make_checkpoints()?;
         timeline.move_state()?;
         Ok(timeline)
     }
@@ -206,36 +214,99 @@ impl Timeline {
         editor.set_steps(target);
     }
 
-    /// Brings `state` to the cursor by the rows between.
+    /// Brings `state` to the cursor: by the rows between, or from a checkpoint when that is nearer.
     fn move_state(&mut self) -> Result<()> {
         let target = self.position;
-        let (from, to) = (self.state_position.min(target), self.state_position.max(target));
-        let last = self.recording.chunks() - 1;
-        let chunks = self.recording.chunk_of(from.saturating_sub(1))..=self.recording.chunk_of(to).min(last);
-        let mut rows: Vec<Timed<StateRow>> = Vec::new();
-        for chunk in chunks {
-            rows.extend(self.chunks.rows(&self.recording, chunk)?.iter().cloned());
+        let walk = self.state_position.abs_diff(target);
+        if let Some((position, state)) = self
+            .checkpoints
+            .nearest(target)
+            .filter(|(at, _)| at.abs_diff(target) < walk)
+        {
+            self.state.clone_from(state);
+            self.state_position = position;
         }
-        // A row of step s belongs to every position after s.
-        let first = rows.partition_point(|row| row.step < from);
-        let end = rows.partition_point(|row| row.step < to);
-        let between = rows.get(first..end).unwrap_or_default();
+        let (from, to) = (self.state_position.min(target), self.state_position.max(target));
+        let mut blocks = Vec::new();
+        for chunk in self.row_chunks(from, to) {
+            blocks.push(self.chunks.rows(&self.recording, chunk)?);
+        }
         if target >= self.state_position {
-            for row in between {
+            for row in blocks.iter().flat_map(|rows| rows_between(rows, from, to)) {
                 self.state.apply(&row.row);
             }
         } else {
-            for row in between.iter().rev() {
+            for row in blocks
+                .iter()
+                .rev()
+                .flat_map(|rows| rows_between(rows, from, to).iter().rev())
+            {
                 self.state.undo(&row.row);
             }
         }
         self.state_position = target;
-        let last_step = target.checked_sub(1);
-        self.last_rows = rows
-            .into_iter()
-            .filter(|row| Some(row.step) == last_step)
-            .map(|row| row.row)
-            .collect();
+        self.last_rows.clear();
+        if let Some(last) = target.checked_sub(1) {
+            for chunk in self.row_chunks(last, target) {
+                let rows = self.chunks.rows(&self.recording, chunk)?;
+                self.last_rows.extend(
+                    rows_between(&rows, last, target)
+                        .iter()
+                        .map(|row| row.row.clone()),
+                );
+            }
+        }
         Ok(())
     }
+
+    /// Chunks that can have rows of the steps between two positions: a rollback's rows stand in the chunk after it.
+    fn row_chunks(&self, from: u64, to: u64) -> RangeInclusive<u32> {
+        self.recording.chunk_of(from)..=self.recording.chunk_of(to)
+    }
+
+    /// Walks over all rows once and keeps the state now and then, so that no seek has to walk far.
+    fn make_checkpoints(&mut self) -> Result<()> {
+        let chunks = self.recording.chunks();
+        let distance = chunks.div_ceil(CHECKPOINTS).max(1);
+        let mut state = StateView::default();
+        for chunk in 0..chunks {
+            let first = self.recording.first_step(chunk);
+            let rows = self.recording.rows::<StateRow>(chunk)?;
+            // Rows of a rollback right before the chunk belong to its first position.
+            let (before, within) = rows.split_at(rows.partition_point(|row| row.step < first));
+            for row in before {
+                state.apply(&row.row);
+            }
+            if chunk % distance == 0 {
+                self.checkpoints.0.insert(first, state.clone());
+            }
+            for row in within {
+                state.apply(&row.row);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// States of `VMState` at some positions.
+#[derive(Debug, Default)]
+struct Checkpoints(BTreeMap<u64, StateView>);
+
+impl Checkpoints {
+    fn nearest(&self, position: u64) -> Option<(u64, &StateView)> {
+        let before = self.0.range(..=position).next_back();
+        let after = self.0.range(position..).next();
+        let nearest = before
+            .into_iter()
+            .chain(after)
+            .min_by_key(|(at, _)| at.abs_diff(position));
+        nearest.map(|(&at, state)| (at, state))
+    }
+}
+
+/// Rows of the steps from `from` on, before `to`. A row of step s shows at every position after s.
+fn rows_between(rows: &[Timed<StateRow>], from: u64, to: u64) -> &[Timed<StateRow>] {
+    let start = rows.partition_point(|row| row.step < from);
+    let end = rows.partition_point(|row| row.step < to);
+    rows.get(start..end).unwrap_or_default()
 }

@@ -1,7 +1,9 @@
 //! Byte-addressed memory of a frame, and the table of all such memories by page id.
 
+use std::sync::{Arc, OnceLock};
+
 use primitive_types::U256;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::paged::{PAGE_WORDS, Page, Paged};
 
@@ -93,18 +95,63 @@ impl Heap {
 }
 
 /// All living memories. A frame reaches its own two by slot, a fat pointer by page id.
+///
+/// In a state that was read from a recording, memories that nobody has written to since stay with the recording.
 #[derive(Debug, Clone, Default)]
 pub struct Heaps {
     slots: Vec<(u32, Heap)>,
     free: Vec<HeapSlot>,
     by_page: FxHashMap<u32, HeapSlot>,
+    recorded: Option<Arc<RecordedHeaps>>,
+    /// Recorded memories that have died since.
+    dead: FxHashSet<u32>,
 }
 
 /// Index of a living memory in [`Heaps`]; it is reused after the memory died.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HeapSlot(u32);
 
+/// Memories of a recorded state, read when they are first looked at, and shared by all states made from it.
+#[derive(Debug)]
+pub struct RecordedHeaps {
+    /// Page ids in order.
+    living: Vec<u32>,
+    cells: Vec<OnceLock<Heap>>,
+    source: Box<dyn HeapSource>,
+}
+
+/// Where recorded memories come from.
+pub trait HeapSource: std::fmt::Debug + Send + Sync {
+    /// The memory of a page id.
+    fn load(&self, page: u32) -> Heap;
+}
+
+impl RecordedHeaps {
+    /// The memories of these page ids, which are in order.
+    pub fn new(living: Vec<u32>, source: Box<dyn HeapSource>) -> Self {
+        let cells = living.iter().map(|_| OnceLock::new()).collect();
+        Self {
+            living,
+            cells,
+            source,
+        }
+    }
+
+    fn get(&self, page: u32) -> Option<&Heap> {
+        let at = self.living.binary_search(&page).ok()?;
+        Some(self.cells[at].get_or_init(|| self.source.load(page)))
+    }
+}
+
 impl Heaps {
+    /// Memories as a recording has them.
+    pub fn recorded(heaps: RecordedHeaps) -> Self {
+        Self {
+            recorded: Some(Arc::new(heaps)),
+            ..Self::default()
+        }
+    }
+
     /// Adds a memory under a page id, replacing what had that id.
     pub fn insert(&mut self, page: u32, heap: Heap) -> HeapSlot {
         if let Some(&slot) = self.by_page.get(&page) {
@@ -124,7 +171,13 @@ impl Heaps {
 
     /// Removes and returns the memory of a page id.
     pub fn remove(&mut self, page: u32) -> Option<Heap> {
-        let slot = self.by_page.remove(&page)?;
+        let recorded = self.recorded_heap(page).cloned();
+        if recorded.is_some() {
+            self.dead.insert(page);
+        }
+        let Some(slot) = self.by_page.remove(&page) else {
+            return recorded;
+        };
         self.free.push(slot);
         Some(std::mem::take(&mut self.slots[slot.0 as usize]).1)
     }
@@ -141,10 +194,13 @@ impl Heaps {
         &mut self.slots[slot.0 as usize].1
     }
 
-    /// The slot of a page id, `None` when no memory lives there.
-    #[inline]
-    pub fn slot(&self, page: u32) -> Option<HeapSlot> {
-        self.by_page.get(&page).copied()
+    /// The slot of a page id, to write to it; `None` when no memory lives there.
+    pub fn slot(&mut self, page: u32) -> Option<HeapSlot> {
+        if let Some(&slot) = self.by_page.get(&page) {
+            return Some(slot);
+        }
+        let heap = self.recorded_heap(page)?.clone();
+        Some(self.insert(page, heap))
     }
 
     /// The page id of a slot.
@@ -154,14 +210,24 @@ impl Heaps {
     }
 
     /// The memory of a page id.
+    #[inline]
     pub fn get(&self, page: u32) -> Option<&Heap> {
-        self.slot(page).map(|slot| self.at(slot))
+        match self.by_page.get(&page) {
+            Some(&slot) => Some(self.at(slot)),
+            None => self.recorded_heap(page),
+        }
     }
 
     /// Living page ids, in order.
     pub fn page_ids(&self) -> Vec<u32> {
-        let mut ids: Vec<u32> = self.by_page.keys().copied().collect();
+        let recorded = self
+            .recorded
+            .iter()
+            .flat_map(|heaps| &heaps.living)
+            .filter(|page| !self.dead.contains(page));
+        let mut ids: Vec<u32> = self.by_page.keys().chain(recorded).copied().collect();
         ids.sort_unstable();
+        ids.dedup();
         ids
     }
 
@@ -180,18 +246,28 @@ impl Heaps {
                 .take_dirty(|index, mask, page| f(id, index, mask, page));
         }
     }
+
+    /// A recorded memory that has not died since; one that was written to is in a slot and comes first.
+    fn recorded_heap(&self, page: u32) -> Option<&Heap> {
+        self.recorded
+            .as_ref()
+            .filter(|_| !self.dead.contains(&page))?
+            .get(page)
+    }
 }
 
 /// Two tables are equal when every page id reads alike: an empty memory equals a missing one.
 impl PartialEq for Heaps {
     fn eq(&self, other: &Self) -> bool {
         let empty = Heap::default();
-        let one_way = |a: &Self, b: &Self| {
-            a.by_page
-                .iter()
-                .all(|(&page, &slot)| a.at(slot) == b.get(page).unwrap_or(&empty))
-        };
-        one_way(self, other) && one_way(other, self)
+        self.page_ids().into_iter().chain(other.page_ids()).all(|page| {
+            let (a, b) = (
+                self.get(page).unwrap_or(&empty),
+                other.get(page).unwrap_or(&empty),
+            );
+            // States of one recording share most memories.
+            std::ptr::eq(a, b) || a == b
+        })
     }
 }
 

@@ -54,11 +54,18 @@ pub struct RecordedPage<P> {
 impl<P> RecordedPage<P> {
     /// The page that `source` has at an index of a space, as of a chunk.
     pub fn new(source: Arc<dyn PageSource<P>>, chunk: u32, space: u32, index: u32) -> Self {
-        Self { loaded: OnceLock::new(), source, chunk, space, index }
+        Self {
+            loaded: OnceLock::new(),
+            source,
+            chunk,
+            space,
+            index,
+        }
     }
 
     fn get(&self) -> &P {
-        self.loaded.get_or_init(|| self.source.load(self.chunk, self.space, self.index))
+        self.loaded
+            .get_or_init(|| self.source.load(self.chunk, self.space, self.index))
     }
 }
 

@@ -71,7 +71,7 @@ impl Lab {
     /// Makes code known without an address.
     pub(crate) fn code(mut self, code: &Assembler) -> (Self, U256) {
         let words = code.words();
-        let hash = hash_bytecode(&words_to_bytes(&words)).unwrap();
+        let hash = hash_bytecode(&words_to_bytes(&words)).expect("the assembler makes valid code");
         self.codes.insert(hash, words);
         (self, hash)
     }
@@ -106,7 +106,9 @@ impl Lab {
     pub(crate) fn run_steps(&self, root: &Assembler, steps: u64) -> Outcome {
         let mut vm = self.machine(root);
         let mut trace = Trace::default();
-        let stop = vm.run(&mut self.clone(), &mut trace, steps).unwrap();
+        let stop = vm
+            .run(&mut self.clone(), &mut trace, steps)
+            .expect("the lab has all code");
         Outcome { vm, trace, stop }
     }
 
