@@ -217,7 +217,9 @@ impl Observer for Follower {
     }
 
     fn after_step(&mut self, execution: &Execution) {
-        self.timeline.step(Direction::Forward, 1).expect("a good recording");
+        self.timeline
+            .step(Direction::Forward, 1)
+            .expect("a good recording");
         let operator_wrote = |change: &Change| matches!(change, Change::OperatorWrite { .. });
         // The timeline shows what the operator writes after a step as part of it; rollbacks start a chunk anew.
         let is_edge = self.timeline.recording().chunk_of(execution.steps()) != chunk_before(&self.timeline);

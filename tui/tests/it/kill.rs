@@ -1,0 +1,189 @@
+//! Recordings of a process that was killed or stopped: what was sealed stays readable.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use eradbg_tracer::manifest::Seal;
+use eradbg_tracer::store::database::Tree;
+use eradbg_tracer::store::envelope::{self, Kind};
+use eradbg_tracer::store::key;
+use serde_json::Value;
+
+use crate::support::{copy, eradbg, run_line, vector, with_tree, write_mini};
+
+/// Processes that are killed while they record.
+const KILLS: u32 = 20;
+/// Processes that are started for that at most: some end too early.
+const ATTEMPTS: u32 = 3 * KILLS;
+const SEED: u64 = 0x5eed_0e4a_dbb9_0001;
+/// Transactions of the batch that is recorded when the vectors are not there.
+const TRANSACTIONS: usize = 1500;
+
+/// What `info` says of a recording that was not ended.
+const WAS_KILLED: &str = "no: the process that recorded it was killed";
+
+/// What is recorded, and how long that takes when nobody disturbs it.
+struct Long {
+    dump: PathBuf,
+    chunk_steps: &'static str,
+    takes: Duration,
+}
+
+/// What a killed process left behind.
+struct Left {
+    seal: Seal,
+    /// Whether it had written how the run ended.
+    has_end: bool,
+}
+
+#[test]
+fn a_killed_recording_opens_and_verifies_up_to_its_last_seal() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let path = folder.path();
+    let mut long = long(path);
+    let mut random = SEED;
+    let (mut killed, mut sealed) = (0, 0);
+    for number in 0..ATTEMPTS {
+        if killed == KILLS {
+            break;
+        }
+        let name = format!("r{number}");
+        let mut child = start(path, &long, &name);
+        std::thread::sleep(long.takes.mul_f64(next(&mut random)));
+        child.kill().expect("the process is ours");
+        let finished = child.wait().expect("the process is ours").code().is_some();
+        if finished {
+            // It is faster than the first one was.
+            long.takes = long.takes.mul_f64(0.9);
+        } else {
+            killed += 1;
+        }
+        let moment = format!("kill {number} of seed {SEED:#x}");
+
+        let left = left_behind(path, &name);
+        let info = run_line(path, &format!("info {name} --json"));
+        let Some(Left { seal, has_end }) = left else {
+            // Killed before it was a recording: there is nothing to lose, and that is said.
+            let says_so = info.stderr.starts_with(&format!("eradbg: {name}: "));
+            assert!(info.code == Some(1) && says_so, "{moment}: {info:#?}");
+            continue;
+        };
+        let info: Value = serde_json::from_str(&info.ok()).expect("it is JSON");
+        let chunks = info["chunks"].as_u64().expect("chunks are counted");
+        let steps = info["steps"].as_u64().expect("steps are counted");
+        assert!(
+            chunks >= seal.chunks.into() && steps >= seal.steps,
+            "{moment}: {seal:?}, but {info:#}"
+        );
+        let verify = run_line(path, &format!("verify {name}"));
+        assert_eq!(verify.code, Some(0), "{moment}: {verify:#?}");
+        if has_end {
+            assert_ne!(info["end"], WAS_KILLED, "{moment}");
+        } else {
+            assert!(
+                info["complete"] == false && info["end"] == WAS_KILLED,
+                "{moment}: {info:#}"
+            );
+            assert!(verify.stdout.contains("not complete"), "{moment}: {verify:#?}");
+            sealed += u32::from(seal.chunks > 0);
+        }
+        std::fs::remove_dir_all(path.join(&name)).expect("the folder is ours");
+    }
+    assert_eq!(killed, KILLS, "most processes ended before they were killed");
+    assert!(sealed > 0, "no process was killed after a seal");
+}
+
+#[test]
+fn ctrl_c_ends_with_130_and_leaves_a_readable_recording() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let path = folder.path();
+    let long = long(path);
+    let child = start(path, &long, "stopped");
+    std::thread::sleep(long.takes / 4);
+    let pid = child.id().to_string();
+    let sent = Command::new("kill")
+        .args(["-INT", &pid])
+        .status()
+        .expect("there is a kill command");
+    assert!(sent.success(), "the process still records");
+    let output = child.wait_with_output().expect("the process is ours");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{message}");
+    assert!(
+        message.contains("stopped; what was recorded until then is in stopped"),
+        "{message}"
+    );
+
+    let info: Value = serde_json::from_str(&run_line(path, "info stopped --json").ok()).expect("it is JSON");
+    assert!(
+        info["complete"] == false && info["steps"].as_u64() > Some(0),
+        "{info:#}"
+    );
+    assert_eq!(info["end"], "no: the user stopped it");
+    assert!(run_line(path, "verify stopped").ok().contains("not complete"));
+}
+
+/// The long loop of the vectors, or many small transactions.
+fn long(folder: &Path) -> Long {
+    let (dump, chunk_steps) = vector("perf_loop_80m_gas").map_or_else(
+        || {
+            write_mini(folder, "many.json", TRANSACTIONS);
+            (folder.join("many.json"), "1024")
+        },
+        |dump| (dump, "512"),
+    );
+    let mut long = Long {
+        dump,
+        chunk_steps,
+        takes: Duration::ZERO,
+    };
+    let started = Instant::now();
+    let status = start(folder, &long, "whole").wait().expect("the process is ours");
+    assert!(status.success());
+    long.takes = started.elapsed();
+    long
+}
+
+fn start(folder: &Path, long: &Long, name: &str) -> Child {
+    eradbg(folder)
+        .arg("record")
+        .arg(&long.dump)
+        .args(["-o", name, "--chunk-steps", long.chunk_steps])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts")
+}
+
+/// What a killed process left, `None` without a manifest. It is read from a copy, so that eradbg sees the files as they
+/// were left.
+fn left_behind(folder: &Path, name: &str) -> Option<Left> {
+    if !folder.join(name).join("db").is_file() {
+        return None;
+    }
+    let copied = folder.join("copied");
+    copy(&folder.join(name), &copied);
+    let left = with_tree(&copied, Tree::Meta, |tree| {
+        let has = |key: &[u8]| tree.contains_key(key).expect("the tree is readable");
+        let seal = tree.get(key::SEAL).expect("the tree is readable");
+        let seal = seal.map_or_else(Seal::default, |packed| {
+            let bytes = envelope::unpack(Kind::Seal, key::SEAL, &packed).expect("a seal is whole");
+            Seal::decode(&bytes).expect("a seal is whole")
+        });
+        has(key::MANIFEST).then(|| Left {
+            seal,
+            has_end: has(key::END),
+        })
+    });
+    std::fs::remove_dir_all(&copied).expect("the folder is ours");
+    left
+}
+
+/// The next number of a xorshift generator, from 0 to 1.
+fn next(state: &mut u64) -> f64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    (*state >> 11) as f64 / (1u64 << 53) as f64
+}

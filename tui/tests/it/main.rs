@@ -1,0 +1,6 @@
+//! Tests of the `eradbg` binary: what goes in by the command line, and what comes out.
+
+mod bad_input;
+mod commands;
+mod kill;
+mod support;

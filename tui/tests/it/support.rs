@@ -1,0 +1,154 @@
+//! What the tests share: running the binary, inputs, and recordings seen through sled.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use eradbg_tracer::store::database::Tree;
+use eradbg_tracer::store::envelope::{self, Kind};
+use eradbg_tracer::store::key;
+use serde_json::Value;
+
+/// All trees of a recording.
+pub(crate) const TREES: [Tree; 6] = [
+    Tree::Meta,
+    Tree::Code,
+    Tree::Log,
+    Tree::Keyframe,
+    Tree::Ledger,
+    Tree::Report,
+];
+
+/// Values by tree and key.
+pub(crate) type Values = BTreeMap<(&'static str, Vec<u8>), Vec<u8>>;
+
+/// What a run of the binary left behind.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Exit code; `None` when a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// The standard output of a run that ended well.
+    #[track_caller]
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        self.stdout
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("the output is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("messages are UTF-8"),
+        }
+    }
+}
+
+/// The binary, in a folder, without a terminal.
+pub(crate) fn eradbg(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eradbg"));
+    command.current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// Runs the binary in a folder to its end.
+pub(crate) fn run<S: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = S>) -> Ended {
+    eradbg(folder)
+        .args(args)
+        .output()
+        .expect("the binary starts")
+        .into()
+}
+
+/// Runs the binary with arguments that have no spaces in them.
+pub(crate) fn run_line(folder: &Path, line: &str) -> Ended {
+    run(folder, line.split(' '))
+}
+
+/// Writes the small batch as a dump.
+pub(crate) fn write_mini(folder: &Path, name: &str, transactions: usize) {
+    std::fs::write(folder.join(name), eradbg_fixtures::mini_dump(transactions))
+        .expect("the folder is writable");
+}
+
+/// The dump of a reference vector; says so when it is not there.
+pub(crate) fn vector(name: &str) -> Option<PathBuf> {
+    let given = std::env::var_os("ERADBG_VECTORS").unwrap_or_else(|| "../shared/vectors".into());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(given)
+        .join(name);
+    let found = ["dump.json", "dump.json.gz"]
+        .map(|file| folder.join(file))
+        .into_iter()
+        .find(|path| path.is_file());
+    if found.is_none() {
+        println!(
+            "NOT RUN: the reference vector {name} is not in {}",
+            folder.display()
+        );
+    }
+    found
+}
+
+/// Opens the database of a recording and closes it again.
+pub(crate) fn with_database<T>(recording: &Path, work: impl FnOnce(&sled::Db) -> T) -> T {
+    let database = sled::open(recording).expect("nobody else holds the recording");
+    let result = work(&database);
+    database.flush().expect("the database is writable");
+    result
+}
+
+/// Changes a tree of a recording.
+pub(crate) fn with_tree<T>(recording: &Path, tree: Tree, work: impl FnOnce(&sled::Tree) -> T) -> T {
+    with_database(recording, |database| {
+        work(&database.open_tree(tree.name()).expect("the tree opens"))
+    })
+}
+
+/// All keys and values of a recording. The manifest is unpacked and lacks the time of its making.
+pub(crate) fn contents(recording: &Path) -> (Values, Value) {
+    let mut values = Values::new();
+    with_database(recording, |database| {
+        for name in TREES.map(Tree::name) {
+            for entry in &database.open_tree(name).expect("the tree opens") {
+                let (key, value) = entry.expect("the tree is readable");
+                values.insert((name, key.to_vec()), value.to_vec());
+            }
+        }
+    });
+    let packed = values
+        .remove(&(Tree::Meta.name(), key::MANIFEST.to_vec()))
+        .expect("there is a manifest");
+    let json = envelope::unpack(Kind::Manifest, key::MANIFEST, &packed).expect("the manifest is whole");
+    let mut manifest: Value = serde_json::from_slice(&json).expect("the manifest is JSON");
+    let created = manifest
+        .as_object_mut()
+        .and_then(|fields| fields.remove("created_unix"));
+    assert!(
+        created.is_some_and(|created| created.is_u64()),
+        "the manifest says when it was made"
+    );
+    (values, manifest)
+}
+
+/// Copies a folder and all below.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("the folder is writable");
+    for entry in std::fs::read_dir(from).expect("the folder is readable") {
+        let entry = entry.expect("the folder is readable");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("the file is readable");
+        }
+    }
+}
