@@ -46,7 +46,7 @@ pub(crate) fn small_inputs() -> Vec<Input> {
 
 /// Inputs of 1.5 million steps, where the vectors are.
 pub(crate) fn large_inputs() -> Vec<Input> {
-    vectors(&["mixed_batch_a"])
+    vectors(&["transfer_eip712", "revert_with_reason", "mixed_batch_a"])
 }
 
 /// Records an input.

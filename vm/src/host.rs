@@ -1,7 +1,7 @@
 //! The one door through which the machine reaches the outside.
 //!
 //! Live, a host is [`VmState`](crate::VmState) over a [`Storage`](crate::Storage); on replay it is a cursor over the
-//! answers that a recording holds. Nothing else may influence an [`Execution`](crate::Execution).
+//! answers that a recording holds. Nothing else may influence an [`Execution`].
 
 use std::sync::Arc;
 

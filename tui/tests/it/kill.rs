@@ -1,6 +1,6 @@
 //! Recordings of a process that was killed or stopped: what was sealed stays readable.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,25 +10,18 @@ use eradbg_tracer::store::envelope::{self, Kind};
 use eradbg_tracer::store::key;
 use serde_json::Value;
 
-use crate::support::{copy, eradbg, run_line, vector, with_tree, write_mini};
+use crate::support::{copy, eradbg, run_line, with_tree, write_mini};
 
 /// Processes that are killed while they record.
 const KILLS: u32 = 20;
 /// Processes that are started for that at most: some end too early.
 const ATTEMPTS: u32 = 3 * KILLS;
 const SEED: u64 = 0x5eed_0e4a_dbb9_0001;
-/// Transactions of the batch that is recorded when the vectors are not there.
+/// Transactions of the batch that is recorded.
 const TRANSACTIONS: usize = 1500;
 
 /// What `info` says of a recording that was not ended.
 const WAS_KILLED: &str = "no: the process that recorded it was killed";
-
-/// What is recorded, and how long that takes when nobody disturbs it.
-struct Long {
-    dump: PathBuf,
-    chunk_steps: &'static str,
-    takes: Duration,
-}
 
 /// What a killed process left behind.
 struct Left {
@@ -41,7 +34,7 @@ struct Left {
 fn a_killed_recording_opens_and_verifies_up_to_its_last_seal() {
     let folder = tempfile::tempdir().expect("there is room");
     let path = folder.path();
-    let mut long = long(path);
+    let mut takes = write_long(path);
     let mut random = SEED;
     let (mut killed, mut sealed) = (0, 0);
     for number in 0..ATTEMPTS {
@@ -49,13 +42,13 @@ fn a_killed_recording_opens_and_verifies_up_to_its_last_seal() {
             break;
         }
         let name = format!("r{number}");
-        let mut child = start(path, &long, &name);
-        std::thread::sleep(long.takes.mul_f64(next(&mut random)));
+        let mut child = start(path, &name);
+        std::thread::sleep(takes.mul_f64(next(&mut random)));
         child.kill().expect("the process is ours");
         let finished = child.wait().expect("the process is ours").code().is_some();
         if finished {
             // It is faster than the first one was.
-            long.takes = long.takes.mul_f64(0.9);
+            takes = takes.mul_f64(0.9);
         } else {
             killed += 1;
         }
@@ -98,9 +91,9 @@ fn a_killed_recording_opens_and_verifies_up_to_its_last_seal() {
 fn ctrl_c_ends_with_130_and_leaves_a_readable_recording() {
     let folder = tempfile::tempdir().expect("there is room");
     let path = folder.path();
-    let long = long(path);
-    let child = start(path, &long, "stopped");
-    std::thread::sleep(long.takes / 4);
+    let takes = write_long(path);
+    let child = start(path, "stopped");
+    std::thread::sleep(takes / 4);
     let pid = child.id().to_string();
     let sent = Command::new("kill")
         .args(["-INT", &pid])
@@ -124,32 +117,18 @@ fn ctrl_c_ends_with_130_and_leaves_a_readable_recording() {
     assert!(run_line(path, "verify stopped").ok().contains("not complete"));
 }
 
-/// The long loop of the vectors, or many small transactions.
-fn long(folder: &Path) -> Long {
-    let (dump, chunk_steps) = vector("perf_loop_80m_gas").map_or_else(
-        || {
-            write_mini(folder, "many.json", TRANSACTIONS);
-            (folder.join("many.json"), "1024")
-        },
-        |dump| (dump, "512"),
-    );
-    let mut long = Long {
-        dump,
-        chunk_steps,
-        takes: Duration::ZERO,
-    };
+/// Writes a long batch; how long it takes to record it when nobody disturbs.
+fn write_long(folder: &Path) -> Duration {
+    write_mini(folder, "many.json", TRANSACTIONS);
     let started = Instant::now();
-    let status = start(folder, &long, "whole").wait().expect("the process is ours");
-    assert!(status.success());
-    long.takes = started.elapsed();
-    long
+    let status = start(folder, "whole").wait().expect("the process is ours");
+    assert!(status.success(), "the batch is good");
+    started.elapsed()
 }
 
-fn start(folder: &Path, long: &Long, name: &str) -> Child {
+fn start(folder: &Path, name: &str) -> Child {
     eradbg(folder)
-        .arg("record")
-        .arg(&long.dump)
-        .args(["-o", name, "--chunk-steps", long.chunk_steps])
+        .args(["record", "many.json", "-o", name, "--chunk-steps", "1024"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

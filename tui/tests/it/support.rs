@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use eradbg_tracer::store::database::Tree;
 use eradbg_tracer::store::envelope::{self, Kind};
@@ -19,6 +20,9 @@ pub(crate) const TREES: [Tree; 6] = [
     Tree::Ledger,
     Tree::Report,
 ];
+
+/// Time after which a lock that is still held is an error.
+const UNLOCKED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Values by tree and key.
 pub(crate) type Values = BTreeMap<(&'static str, Vec<u8>), Vec<u8>>;
@@ -100,9 +104,11 @@ pub(crate) fn vector(name: &str) -> Option<PathBuf> {
 
 /// Opens the database of a recording and closes it again.
 pub(crate) fn with_database<T>(recording: &Path, work: impl FnOnce(&sled::Db) -> T) -> T {
-    let database = sled::open(recording).expect("nobody else holds the recording");
+    let database = open_database(recording);
     let result = work(&database);
     database.flush().expect("the database is writable");
+    drop(database);
+    wait_until_unlocked(recording);
     result
 }
 
@@ -150,5 +156,35 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         } else {
             std::fs::copy(entry.path(), target).expect("the file is readable");
         }
+    }
+}
+
+/// sled's threads, and processes that are just being started beside, hold a lock a little longer than its owner.
+fn open_database(recording: &Path) -> sled::Db {
+    let deadline = Instant::now() + UNLOCKED_WITHIN;
+    loop {
+        match sled::open(recording) {
+            Ok(database) => return database,
+            Err(error) => assert!(Instant::now() < deadline, "{}: {error}", recording.display()),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until no process holds the database of a recording: sled locks this file.
+fn wait_until_unlocked(recording: &Path) {
+    let file = recording.join("db");
+    let deadline = Instant::now() + UNLOCKED_WITHIN;
+    loop {
+        let status = Command::new("flock")
+            .arg("--nonblock")
+            .arg(&file)
+            .arg("true")
+            .status();
+        if status.expect("util-linux is there").success() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{}: it stays locked", file.display());
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
