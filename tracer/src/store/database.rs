@@ -4,12 +4,16 @@
 //! opened on a thread of its own, and a panic becomes an error that names the directory.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::store::envelope::{self, Kind};
 
 /// Bytes of cache that sled may use.
 const CACHE_BYTES: u64 = 64 << 20;
+/// Times that a locked database is tried again, and the pause between.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Name of the thread that opens the database: panic hooks stay quiet on it.
 pub const OPENING_THREAD: &str = "open-recording";
 
@@ -104,7 +108,18 @@ impl Database {
         Self::open_with_sled(path)
     }
 
+    /// Threads of a database that this process has just closed may hold its lock for a moment longer.
     fn open_with_sled(path: &Path) -> Result<Self> {
+        for _ in 0..LOCK_TRIES {
+            match Self::try_open_with_sled(path) {
+                Err(Error::Locked { .. }) => std::thread::sleep(LOCK_PAUSE),
+                result => return result,
+            }
+        }
+        Self::try_open_with_sled(path)
+    }
+
+    fn try_open_with_sled(path: &Path) -> Result<Self> {
         let owned = path.to_owned();
         let opening = std::thread::Builder::new()
             .name(OPENING_THREAD.to_owned())
