@@ -15,11 +15,17 @@ pub(crate) fn open(args: &OpenArgs) -> Result<Exit> {
     recording.check_machine()?;
     recording.load_overview()?;
     let position = position(&recording, &args.at.at)?;
+    require_terminal()?;
+    app::run(recording, position)?;
+    Ok(Exit::Done)
+}
+
+/// Fails without a terminal to draw in and to read keys from.
+pub(crate) fn require_terminal() -> Result<()> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         bail!("the debugger needs a terminal; `eradbg info` and `eradbg export` work without one");
     }
-    app::run(recording, position)?;
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// The position that a text names: a step, `end`, `tx:3`, `tx:3/fail`, `hook:5`.

@@ -35,6 +35,7 @@ pub(crate) fn record(args: &RecordArgs) -> Result<Exit> {
 
 /// Records, then opens the recording.
 pub(crate) fn debug(args: &DebugArgs) -> Result<Exit> {
+    open::require_terminal()?;
     let (loaded, config) = load(&args.record)?;
     let (recording, exit) = record_to(&args.record, loaded, &config)?;
     if exit != Exit::Done {
