@@ -1,5 +1,6 @@
 //! Recordings, read only.
 
+mod keyframes;
 mod overview;
 mod pages;
 
@@ -9,14 +10,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use eradbg_vm::batch::ProtocolVersion;
 use eradbg_vm::bootloader::Layout;
-use eradbg_vm::edit::{ExecutionParts, program_on_page};
-use eradbg_vm::heap::{Heaps, RecordedHeaps};
-use eradbg_vm::paged::{PageSource, RecordedPage};
-use eradbg_vm::stack::StackPage;
-use eradbg_vm::{Execution, MACHINE_REVISION, Program, U256};
+use eradbg_vm::{MACHINE_REVISION, Program, U256};
 
 use crate::error::{Error, Result};
-use crate::keyframe::Keyframe;
 use crate::ledger::{LedgerKind, Row, Timed, decode_block};
 use crate::log::ChunkLog;
 use crate::manifest::{End, Manifest, Seal};
@@ -26,7 +22,8 @@ use crate::store::codec::{Decoder, Malformed};
 use crate::store::database::{Database, Tree, disk_bytes};
 use crate::store::envelope::Kind;
 use crate::store::{FORMAT, key};
-use pages::{HeapsAt, KeyframeCache, PageIndex};
+use keyframes::KeyframeCache;
+use pages::PageIndex;
 
 pub use crate::ledger::FailureRow;
 pub use crate::manifest::EndKind;
@@ -48,7 +45,7 @@ struct Inner {
     chain: u64,
     programs: Mutex<HashMap<U256, Arc<Program>>>,
     keyframes: Mutex<KeyframeCache>,
-    pages: OnceLock<PageIndex>,
+    pages: OnceLock<Arc<PageIndex>>,
     /// Why a page could not be read, until someone asks.
     page_failure: Mutex<Option<Error>>,
     overview: OnceLock<overview::Overview>,
@@ -64,7 +61,10 @@ impl Recording {
         let manifest = read_manifest(&database)?;
         let version = ProtocolVersion::new(manifest.protocol_version)
             .map_err(|error| database.damaged("meta/manifest".to_owned(), error.to_string()))?;
-        let end = read_meta(&database, Kind::End, key::END, End::decode)?;
+        // A damaged end is as good as none; `check_meta` tells.
+        let end = read_meta(&database, Kind::End, key::END, End::decode)
+            .ok()
+            .flatten();
         let (first_steps, seal, kind) = if let Some(end) = end {
             (end.first_steps, end.seal, end.kind)
         } else {
@@ -171,6 +171,16 @@ impl Recording {
         })
     }
 
+    /// Checks what says how far the recording goes.
+    ///
+    /// # Errors
+    /// When it is damaged: opening does without it.
+    pub fn check_meta(&self) -> Result<()> {
+        read_meta(&self.0.database, Kind::Seal, key::SEAL, Seal::decode)?;
+        read_meta(&self.0.database, Kind::End, key::END, End::decode)?;
+        Ok(())
+    }
+
     /// Code by hash.
     ///
     /// # Errors
@@ -221,52 +231,6 @@ impl Recording {
                 format!("it holds steps {} to {}", log.first_step, log.end()),
             ))
         }
-    }
-
-    /// The keyframe of a chunk.
-    ///
-    /// # Errors
-    /// When it is missing or damaged.
-    pub fn keyframe(&self, chunk: u32) -> Result<Arc<Keyframe>> {
-        if let Some(keyframe) = lock(&self.0.keyframes).get(chunk) {
-            return Ok(keyframe);
-        }
-        let keyframe = Arc::new(self.read_keyframe(chunk)?);
-        lock(&self.0.keyframes).put(chunk, Arc::clone(&keyframe));
-        Ok(keyframe)
-    }
-
-    /// The state at the first step of a chunk. Its pages are loaded when they are first looked at; one that cannot be
-    /// read shows as zeros, and [`Self::check_pages`] tells.
-    ///
-    /// # Errors
-    /// When something that it needs is missing or damaged.
-    pub fn state_at_chunk(&self, chunk: u32) -> Result<Execution> {
-        let keyframe = self.keyframe(chunk)?;
-        let index = self.page_index()?;
-        let pages: Arc<dyn PageSource<StackPage>> = Arc::new(self.clone());
-        let source = Box::new(HeapsAt {
-            recording: self.clone(),
-            chunk,
-        });
-        let heaps = Heaps::recorded(RecordedHeaps::new(keyframe.living.clone(), source));
-        let mut frames = keyframe.frames.clone();
-        for (frame, &hash) in frames.iter_mut().zip(&keyframe.code) {
-            let space = eradbg_vm::frame::stack_page(frame.base_page);
-            for (at, chunk) in index.pages_of(space, chunk) {
-                let page = RecordedPage::new(Arc::clone(&pages), chunk, space, at);
-                frame.stack.pages_mut().put_recorded(at, page);
-            }
-            frame.program = program_on_page(&self.program(hash)?, frame.code_page, &heaps);
-        }
-        Ok(Execution::from_parts(ExecutionParts {
-            registers: keyframe.registers,
-            globals: keyframe.globals,
-            steps: keyframe.step,
-            frames,
-            heaps,
-            settings: keyframe.settings,
-        }))
     }
 
     /// Rows of a ledger in a chunk.
@@ -328,12 +292,6 @@ impl Recording {
         found
             .map(|(bytes, _)| bytes)
             .ok_or_else(|| self.damaged(place(), "it is missing".to_owned()))
-    }
-
-    fn read_keyframe(&self, chunk: u32) -> Result<Keyframe> {
-        let place = || self.place("keyframe", chunk);
-        let bytes = self.read(Tree::Keyframe, Kind::Keyframe, &key::chunk(chunk), place)?;
-        Keyframe::decode(&bytes).map_err(|error| self.damaged(place(), error.to_string()))
     }
 
     /// Tells of a page that could not be read since the last call.

@@ -1,5 +1,6 @@
 //! Checks a recording: every checksum and the chain, and that each chunk replays to what was recorded after it.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use crate::error::Error;
@@ -54,12 +55,16 @@ pub fn verify(recording: &Recording, mut progress: impl FnMut(u32) -> ControlFlo
             .broken
             .push(recording.damaged("chain".to_owned(), why.to_owned()).to_string());
     }
-    for error in [recording.reports().err(), recording.batch_report().err()]
-        .into_iter()
-        .flatten()
-    {
-        findings.broken.push(error.to_string());
-    }
+    let others = [
+        recording.check_meta().err(),
+        recording.reports().err(),
+        recording.batch_report().err(),
+    ];
+    let others = others.into_iter().flatten();
+    findings.broken.extend(others.map(|error| error.to_string()));
+    // One damaged keyframe is in the way of every chunk after it.
+    let mut told = BTreeSet::new();
+    findings.broken.retain(|line| told.insert(line.clone()));
     findings
 }
 

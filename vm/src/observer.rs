@@ -227,7 +227,8 @@ pub trait Observer {
 pub struct Marks<'a>(&'a mut Execution);
 
 impl<'a> Marks<'a> {
-    pub(crate) fn new(execution: &'a mut Execution) -> Self {
+    /// The marks of an execution that is not running.
+    pub fn new(execution: &'a mut Execution) -> Self {
         Self(execution)
     }
 

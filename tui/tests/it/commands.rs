@@ -302,24 +302,42 @@ fn pipes_get_no_escape_codes() {
 
 #[test]
 fn a_batch_that_cannot_be_closed_keeps_its_transactions() {
-    for name in ["perf_loop_80m_gas", "real_validation_adjacent_storage_slots"] {
-        let Some(dump) = vector(name) else { continue };
-        let folder = folder();
-        let path = folder.path();
-        let ended = run(
-            path,
-            ["record", dump.to_str().expect("the path is UTF-8"), "-o", "r"],
-        );
-        assert!(
-            ended.code == Some(0) && ended.stderr.contains("cannot be closed"),
-            "{name}: {ended:#?}"
-        );
-        let info = json(&run_line(path, "info r --json").ok());
-        assert_eq!(
-            info["transactions"].as_array().map(Vec::len),
-            Some(1),
-            "{name}: {info:#}"
-        );
-        run_line(path, "verify r").ok();
+    let Some(dump) = vector("perf_loop_80m_gas") else {
+        return;
+    };
+    let folder = folder();
+    let path = folder.path();
+    let dump = dump.to_str().expect("the path is UTF-8");
+    let ended = run(path, ["record", dump, "-o", "r"]);
+    assert!(
+        ended.code == Some(0) && ended.stderr.contains("cannot be closed"),
+        "{ended:#?}"
+    );
+    let info = json(&run_line(path, "info r --json").ok());
+    assert_eq!(info["transactions"].as_array().map(Vec::len), Some(1), "{info:#}");
+    run_line(path, "verify r").ok();
+}
+
+#[test]
+fn a_dump_that_lacks_what_its_transaction_reads_fails_and_keeps_the_steps_until_then() {
+    let Some(dump) = vector("real_validation_adjacent_storage_slots") else {
+        return;
+    };
+    let folder = folder();
+    let path = folder.path();
+    let dump = dump.to_str().expect("the path is UTF-8");
+    let ended = run(path, ["record", dump, "-o", "r"]);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    for part in [
+        "transaction 0 (0x",
+        "has no storage slot 0x",
+        "until then is in r",
+    ] {
+        assert!(ended.stderr.contains(part), "no `{part}` in {ended:#?}");
     }
+    let verified = run_line(path, "verify r").ok();
+    assert!(
+        verified.contains("all is well, but the recording is not complete"),
+        "{verified}"
+    );
 }

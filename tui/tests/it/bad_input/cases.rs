@@ -246,6 +246,18 @@ pub(super) fn recording_cases() -> Vec<Case> {
             &["r: keyframe of chunk 5 (steps "],
         ),
         damaged(
+            "a changed and a missing keyframe",
+            |at| {
+                flip(at, Tree::Keyframe, &key::chunk(CHUNK));
+                remove_key(at, Tree::Keyframe, &key::chunk(CHUNK + 1));
+            },
+            &["verify r"],
+            &[
+                "r: keyframe of chunk 5 (steps ",
+                "r: keyframe of chunk 6 (steps 384 to 448): it is missing",
+            ],
+        ),
+        damaged(
             "changed rows",
             |at| flip_first(at, Tree::Ledger, OPERATOR_LEDGER),
             &["verify r", "info r"],
@@ -317,7 +329,11 @@ pub(super) fn output_cases() -> Vec<Case> {
             &["export good batch -o good.json/x"],
             &["good.json/x: ", "Not a directory"],
         ),
-        case("no terminal", &["open good"], &["needs a terminal"]),
+        case(
+            "no terminal",
+            &["open good", "debug good.json -o out"],
+            &["needs a terminal"],
+        ),
         case(
             "a position of nothing",
             &["open good --at tx:9", "open good --at tx:9/fail"],
