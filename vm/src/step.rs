@@ -120,24 +120,7 @@ impl Execution {
         {
             let cause = self.violation(instruction).expect("one of the checks failed");
             self.frame.ergs = if unpaid { 0 } else { ergs };
-            observer.before_step(
-                self,
-                Step {
-                    instruction: panic,
-                    pc: Some(pc),
-                    skipped: false,
-                    panic: Some(cause),
-                },
-            );
-            let next = exec::panic(
-                &mut Cx {
-                    ex: self,
-                    host,
-                    observer,
-                },
-                cause,
-            );
-            return self.finish_step(next, observer);
+            return self.panic_step(panic, Some(pc), cause, host, observer);
         }
         self.frame.ergs = ergs;
         let skipped = !instruction.predicate.holds(self.flags);
@@ -189,11 +172,25 @@ impl Execution {
     ) -> Result<Next, H::Error> {
         let cause = self.pending_panic.take().expect("the caller has seen it");
         self.frame.ergs = self.frame.ergs.saturating_sub(isa::PANIC_COST);
+        self.panic_step(panic, None, cause, host, observer)
+    }
+
+    /// Executes a panic in place of the instruction at `pc`, or before the next one.
+    #[cold]
+    #[inline(never)]
+    fn panic_step<H: Host, O: Observer>(
+        &mut self,
+        panic: &Instruction,
+        pc: Option<u16>,
+        cause: PanicCause,
+        host: &mut H,
+        observer: &mut O,
+    ) -> Result<Next, H::Error> {
         observer.before_step(
             self,
             Step {
                 instruction: panic,
-                pc: None,
+                pc,
                 skipped: false,
                 panic: Some(cause),
             },
