@@ -20,6 +20,22 @@ const HEAD_WORDS: usize = 19;
 const DYNAMIC_PARTS: usize = 5;
 
 impl Transaction {
+    /// Fields of one word that the tuple, and what an EIP-712 signature signs, start with.
+    pub(super) fn fixed_fields(&self) -> [U256; 10] {
+        [
+            self.tx_type.into(),
+            address_word(self.from),
+            address_word(self.to.unwrap_or_default()),
+            self.gas_limit,
+            self.gas_per_pubdata_limit,
+            self.max_fee_per_gas,
+            self.max_priority_fee_per_gas,
+            address_word(self.paymaster),
+            self.nonce,
+            self.value,
+        ]
+    }
+
     /// Encodes the transaction as the operator puts it into the bootloader's memory: `abi.encode` of one tuple, that
     /// is an offset word 0x20, 19 head words and the dynamic parts, tightly packed in the order of their offsets.
     ///
@@ -36,18 +52,7 @@ impl Transaction {
         ];
         let mut words = Vec::with_capacity(self.encoding_len());
         words.push(WORD_BYTES.into());
-        words.extend([
-            self.tx_type.into(),
-            address_word(self.from),
-            address_word(self.to.unwrap_or_default()),
-            self.gas_limit,
-            self.gas_per_pubdata_limit,
-            self.max_fee_per_gas,
-            self.max_priority_fee_per_gas,
-            address_word(self.paymaster),
-            self.nonce,
-            self.value,
-        ]);
+        words.extend(self.fixed_fields());
         words.extend(self.reserved);
         let mut offset_words = HEAD_WORDS;
         for part in &parts {
@@ -111,7 +116,7 @@ pub fn l2_reserved_words(tx_type: u8, to: Option<H160>, signed_bytes: Option<&[u
 }
 
 /// Returns an address as a word, zeros first.
-pub(super) fn address_word(address: H160) -> U256 {
+fn address_word(address: H160) -> U256 {
     U256::from_big_endian(address.as_bytes())
 }
 

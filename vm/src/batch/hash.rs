@@ -3,7 +3,6 @@
 use primitive_types::{H256, U256};
 use rlp::{Rlp, RlpStream};
 
-use super::encoding::address_word;
 use super::transaction::{Transaction, tx_type};
 use crate::bytecode::words_to_bytes;
 use crate::keccak::keccak256;
@@ -54,22 +53,13 @@ impl Transaction {
             hashed(b"2"),
             U256::from(chain_id),
         ];
-        let transaction = [
-            hashed(EIP_712_TRANSACTION_TYPE.as_bytes()),
-            self.tx_type.into(),
-            address_word(self.from),
-            address_word(self.to.unwrap_or_default()),
-            self.gas_limit,
-            self.gas_per_pubdata_limit,
-            self.max_fee_per_gas,
-            self.max_priority_fee_per_gas,
-            address_word(self.paymaster),
-            self.nonce,
-            self.value,
+        let mut transaction = vec![hashed(EIP_712_TRANSACTION_TYPE.as_bytes())];
+        transaction.extend(self.fixed_fields());
+        transaction.extend([
             hashed(&self.data),
             hashed(&words_to_bytes(&self.factory_dep_hashes())),
             hashed(&self.paymaster_input),
-        ];
+        ]);
         let domain_hash = keccak256(&words_to_bytes(&domain));
         let struct_hash = keccak256(&words_to_bytes(&transaction));
         keccak256(
