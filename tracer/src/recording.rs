@@ -61,15 +61,16 @@ impl Recording {
         let manifest = read_manifest(&database)?;
         let version = ProtocolVersion::new(manifest.protocol_version)
             .map_err(|error| database.damaged("meta/manifest".to_owned(), error.to_string()))?;
-        // A damaged end is as good as none; `check_meta` tells.
-        let end = read_meta(&database, Kind::End, key::END, End::decode)
-            .ok()
-            .flatten();
-        let (first_steps, seal, kind) = if let Some(end) = end {
-            (end.first_steps, end.seal, end.kind)
-        } else {
-            let (first_steps, seal) = scan(&database)?;
-            (first_steps, seal, EndKind::Unknown)
+        let (first_steps, seal, kind) = match read_end(&database) {
+            Ok(Some(end)) => (end.first_steps, end.seal, end.kind),
+            unended => {
+                let (first_steps, seal) = scan(&database)?;
+                // A damaged end hides how the run ended, not what was recorded.
+                let kind = unended
+                    .err()
+                    .map_or(EndKind::Unknown, |error| EndKind::Stopped(error.to_string()));
+                (first_steps, seal, kind)
+            }
         };
         Ok(Self(Arc::new(Inner {
             database,
@@ -177,8 +178,7 @@ impl Recording {
     /// When it is damaged: opening does without it.
     pub fn check_meta(&self) -> Result<()> {
         read_meta(&self.0.database, Kind::Seal, key::SEAL, Seal::decode)?;
-        read_meta(&self.0.database, Kind::End, key::END, End::decode)?;
-        Ok(())
+        read_end(&self.0.database).map(drop)
     }
 
     /// Code by hash.
@@ -271,8 +271,9 @@ impl Recording {
     /// Report of the batch, when it was closed.
     ///
     /// # Errors
-    /// When it is damaged.
+    /// When it is damaged, or what says whether it was closed.
     pub fn batch_report(&self) -> Result<Option<BatchReport>> {
+        read_end(&self.0.database)?;
         let key = BATCH_REPORT.to_be_bytes();
         if self.is_complete() && self.0.database.contains(Tree::Report, &key)? {
             self.report(&key).map(Some)
@@ -349,6 +350,10 @@ fn read_meta<T>(
     decode(&bytes)
         .map(Some)
         .map_err(|error| database.damaged(place(), error.to_string()))
+}
+
+fn read_end(database: &Database) -> Result<Option<End>> {
+    read_meta(database, Kind::End, key::END, End::decode)
 }
 
 /// How far a recording without an end goes: chunks whose log, chain and keyframe are there.

@@ -227,6 +227,15 @@ pub(super) fn recording_cases() -> Vec<Case> {
             &["verify r"],
             &["r: meta/seal: "],
         ),
+        Case {
+            kept: Kept::Good,
+            ..damaged(
+                "a changed end",
+                |at| flip(at, Tree::Meta, key::END),
+                &["verify r", "export r batch"],
+                &["r: meta/end: "],
+            )
+        },
         damaged(
             "a changed log",
             |at| flip(at, Tree::Log, &key::chunk(CHUNK)),
