@@ -243,23 +243,26 @@ impl BatchEnv {
 mod tests {
     use super::*;
 
-    fn batch(fee_input: FeeInput, enforced_base_fee: Option<u64>) -> BatchEnv {
-        BatchEnv {
-            previous_batch_hash: None,
-            number: 1,
-            timestamp: 1,
-            fee_input,
-            fee_account: H160::zero(),
-            enforced_base_fee,
-            first_l2_block: L2BlockEnv {
+    impl BatchEnv {
+        /// A first batch of which only the prices matter.
+        pub(crate) fn of_prices(fee_input: FeeInput, enforced_base_fee: Option<u64>) -> Self {
+            Self {
+                previous_batch_hash: None,
                 number: 1,
                 timestamp: 1,
-                prev_block_hash: H256::zero(),
-                max_virtual_blocks: 1,
-                interop_roots: vec![],
-            },
-            interop_fee: U256::zero(),
-            settlement_layer_chain_id: 1,
+                fee_input,
+                fee_account: H160::zero(),
+                enforced_base_fee,
+                first_l2_block: L2BlockEnv {
+                    number: 1,
+                    timestamp: 1,
+                    prev_block_hash: H256::zero(),
+                    max_virtual_blocks: 1,
+                    interop_roots: vec![],
+                },
+                interop_fee: U256::zero(),
+                settlement_layer_chain_id: 1,
+            }
         }
     }
 
@@ -312,8 +315,8 @@ mod tests {
             fair_pubdata_price,
             l1_gas_price: 1,
         };
-        assert_eq!(batch(prices(500_000), None).base_fee(), 10);
-        assert_eq!(batch(prices(500_001), None).base_fee(), 11);
-        assert_eq!(batch(prices(500_001), Some(3)).base_fee(), 3);
+        assert_eq!(BatchEnv::of_prices(prices(500_000), None).base_fee(), 10);
+        assert_eq!(BatchEnv::of_prices(prices(500_001), None).base_fee(), 11);
+        assert_eq!(BatchEnv::of_prices(prices(500_001), Some(3)).base_fee(), 3);
     }
 }

@@ -42,31 +42,15 @@ pub fn refund(batch: &BatchEnv, request: &RefundRequest) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::{FeeInput, L2BlockEnv};
-    use primitive_types::{H160, H256};
+    use crate::batch::FeeInput;
 
     fn batch(fair_l2_gas_price: u64, fair_pubdata_price: u64) -> BatchEnv {
-        BatchEnv {
-            previous_batch_hash: None,
-            number: 1,
-            timestamp: 1,
-            fee_input: FeeInput::PubdataIndependent {
-                fair_l2_gas_price,
-                fair_pubdata_price,
-                l1_gas_price: 0,
-            },
-            fee_account: H160::zero(),
-            enforced_base_fee: None,
-            first_l2_block: L2BlockEnv {
-                number: 1,
-                timestamp: 1,
-                prev_block_hash: H256::zero(),
-                max_virtual_blocks: 1,
-                interop_roots: vec![],
-            },
-            interop_fee: U256::zero(),
-            settlement_layer_chain_id: 0,
-        }
+        let prices = FeeInput::PubdataIndependent {
+            fair_l2_gas_price,
+            fair_pubdata_price,
+            l1_gas_price: 0,
+        };
+        BatchEnv::of_prices(prices, None)
     }
 
     const REQUEST: RefundRequest = RefundRequest {

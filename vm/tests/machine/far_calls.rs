@@ -7,7 +7,7 @@ use eradbg_vm::frame::CallKind;
 use eradbg_vm::storage::system_address;
 use eradbg_vm::{FatPointer, Flags, H160, Opcode, U256, Value};
 
-use crate::lab::{Lab, Outcome, USER, integer, only};
+use crate::lab::{Lab, Outcome, USER, caller, integer, only};
 
 const CALLEE: u64 = 0x2_0000;
 
@@ -24,15 +24,8 @@ fn long_code() -> Assembler {
 
 /// A user contract that calls `address` with an ABI word, ergs measured on both sides.
 fn user_calls(lab: &Lab, address: u64, abi: FarCallAbi, ergs: u32) -> Outcome {
-    let mut a = Assembler::new();
-    let after = a.label();
-    a.load(1, abi.to_word());
-    a.load(2, address);
-    a.far_call(1, 2, after);
-    a.place(after);
-    a.ret(Opcode::RetOk, 0);
     // Two loads of 6 ergs come first.
-    lab.run_user(&a, ergs + 12)
+    lab.run_user(&caller(address, abi), ergs + 12)
 }
 
 fn growing() -> FarCallAbi {
