@@ -10,6 +10,7 @@ pub mod error;
 pub mod export;
 pub mod keyframe;
 pub mod ledger;
+pub mod listing;
 pub mod log;
 pub mod manifest;
 pub mod recorder;

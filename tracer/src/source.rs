@@ -1,16 +1,20 @@
 //! Inputs of a recording: files that hold a batch, read into a [`BatchInput`], and files that say how to run it.
 
+pub mod assembly;
 mod error;
 mod file;
 pub mod run;
 mod vm_dump;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
 use eradbg_vm::batch::BatchInput;
 use sha2::{Digest, Sha256};
+
+use crate::listing::Listing;
 
 pub use self::error::InputError;
 
@@ -30,6 +34,25 @@ pub struct Loaded {
     pub sha256: [u8; 32],
     /// The batch.
     pub input: BatchInput,
+    /// What the operator does besides running one transaction after the other.
+    pub script: Script,
+    /// Assembly of contracts in the batch.
+    pub listings: Vec<Listing>,
+}
+
+/// What the operator of a scenario does besides running one transaction after the other. A VM dump asks for nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Script {
+    /// Whether the hash of the block before is to be computed when an L2 block starts, since the input cannot know which
+    /// transactions will be rejected.
+    pub links_blocks: bool,
+    /// Transactions, counted in the batch, before which a snapshot is taken that holds until it is rolled back or
+    /// released, in place of those for each transaction.
+    pub snapshots: BTreeSet<usize>,
+    /// Transactions after which everything since the snapshot is taken back.
+    pub rollbacks: BTreeSet<usize>,
+    /// Transactions after which the snapshot that was held is released.
+    pub releases: BTreeSet<usize>,
 }
 
 /// The kinds of files that hold a batch.
@@ -63,6 +86,8 @@ pub fn load(path: &Path) -> Result<Loaded, InputError> {
         size_bytes: bytes.len() as u64,
         sha256: Sha256::digest(&bytes).into(),
         input,
+        script: Script::default(),
+        listings: Vec::new(),
     })
 }
 
