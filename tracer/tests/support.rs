@@ -13,8 +13,8 @@ use eradbg_tracer::Recording;
 use eradbg_tracer::drive::{DriveEnd, Session};
 use eradbg_tracer::manifest::{EndKind, Manifest};
 use eradbg_tracer::recorder::{Control, Recorder};
-use eradbg_tracer::source;
 use eradbg_tracer::source::run::RunConfig;
+use eradbg_tracer::source::{self, Loaded};
 use eradbg_tracer::store::FORMAT;
 use eradbg_vm::batch::BatchInput;
 use eradbg_vm::{EraVm, MACHINE_REVISION};
@@ -25,6 +25,17 @@ pub(crate) struct Input {
     pub(crate) name: String,
     pub(crate) batch: BatchInput,
     pub(crate) config: RunConfig,
+}
+
+impl Input {
+    /// A batch that was loaded, by its own name.
+    pub(crate) fn of(loaded: Loaded, config: RunConfig) -> Self {
+        Self {
+            name: loaded.name,
+            batch: loaded.input,
+            config,
+        }
+    }
 }
 
 /// A recording, and the machine that it was made with.
@@ -115,8 +126,7 @@ pub(crate) fn vectors(names: &[&str]) -> Vec<Input> {
         let config = RunConfig::load(&folder.join("run.json")).unwrap();
         Input {
             name: (*name).to_owned(),
-            batch: loaded.input,
-            config,
+            ..Input::of(loaded, config)
         }
     };
     names.iter().map(load).collect()
