@@ -25,8 +25,9 @@ use eradbg_tracer::drive::Sink;
 use eradbg_tracer::ledger::OperatorRow;
 use eradbg_tracer::manifest::EndKind;
 use eradbg_tracer::recorder::{Control, Recorder};
+use eradbg_tracer::recording::TxStatus;
 use eradbg_tracer::report::{BatchReport, TransactionReport};
-use eradbg_tracer::source::run::{Driver, RunConfig};
+use eradbg_tracer::source::run::{Driver, FinishBatch, RunConfig};
 use eradbg_vm::batch::BatchInput;
 use eradbg_vm::bytecode::{hash_bytecode, words_to_bytes};
 use eradbg_vm::operator::{OperatorVm, PubdataTarget, RunMode};
@@ -50,6 +51,15 @@ fn the_mini_batch_is_the_same_on_the_official_fast_vm() {
 fn transactions_run_in_one_go_are_the_same_on_the_official_fast_vm() {
     let mut input = mini(3);
     input.config.driver = Driver::Batch;
+    check(&input);
+}
+
+#[test]
+fn a_batch_left_open_after_a_rejected_transaction_is_the_same_on_the_official_fast_vm() {
+    let mut input = mini(4);
+    input.config.finish_batch = FinishBatch::No;
+    let recorded = record(&input, 1_000);
+    assert_eq!(recorded.recording.transactions()[3].status, TxStatus::Halted);
     check(&input);
 }
 
