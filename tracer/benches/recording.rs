@@ -61,7 +61,7 @@ fn time_recording(input: &Input) -> Duration {
     let control = Arc::new(eradbg_tracer::recorder::Control::new(Arc::default()));
     let path = folder.path().join("recording");
     let recorder =
-        eradbg_tracer::recorder::Recorder::create(&path, &manifest, control).expect("a new recording");
+        eradbg_tracer::recorder::Recorder::create(&path, &manifest, &[], control).expect("a new recording");
     let mut session = Session::new(input.batch.clone(), recorder);
     let start = Instant::now();
     session.drive(&input.config).expect("the vector runs");

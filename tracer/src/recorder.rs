@@ -21,6 +21,7 @@ use crate::drive::Sink;
 use crate::error::Result;
 use crate::keyframe;
 use crate::ledger::{Block, CallRow, FailureRow, OperatorRow, StateRow};
+use crate::listing::Listing;
 use crate::log::{ChunkHeader, LogMark, LogWriter, digest};
 use crate::manifest::{EndKind, Manifest};
 use crate::report::{BatchReport, TransactionReport};
@@ -84,13 +85,18 @@ struct OpenChunk {
 }
 
 impl Recorder {
-    /// Makes a recording in a new directory.
+    /// Makes a recording in a new directory, with the source of code that the run may meet.
     ///
     /// # Errors
     /// When the directory exists or cannot be written.
-    pub fn create(path: &Path, manifest: &Manifest, control: Arc<Control>) -> Result<Self> {
+    pub fn create(
+        path: &Path,
+        manifest: &Manifest,
+        listings: &[Listing],
+        control: Arc<Control>,
+    ) -> Result<Self> {
         Ok(Self {
-            writer: Writer::start(path, manifest)?,
+            writer: Writer::start(path, manifest, listings)?,
             control,
             chunk_steps: manifest.chunk_steps,
             open: None,

@@ -1,6 +1,7 @@
 //! Recordings, read only.
 
 mod keyframes;
+mod listings;
 mod overview;
 mod pages;
 
@@ -14,6 +15,7 @@ use eradbg_vm::{MACHINE_REVISION, Program, U256};
 
 use crate::error::{Error, Result};
 use crate::ledger::{LedgerKind, Row, Timed, decode_block};
+use crate::listing::Listing;
 use crate::log::ChunkLog;
 use crate::manifest::{End, Manifest, Seal};
 use crate::recorder::BATCH_REPORT;
@@ -44,6 +46,7 @@ struct Inner {
     steps: u64,
     chain: u64,
     programs: Mutex<HashMap<U256, Arc<Program>>>,
+    listings: Mutex<HashMap<U256, Option<Arc<Listing>>>>,
     keyframes: Mutex<KeyframeCache>,
     pages: OnceLock<Arc<PageIndex>>,
     /// Why a page could not be read, until someone asks.
@@ -81,6 +84,7 @@ impl Recording {
             steps: seal.steps,
             chain: seal.chain,
             programs: Mutex::default(),
+            listings: Mutex::default(),
             keyframes: Mutex::default(),
             pages: OnceLock::new(),
             page_failure: Mutex::default(),

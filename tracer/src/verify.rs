@@ -60,7 +60,7 @@ pub fn verify(recording: &Recording, mut progress: impl FnMut(u32) -> ControlFlo
         recording.reports().err(),
         recording.batch_report().err(),
     ];
-    let others = others.into_iter().flatten();
+    let others = others.into_iter().flatten().chain(recording.broken_listings());
     findings.broken.extend(others.map(|error| error.to_string()));
     // One damaged keyframe is in the way of every chunk after it.
     let mut told = BTreeSet::new();

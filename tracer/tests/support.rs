@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use eradbg_tracer::Recording;
 use eradbg_tracer::drive::{DriveEnd, Session};
+use eradbg_tracer::listing::Listing;
 use eradbg_tracer::manifest::{EndKind, Manifest};
 use eradbg_tracer::recorder::{Control, Recorder};
 use eradbg_tracer::source::run::RunConfig;
@@ -62,10 +63,16 @@ pub(crate) fn large_inputs() -> Vec<Input> {
 
 /// Records an input.
 pub(crate) fn record(input: &Input, chunk_steps: u32) -> Recorded {
+    record_with(input, chunk_steps, &[])
+}
+
+/// Records an input with the source of some of its code.
+pub(crate) fn record_with(input: &Input, chunk_steps: u32, listings: &[Listing]) -> Recorded {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("recording");
     let manifest = manifest(input, chunk_steps);
-    let recorder = Recorder::create(&path, &manifest, Arc::new(Control::new(Arc::default()))).unwrap();
+    let control = Arc::new(Control::new(Arc::default()));
+    let recorder = Recorder::create(&path, &manifest, listings, control).unwrap();
     let mut session = Session::new(input.batch.clone(), recorder);
     assert_eq!(
         session.drive(&input.config),

@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use eradbg_vm::{Program, U256};
 
 use crate::error::{Error, Result};
+use crate::listing::Listing;
 use crate::manifest::{End, EndKind, Manifest, Seal};
 use crate::store::codec::Encoder;
 use crate::store::database::{Database, Tree};
@@ -60,10 +61,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(path: &Path, manifest: &Manifest) -> Result<Self> {
+    pub(super) fn start(path: &Path, manifest: &Manifest, listings: &[Listing]) -> Result<Self> {
         let database = Database::create(path)?;
         let json = serde_json::to_vec(manifest).expect("a manifest is plain data");
         database.put(Tree::Meta, Kind::Manifest, key::MANIFEST, &json)?;
+        for listing in listings {
+            let key = key::code(listing.hash);
+            database.put(Tree::Source, Kind::Source, &key, &listing.encode())?;
+        }
         database.flush()?;
         let (sender, receiver) = bounded(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));

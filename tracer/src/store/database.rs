@@ -32,16 +32,19 @@ pub enum Tree {
     Ledger,
     /// Reports by transaction; the batch's comes last.
     Report,
+    /// Source text by hash of the code. Recordings made before it was there have none.
+    Source,
 }
 
 impl Tree {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Meta,
         Self::Code,
         Self::Log,
         Self::Keyframe,
         Self::Ledger,
         Self::Report,
+        Self::Source,
     ];
 
     /// Its name in the database.
@@ -53,6 +56,7 @@ impl Tree {
             Self::Keyframe => "keyframe",
             Self::Ledger => "ledger",
             Self::Report => "report",
+            Self::Source => "source",
         }
     }
 }
@@ -62,7 +66,7 @@ impl Tree {
 pub struct Database {
     path: PathBuf,
     db: sled::Db,
-    trees: [sled::Tree; 6],
+    trees: [sled::Tree; 7],
 }
 
 impl Database {

@@ -33,6 +33,8 @@ pub enum Kind {
     Ledger = 7,
     /// A transaction's or the batch's report.
     Report = 8,
+    /// Source text of code.
+    Source = 9,
 }
 
 /// Why a value cannot be unpacked.

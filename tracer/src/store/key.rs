@@ -7,6 +7,7 @@
 //! | `log`, `keyframe` | chunk, 4 bytes | answers of a chunk, state at its start |
 //! | `ledger` | kind, 1 byte; chunk, 4 bytes | rows of that kind in the chunk |
 //! | `report` | transaction, 4 bytes; all ones: the batch | JSON |
+//! | `source` | hash of the code, 32 bytes | its source text, with the line of each instruction |
 
 use eradbg_vm::U256;
 
@@ -22,7 +23,7 @@ pub fn chunk(index: u32) -> [u8; 4] {
     index.to_be_bytes()
 }
 
-/// Of code.
+/// Of code, and of its source.
 pub fn code(hash: U256) -> [u8; 32] {
     let mut key = [0; 32];
     hash.to_big_endian(&mut key);

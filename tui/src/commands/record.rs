@@ -66,7 +66,7 @@ fn record_to(args: &RecordArgs, loaded: Loaded, config: &RunConfig) -> Result<(P
     let total = loaded.input.transactions().count() as u64;
     let stop = stop_flag()?;
     let control = Arc::new(Control::new(stop));
-    let recorder = Recorder::create(&path, &manifest, Arc::clone(&control))?;
+    let recorder = Recorder::create(&path, &manifest, &loaded.listings, Arc::clone(&control))?;
     let progress = Progress::start(total, Arc::clone(&control));
     let started = Instant::now();
     let mut session = Session::new(loaded.input, recorder);

@@ -12,13 +12,14 @@ use eradbg_tracer::store::key;
 use serde_json::Value;
 
 /// All trees of a recording.
-pub(crate) const TREES: [Tree; 6] = [
+pub(crate) const TREES: [Tree; 7] = [
     Tree::Meta,
     Tree::Code,
     Tree::Log,
     Tree::Keyframe,
     Tree::Ledger,
     Tree::Report,
+    Tree::Source,
 ];
 
 /// Time after which a lock that is still held is an error.
