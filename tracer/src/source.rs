@@ -21,10 +21,14 @@ pub use self::error::InputError;
 /// The most bytes that an input may have, unpacked.
 const SIZE_LIMIT: u64 = 4 << 30;
 
+/// Name of files whose folder says what is in them.
+const GENERIC_NAME: &str = "dump";
+
 /// A batch and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
-    /// The file's name without folder and endings: `dump` for `x/dump.json.gz`.
+    /// The file's name without folder and endings; that of the folder when the file is just a `dump`: `x` for
+    /// `x/dump.json.gz`.
     pub name: String,
     /// What kind of file it is.
     pub kind: InputKind,
@@ -97,11 +101,13 @@ fn name_of(path: &Path) -> String {
     } else {
         path.to_owned()
     };
-    unpacked
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    let own = unpacked.file_stem().unwrap_or_default();
+    let folder = path.parent().and_then(Path::file_name);
+    let name = match folder {
+        Some(folder) if own == GENERIC_NAME => folder,
+        _ => own,
+    };
+    name.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -109,10 +115,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_have_no_folder_and_no_endings() {
+    fn names_have_no_endings_and_a_dump_has_that_of_its_folder() {
         for (path, name) in [
-            ("a/dump.json", "dump"),
+            ("a/batch.json", "batch"),
+            ("a/mixed_batch_a/dump.json.gz", "mixed_batch_a"),
+            ("batch.v29/dump.json", "batch.v29"),
             ("dump.json.gz", "dump"),
+            ("../dump.json", "dump"),
+            ("/dump.json", "dump"),
             ("batch.v29.json", "batch.v29"),
             ("plain", "plain"),
             (".gz", ".gz"),

@@ -50,7 +50,25 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<Exit> {
         println!("{checked}: {rest}");
         Ok(Exit::Done)
     } else {
-        println!("{checked}: {} places are broken", findings.broken.len());
+        println!("{checked}: {} broken", places(findings.broken.len()));
         Ok(Exit::Bad)
+    }
+}
+
+fn places(count: usize) -> String {
+    match count {
+        1 => "1 place is".to_owned(),
+        _ => format!("{count} places are"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_broken_place_is_spoken_of_in_the_singular() {
+        assert_eq!(places(1), "1 place is");
+        assert_eq!(places(2), "2 places are");
     }
 }
