@@ -67,6 +67,8 @@ pub(crate) enum Action {
     FrameDown(usize),
     /// Shows words as hex or decimal.
     ToggleBase,
+    /// Shows code as source text or as disassembly.
+    ToggleSource,
     /// Shows a memory page, from a byte offset on.
     Page(u32, Option<u32>),
     /// Shows the memory pane from a byte offset on.

@@ -31,36 +31,61 @@ pub(crate) enum Token {
     Modifier,
     /// Registers.
     Register,
-    /// Immediates.
+    /// Immediates, and names that stand for them.
     Number,
-    /// Targets of calls and returns.
+    /// Targets of calls and returns, names of constants.
     Label,
+    /// Names before a colon.
+    Definition,
+    /// Directives, and functions in the values of constants.
+    Directive,
+    /// Quoted text.
+    Text,
+    /// What is there for people only.
+    Comment,
     /// Memory: heap instructions, stack and code operands.
     Memory,
 }
 
 /// What the scopes of the syntax mean; the first that fits counts.
-const SCOPES: [(&str, Token); 9] = [
+const SCOPES: [(&str, Token); 14] = [
     ("keyword.control", Token::Control),
     ("keyword.operator", Token::Arithmetic),
+    ("keyword.other", Token::Directive),
     ("support.function", Token::Effect),
     ("storage.modifier", Token::Modifier),
     ("storage.type", Token::Memory),
     ("variable.language.register", Token::Register),
     ("constant.numeric", Token::Number),
+    ("constant.other", Token::Number),
     ("entity.name.label", Token::Label),
+    ("entity.name.function", Token::Definition),
+    ("string", Token::Text),
+    ("comment", Token::Comment),
     ("punctuation", Token::Punctuation),
 ];
 
 /// Pieces of a line, in order, with nothing between them.
 pub(crate) type Line = Rc<[(Token, String)]>;
 
+/// Columns between tab stops.
+const TAB: usize = 8;
+
+/// A line of a piece of code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    /// The instruction at a program counter.
+    Instruction(u16),
+    /// A line of the source text, from 1.
+    Source(u32),
+}
+
 /// Finds tokens, and remembers those of each line of code that it has seen. Remembering cannot be observed, so it
 /// needs no exclusive access.
 pub(crate) struct Highlighter {
     syntaxes: SyntaxSet,
     scopes: Vec<(Scope, Token)>,
-    lines: RefCell<HashMap<(U256, u16), Line>>,
+    lines: RefCell<HashMap<(U256, Place), Line>>,
 }
 
 impl Highlighter {
@@ -83,15 +108,22 @@ impl Highlighter {
 
     /// The instruction at a program counter, disassembled and divided into tokens.
     pub(crate) fn instruction(&self, program: &Program, pc: u16) -> Line {
-        let key = (program.hash(), pc);
+        self.remembered((program.hash(), Place::Instruction(pc)), || {
+            let instruction = program.instructions().get(usize::from(pc));
+            instruction.map_or_else(String::new, disasm::disassemble)
+        })
+    }
+
+    /// A line, counted from 1, of the source of the code with a hash, divided into tokens; blanks stand for its tabs.
+    pub(crate) fn source(&self, hash: U256, number: u32, text: &str) -> Line {
+        self.remembered((hash, Place::Source(number)), || without_tabs(text))
+    }
+
+    fn remembered(&self, key: (U256, Place), text: impl FnOnce() -> String) -> Line {
         if let Some(line) = self.lines.borrow().get(&key) {
             return Rc::clone(line);
         }
-        let text = program
-            .instructions()
-            .get(usize::from(pc))
-            .map_or_else(String::new, disasm::disassemble);
-        let line = self.line(&text);
+        let line = self.line(&text());
         let mut lines = self.lines.borrow_mut();
         if lines.len() >= KEPT_LINES {
             lines.clear();
@@ -140,6 +172,22 @@ impl std::fmt::Debug for Highlighter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Highlighter({} lines)", self.lines.borrow().len())
     }
+}
+
+/// A terminal would not show tabs in the midst of a line where they belong.
+fn without_tabs(text: &str) -> String {
+    let mut columns = 0;
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let width = if c == '\t' { TAB - columns % TAB } else { 1 };
+        if c == '\t' {
+            out.extend(std::iter::repeat_n(' ', width));
+        } else {
+            out.push(c);
+        }
+        columns += width;
+    }
+    out
 }
 
 #[cfg(test)]
@@ -205,6 +253,73 @@ mod tests {
                 (Register, "r3"),
             ],
         );
+    }
+
+    #[test]
+    fn source_text_has_labels_directives_texts_and_comments() {
+        use Token::{Comment, Definition, Directive, Label, Number, Punctuation, Register, Text};
+        check(
+            "transfer: ; moves the amount",
+            &[
+                (Definition, "transfer"),
+                (Punctuation, ":"),
+                (Comment, "; moves the amount"),
+            ],
+        );
+        check(
+            "    .cell selector(\"ret(a;b)\") << 224 ; ret",
+            &[
+                (Directive, ".cell"),
+                (Directive, "selector"),
+                (Punctuation, "("),
+                (Text, "\"ret(a;b)\""),
+                (Punctuation, ")"),
+                (Punctuation, "<"),
+                (Punctuation, "<"),
+                (Number, "224"),
+                (Comment, "; ret"),
+            ],
+        );
+        check(
+            ".equ SLOT, 3 * WORD",
+            &[
+                (Directive, ".equ"),
+                (Number, "SLOT"),
+                (Punctuation, ","),
+                (Number, "3"),
+                (Punctuation, "*"),
+                (Number, "WORD"),
+            ],
+        );
+        check(
+            "\tadd\t@RET[SLOT], r0, r1",
+            &[
+                (Token::Arithmetic, "add"),
+                (Label, "@RET"),
+                (Punctuation, "["),
+                (Number, "SLOT"),
+                (Punctuation, "]"),
+                (Punctuation, ","),
+                (Register, "r0"),
+                (Punctuation, ","),
+                (Register, "r1"),
+            ],
+        );
+    }
+
+    #[test]
+    fn tabs_of_source_text_become_blanks_up_to_the_next_stop() {
+        assert_eq!(without_tabs("\tadd\tr1\t;"), "        add     r1      ;");
+        assert_eq!(without_tabs("12345678\t;"), "12345678        ;");
+    }
+
+    #[test]
+    fn a_line_of_source_is_not_mistaken_for_an_instruction_of_the_same_number() {
+        let highlighter = Highlighter::new();
+        let program = Program::new(U256::from(1), vec![U256::zero()]);
+        let source = highlighter.source(program.hash(), 1, "; one");
+        assert_ne!(highlighter.instruction(&program, 1), source);
+        assert_eq!(highlighter.source(program.hash(), 1, "; one"), source);
     }
 
     #[test]

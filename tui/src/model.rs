@@ -74,6 +74,16 @@ pub(crate) enum MemorySource {
     Page(u32),
 }
 
+/// How the code pane shows code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum CodeForm {
+    /// As the text that it was made of, where the recording has that.
+    #[default]
+    Source,
+    /// As its instructions.
+    Disassembly,
+}
+
 /// A run to the next breakpoint, under way in the background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Running {
@@ -149,6 +159,8 @@ pub(crate) struct Model {
     pub selected_frame: usize,
     /// Lines that each pane is scrolled by, relative to where it follows the cursor.
     pub scroll: [i32; Pane::ALL.len()],
+    /// How code is shown.
+    pub code_form: CodeForm,
     /// Program counter that the listing is centred on; `None`: that of the selected frame.
     pub listing: Option<u16>,
     /// The memory shown.
@@ -197,6 +209,7 @@ impl Model {
             moment: Moment::default(),
             selected_frame: 0,
             scroll: [0; Pane::ALL.len()],
+            code_form: CodeForm::Source,
             listing: None,
             memory: MemorySource::Heap,
             memory_offset: None,

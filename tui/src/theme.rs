@@ -116,6 +116,10 @@ impl Theme {
             Token::Register => self.with(Color::Green),
             Token::Number | Token::Label => self.with(Color::Blue),
             Token::Memory => self.with(Color::LightCyan),
+            Token::Definition => self.with(Color::Blue).add_modifier(Modifier::BOLD),
+            Token::Directive => self.with(Color::Magenta),
+            Token::Text => self.with(Color::Green),
+            Token::Comment => self.faint().add_modifier(Modifier::ITALIC),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::action::{Action, Motion};
 use crate::command;
 use crate::effect::Effect;
 use crate::layout::Pane;
-use crate::model::{MarkUse, MemorySource, Mode, Model, Moment, Running, Status};
+use crate::model::{CodeForm, MarkUse, MemorySource, Mode, Model, Moment, Running, Status};
 use crate::text::{self, Base};
 use crate::view::state::PARTS;
 
@@ -75,6 +75,7 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
                 Base::Decimal => Base::Hex,
             };
         }
+        Action::ToggleSource => toggle_source(model),
         Action::Page(page, offset) => {
             show_memory(model, MemorySource::Page(page));
             model.memory_offset = Some(offset.unwrap_or(0));
@@ -300,6 +301,20 @@ fn part(model: &mut Model, by: i32) {
         }
         _ => model.status = Status::Error(format!("{} has one part only", model.focus().title())),
     }
+}
+
+fn toggle_source(model: &mut Model) {
+    let (form, note) = match model.code_form {
+        CodeForm::Source => (CodeForm::Disassembly, "code is shown as disassembly"),
+        CodeForm::Disassembly => (
+            CodeForm::Source,
+            "code is shown as source where the recording has it",
+        ),
+    };
+    model.code_form = form;
+    // A distance in lines of the one is none in lines of the other.
+    model.scroll[Pane::Code.index()] = 0;
+    model.status = Status::Note(note.to_owned());
 }
 
 fn show_memory(model: &mut Model, source: MemorySource) {

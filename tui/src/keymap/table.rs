@@ -89,6 +89,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     key(&["F8"], Action::Focus(Pane::Changes), "focus what the last step changed"),
     hint(&["z"], Action::Zoom, "give the focused pane the whole screen, or take it back", "zoom"),
     key(&["t"], Action::ToggleBase, "show words as hex or decimal"),
+    key(&["a"], Action::ToggleSource, "show code as source or as disassembly"),
     key(&["J", "Ctrl-Down"], Action::Scroll(1), "scroll the focused pane down"),
     key(&["K", "Ctrl-Up"], Action::Scroll(-1), "scroll the focused pane up"),
     key(&["PageDown"], Action::ScrollPage(1), "scroll the focused pane a page down"),

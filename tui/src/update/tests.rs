@@ -218,6 +218,19 @@ fn tab_visits_every_pane_and_comes_back() {
 }
 
 #[test]
+fn the_form_of_code_is_toggled_and_scrolling_starts_afresh() {
+    let mut model = model();
+    effects(&mut model, &[Action::Scroll(5), Action::ToggleSource]);
+    assert_eq!(
+        (model.code_form, model.scroll[Pane::Code.index()]),
+        (CodeForm::Disassembly, 0)
+    );
+    assert!(matches!(model.status, Status::Note(_)));
+    update(&mut model, Action::ToggleSource);
+    assert_eq!(model.code_form, CodeForm::Source);
+}
+
+#[test]
 fn a_click_on_the_timeline_goes_there() {
     let mut model = model();
     let Screen { batch_strip, .. } = screen(&model).unwrap();
