@@ -25,7 +25,7 @@ use crate::listing::Listing;
 use crate::log::{ChunkHeader, LogMark, LogWriter, digest};
 use crate::manifest::{EndKind, Manifest};
 use crate::report::{BatchReport, TransactionReport};
-use writer::{Chunk, Message, Writer};
+use writer::{Chunk, Ledgers, Message, Writer};
 
 /// Steps in a chunk, unless told otherwise.
 pub const DEFAULT_CHUNK_STEPS: u32 = 16_384;
@@ -121,6 +121,11 @@ impl Recorder {
     /// When something could not be written.
     pub fn finish(mut self, execution: &Execution, end: EndKind) -> Result<()> {
         self.close_chunk(execution);
+        // A rollback closes the last chunk before it happens: what is known of it comes after.
+        let tail = self.take_ledgers();
+        if tail.iter().any(Option::is_some) {
+            self.writer.send(Message::Tail(tail));
+        }
         self.writer.finish(end)
     }
 
@@ -141,16 +146,20 @@ impl Recorder {
             keyframe: open.keyframe,
             log: std::mem::take(&mut self.log).finish(&header),
             code: std::mem::take(&mut self.new_code),
-            ledgers: [
-                self.state.take(),
-                self.calls.take(),
-                self.failures.take(),
-                self.operator.take(),
-            ],
+            ledgers: self.take_ledgers(),
         };
         self.next_chunk += 1;
         self.mark = LogMark::default();
         self.writer.send(Message::Chunk(Box::new(chunk)));
+    }
+
+    fn take_ledgers(&mut self) -> Ledgers {
+        [
+            self.state.take(),
+            self.calls.take(),
+            self.failures.take(),
+            self.operator.take(),
+        ]
     }
 
     fn steps_in_chunk(&self) -> Option<u64> {

@@ -57,6 +57,7 @@ pub fn verify(recording: &Recording, mut progress: impl FnMut(u32) -> ControlFlo
     }
     let others = [
         recording.check_meta().err(),
+        check_rows(recording, recording.chunks()).err(),
         recording.reports().err(),
         recording.batch_report().err(),
     ];
@@ -76,10 +77,7 @@ fn verify_chunk(recording: &Recording, chunk: u32, previous: u64) -> Result<u64,
     if log.previous != previous && !(previous == 0 && chunk > 0) {
         return Err(recording.damaged(place(), "it does not follow the chunk before it".to_owned()));
     }
-    recording.rows::<StateRow>(chunk)?;
-    recording.rows::<CallRow>(chunk)?;
-    recording.rows::<FailureRow>(chunk)?;
-    recording.rows::<OperatorRow>(chunk)?;
+    check_rows(recording, chunk)?;
     let mut execution = recording.state_at_chunk(chunk)?;
     replay_chunk(recording, chunk, &log, &mut execution, &mut ())?;
     if digest(&execution) != log.digest {
@@ -94,6 +92,15 @@ fn verify_chunk(recording: &Recording, chunk: u32, previous: u64) -> Result<u64,
     }
     recording.check_pages()?;
     Ok(checksum)
+}
+
+/// Reads the rows of a chunk; for the chunk after the last, those of a rollback at the very end.
+fn check_rows(recording: &Recording, chunk: u32) -> Result<(), Error> {
+    recording.rows::<StateRow>(chunk)?;
+    recording.rows::<CallRow>(chunk)?;
+    recording.rows::<FailureRow>(chunk)?;
+    recording.rows::<OperatorRow>(chunk)?;
+    Ok(())
 }
 
 /// Compares the end of a chunk with the keyframe after it, pages included.

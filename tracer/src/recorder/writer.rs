@@ -40,15 +40,22 @@ pub(super) struct Chunk {
     pub(super) keyframe: Vec<u8>,
     pub(super) log: Vec<u8>,
     pub(super) code: Vec<Arc<Program>>,
-    /// Blocks by kind.
-    pub(super) ledgers: [Option<Vec<u8>>; 4],
+    pub(super) ledgers: Ledgers,
 }
+
+/// Blocks of rows by kind.
+pub(super) type Ledgers = [Option<Vec<u8>>; 4];
 
 /// What the recorder hands over.
 #[derive(Debug)]
 pub(super) enum Message {
     Chunk(Box<Chunk>),
-    Report { key: u32, json: Vec<u8> },
+    /// Rows after the last chunk.
+    Tail(Ledgers),
+    Report {
+        key: u32,
+        json: Vec<u8>,
+    },
     End(EndKind),
 }
 
@@ -143,6 +150,7 @@ impl Storing {
                     self.store(&chunk)?;
                     self.seal_if_due()?;
                 }
+                Message::Tail(ledgers) => self.store_ledgers(self.seal.chunks, &ledgers)?,
                 Message::Report { key, json } => {
                     self.database
                         .put(Tree::Report, Kind::Report, &key.to_be_bytes(), &json)?;
@@ -169,20 +177,28 @@ impl Storing {
             &key::chunk(chunk.index),
             &chunk.keyframe,
         )?;
-        for (kind, block) in (0..).zip(&chunk.ledgers) {
-            if let Some(block) = block {
-                database.put(Tree::Ledger, Kind::Ledger, &key::ledger(kind, chunk.index), block)?;
-            }
-        }
+        self.store_ledgers(chunk.index, &chunk.ledgers)?;
         let mut log = self.seal.chain.to_le_bytes().to_vec();
         log.extend_from_slice(&chunk.log);
-        let chain = database.put(Tree::Log, Kind::Log, &key::chunk(chunk.index), &log)?;
+        let chain = self
+            .database
+            .put(Tree::Log, Kind::Log, &key::chunk(chunk.index), &log)?;
         self.seal = Seal {
             chunks: chunk.index + 1,
             steps: chunk.first_step + u64::from(chunk.steps),
             chain,
         };
         self.first_steps.push(chunk.first_step);
+        Ok(())
+    }
+
+    fn store_ledgers(&self, chunk: u32, ledgers: &Ledgers) -> Result<()> {
+        for (kind, block) in (0..).zip(ledgers) {
+            if let Some(block) = block {
+                self.database
+                    .put(Tree::Ledger, Kind::Ledger, &key::ledger(kind, chunk), block)?;
+            }
+        }
         Ok(())
     }
 

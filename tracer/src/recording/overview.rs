@@ -114,7 +114,8 @@ impl Recording {
     fn read_overview(&self) -> Result<Overview> {
         let mut overview = Overview::default();
         let mut snapshot = None;
-        for chunk in 0..self.chunks() {
+        // Rows of a rollback at the very end come after the last chunk.
+        for chunk in 0..=self.chunks() {
             overview
                 .failures
                 .extend(self.rows::<FailureRow>(chunk)?.into_iter().map(|row| row.row));

@@ -59,7 +59,14 @@ fn a_batch_left_open_after_a_rejected_transaction_is_the_same_on_the_official_fa
     let mut input = mini(4);
     input.config.finish_batch = FinishBatch::No;
     let recorded = record(&input, 1_000);
-    assert_eq!(recorded.recording.transactions()[3].status, TxStatus::Halted);
+    let rejected = &recorded.recording.transactions()[3];
+    assert_eq!(rejected.status, TxStatus::Halted);
+    let undone = recorded.recording.undone();
+    assert_eq!(undone.len(), 1);
+    assert_eq!(
+        (undone[0].first_step, undone[0].end_step),
+        (rejected.first_step, recorded.recording.steps())
+    );
     check(&input);
 }
 
@@ -69,7 +76,7 @@ fn transactions_that_a_held_snapshot_takes_back_are_the_same_on_the_official_fas
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("recording");
     let control = Arc::new(Control::new(Arc::default()));
-    let mut sink = Recorder::create(&path, &manifest(&input, 1_000), control).unwrap();
+    let mut sink = Recorder::create(&path, &manifest(&input, 1_000), &[], control).unwrap();
     let storage = SnapshotStorage::new(input.batch.storage.clone());
     let (batch, system) = (input.batch.batch.clone(), input.batch.system.clone());
     let mut operator = OperatorVm::new(batch, system, storage, &mut sink);
