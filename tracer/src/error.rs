@@ -1,8 +1,8 @@
-//! What can be wrong with a recording.
+//! What can be wrong with a recording, or with the state of a chain.
 
 use std::path::PathBuf;
 
-/// An error about a recording: which one, where in it, and what to do.
+/// An error about a recording or a state: which one, where in it, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no recording at the path.
@@ -12,6 +12,26 @@ pub enum Error {
         path: PathBuf,
         /// What it is instead.
         why: String,
+    },
+    /// There is no state of a chain at the path.
+    #[error("{path}: {why}")]
+    NotAState {
+        /// The path.
+        path: PathBuf,
+        /// What it is instead.
+        why: String,
+    },
+    /// A batch did not start from the state that it is to be committed to.
+    #[error("{path}: the batch does not continue this state: {field} is {found}, expected {expected}")]
+    DoesNotContinue {
+        /// The path.
+        path: PathBuf,
+        /// What differs.
+        field: String,
+        /// What the batch has.
+        found: String,
+        /// What it should have.
+        expected: String,
     },
     /// Something is at the path where a recording is to be made.
     #[error("{path}: already exists; choose another folder with -o, or remove it")]
@@ -27,18 +47,18 @@ pub enum Error {
         /// What it says.
         error: std::io::Error,
     },
-    /// Another process holds the recording.
-    #[error("{path}: another process has this recording open (a second eradbg?); close it and try again")]
+    /// Another process holds the recording or state.
+    #[error("{path}: another process has this open (a second eradbg?); close it and try again")]
     Locked {
         /// The path.
         path: PathBuf,
     },
-    /// The recording was made by a newer eradbg.
-    #[error("{path}: the recording has format {found}, this eradbg reads up to {known}; use a newer eradbg")]
+    /// The recording or state was made by a newer eradbg.
+    #[error("{path}: it has format {found}, this eradbg reads up to {known}; use a newer eradbg")]
     NewerFormat {
         /// The path.
         path: PathBuf,
-        /// Format of the recording.
+        /// Its format.
         found: u32,
         /// Newest format that is known.
         known: u32,

@@ -21,7 +21,7 @@ use crate::manifest::{End, Manifest, Seal};
 use crate::recorder::BATCH_REPORT;
 use crate::report::{BatchReport, TransactionReport};
 use crate::store::codec::{Decoder, Malformed};
-use crate::store::database::{Database, Tree, disk_bytes};
+use crate::store::database::{Content, Database, Tree, disk_bytes};
 use crate::store::envelope::Kind;
 use crate::store::{FORMAT, key};
 use keyframes::KeyframeCache;
@@ -60,7 +60,7 @@ impl Recording {
     /// # Errors
     /// When it is no recording, is newer than this program, another process holds it, or its start is damaged.
     pub fn open(path: &Path) -> Result<Self> {
-        let database = Database::open(path)?;
+        let database = Database::open(path, Content::Recording)?;
         let manifest = read_manifest(&database)?;
         let version = ProtocolVersion::new(manifest.protocol_version)
             .map_err(|error| database.damaged("meta/manifest".to_owned(), error.to_string()))?;

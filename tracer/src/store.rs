@@ -1,4 +1,4 @@
-//! The database of a recording: trees, keys, envelopes. The one module that knows sled.
+//! Databases of recordings and of states: trees, keys, envelopes. The one module that knows sled.
 
 pub mod codec;
 pub mod database;
@@ -8,3 +8,5 @@ pub mod key;
 /// Layout of the bytes of a recording. A newer one is refused. A further tree is no new layout: programs that do not
 /// know it leave it alone, and recordings without it have nothing in it.
 pub const FORMAT: u32 = 1;
+/// Layout of the bytes of a chain's state. A newer one is refused.
+pub const STATE_FORMAT: u32 = 1;

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::listing::Listing;
 use crate::manifest::{End, EndKind, Manifest, Seal};
 use crate::store::codec::Encoder;
-use crate::store::database::{Database, Tree};
+use crate::store::database::{Content, Database, Tree};
 use crate::store::envelope::Kind;
 use crate::store::key;
 
@@ -69,7 +69,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(path: &Path, manifest: &Manifest, listings: &[Listing]) -> Result<Self> {
-        let database = Database::create(path)?;
+        let database = Database::create(path, Content::Recording)?;
         let json = serde_json::to_vec(manifest).expect("a manifest is plain data");
         database.put(Tree::Meta, Kind::Manifest, key::MANIFEST, &json)?;
         for listing in listings {
@@ -239,7 +239,7 @@ impl Storing {
         drop(self.database);
         // sled writes its snapshot of the page table when a database is opened: the next open is then quick. Nothing is
         // lost when that fails, since everything is written.
-        drop(Database::open(&path));
+        drop(Database::open(&path, Content::Recording));
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Trees and keys, over sled.
 //!
 //! All integers in keys are big-endian, so that range scans run in time order. sled panics on some damaged files; it is
-//! opened on a thread of its own, and a panic becomes an error that names the directory.
+//! opened on a thread of its own, and a panic becomes an error that names the directory ([`guarded`]).
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +16,19 @@ const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Name of the thread that opens the database: panic hooks stay quiet on it.
 pub const OPENING_THREAD: &str = "open-recording";
+/// Name of the tree that sled makes in each database.
+const SLED_TREE: &[u8] = b"__sled__default";
+/// What sled makes in a directory before its database is whole.
+const SLED_FILES: [&str; 3] = ["blobs", "conf", "db"];
+
+/// What a database holds, which decides the trees that it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// A recording.
+    Recording,
+    /// The state of a chain between batches.
+    State,
+}
 
 /// A tree of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,19 +47,43 @@ pub enum Tree {
     Report,
     /// Source text by hash of the code. Recordings made before it was there have none.
     Source,
+    /// Committed batches of a state, by number.
+    Batch,
+}
+
+impl Content {
+    const fn trees(self) -> &'static [Tree] {
+        match self {
+            Self::Recording => &[
+                Tree::Meta,
+                Tree::Code,
+                Tree::Log,
+                Tree::Keyframe,
+                Tree::Ledger,
+                Tree::Report,
+                Tree::Source,
+            ],
+            Self::State => &[Tree::Meta, Tree::Batch],
+        }
+    }
+
+    /// The error about a directory that does not hold it.
+    fn missing(self, path: &Path, why: &str) -> Error {
+        let path = path.to_owned();
+        match self {
+            Self::Recording => Error::NotARecording {
+                path,
+                why: format!("is no recording: {why}"),
+            },
+            Self::State => Error::NotAState {
+                path,
+                why: format!("is no state of a chain: {why}"),
+            },
+        }
+    }
 }
 
 impl Tree {
-    const ALL: [Self; 7] = [
-        Self::Meta,
-        Self::Code,
-        Self::Log,
-        Self::Keyframe,
-        Self::Ledger,
-        Self::Report,
-        Self::Source,
-    ];
-
     /// Its name in the database.
     pub const fn name(self) -> &'static str {
         match self {
@@ -57,6 +94,7 @@ impl Tree {
             Self::Ledger => "ledger",
             Self::Report => "report",
             Self::Source => "source",
+            Self::Batch => "batch",
         }
     }
 }
@@ -66,7 +104,9 @@ impl Tree {
 pub struct Database {
     path: PathBuf,
     db: sled::Db,
-    trees: [sled::Tree; 7],
+    content: Content,
+    /// In the order of the content's trees.
+    trees: Vec<sled::Tree>,
 }
 
 impl Database {
@@ -74,97 +114,91 @@ impl Database {
     ///
     /// # Errors
     /// When the directory exists or cannot be made.
-    pub fn create(path: &Path) -> Result<Self> {
+    pub fn create(path: &Path, content: Content) -> Result<Self> {
         if path.symlink_metadata().is_ok() {
             return Err(Error::Exists {
                 path: path.to_owned(),
             });
         }
-        std::fs::create_dir_all(path).map_err(|error| Error::Io {
-            path: path.to_owned(),
-            error,
-        })?;
-        Self::open_with_sled(path)
+        make_directory(path)?;
+        Self::open_with_sled(path, content)
     }
 
     /// Opens the database in a directory.
     ///
     /// # Errors
-    /// When there is none, another process holds it, or its files are damaged.
-    pub fn open(path: &Path) -> Result<Self> {
-        let not_a_recording = |why: &str| Error::NotARecording {
-            path: path.to_owned(),
-            why: why.to_owned(),
-        };
+    /// When there is none or one that holds something else, another process holds it, or its files are damaged.
+    pub fn open(path: &Path, content: Content) -> Result<Self> {
         let metadata = path.metadata().map_err(|error| Error::Io {
             path: path.to_owned(),
             error,
         })?;
         if !metadata.is_dir() {
-            return Err(not_a_recording("is a file, but a recording is a directory"));
+            return Err(content.missing(path, "it is a file, not a directory"));
         }
         // sled would fill any directory with an empty database.
         if !path.join("db").is_file() || !path.join("conf").is_file() {
-            return Err(not_a_recording(
-                "is no recording: the directory has no database in it",
-            ));
+            return Err(content.missing(path, "the directory has no database in it"));
         }
-        Self::open_with_sled(path)
+        Self::open_with_sled(path, content)
+    }
+
+    /// Opens the database in a directory, or makes one when the directory is new or empty.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and when the directory holds other files or cannot be made.
+    pub fn open_or_create(path: &Path, content: Content) -> Result<Self> {
+        let io = |error| Error::Io {
+            path: path.to_owned(),
+            error,
+        };
+        match std::fs::read_dir(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => make_directory(path)?,
+            // It is a file, or may not be read: opening says so.
+            Err(_) => return Self::open(path, content),
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry.map_err(io)?.file_name();
+                    // A process that was killed while it made the database leaves less than a database.
+                    if !SLED_FILES.iter().any(|file| name == *file) {
+                        return Self::open(path, content);
+                    }
+                }
+            }
+        }
+        Self::open_with_sled(path, content)
     }
 
     /// Threads of a database that this process has just closed may hold its lock for a moment longer.
-    fn open_with_sled(path: &Path) -> Result<Self> {
+    fn open_with_sled(path: &Path, content: Content) -> Result<Self> {
         for _ in 0..LOCK_TRIES {
-            match Self::try_open_with_sled(path) {
+            match guarded(path, || Self::try_open_with_sled(path, content)) {
                 Err(Error::Locked { .. }) => std::thread::sleep(LOCK_PAUSE),
                 result => return result,
             }
         }
-        Self::try_open_with_sled(path)
+        guarded(path, || Self::try_open_with_sled(path, content))
     }
 
-    fn try_open_with_sled(path: &Path) -> Result<Self> {
-        let owned = path.to_owned();
-        let opening = std::thread::Builder::new()
-            .name(OPENING_THREAD.to_owned())
-            .spawn(move || {
-                let db = sled::Config::new()
-                    .path(&owned)
-                    .cache_capacity(CACHE_BYTES)
-                    .flush_every_ms(None)
-                    .mode(sled::Mode::HighThroughput)
-                    .open()?;
-                let trees = Tree::ALL.map(|tree| db.open_tree(tree.name()));
-                let mut opened = Vec::new();
-                for tree in trees {
-                    opened.push(tree?);
-                }
-                Ok::<_, sled::Error>((db, opened))
-            });
-        let opened = opening
-            .map_err(|error| Error::Io {
-                path: path.to_owned(),
-                error,
-            })?
-            .join();
-        let damaged = |why: String| Error::Damaged {
-            path: path.to_owned(),
-            place: "database files".to_owned(),
-            why,
-        };
-        let Ok(opened) = opened else {
-            return Err(damaged(
-                "they are damaged so badly that the database cannot be opened".to_owned(),
-            ));
-        };
-        let (db, trees) = opened.map_err(|error| sled_error(path, "database files", error))?;
-        let trees = trees
-            .try_into()
-            .map_err(|_| damaged("trees are missing".to_owned()))?;
+    fn try_open_with_sled(path: &Path, content: Content) -> Result<Self> {
+        let failed = |error| sled_error(path, "database files", error);
+        let db = sled::Config::new()
+            .path(path)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None)
+            .mode(sled::Mode::HighThroughput)
+            .open()
+            .map_err(failed)?;
+        // Opening a tree makes it, so what belongs to someone else is refused before that.
+        if let Some(why) = foreign(&db, content) {
+            return Err(content.missing(path, why));
+        }
+        let trees = content.trees().iter().map(|tree| db.open_tree(tree.name()));
         Ok(Self {
             path: path.to_owned(),
+            content,
+            trees: trees.collect::<Result<_, _>>().map_err(failed)?,
             db,
-            trees,
         })
     }
 
@@ -266,8 +300,34 @@ impl Database {
     }
 
     fn tree(&self, tree: Tree) -> &sled::Tree {
-        &self.trees[tree as usize]
+        let index = self
+            .content
+            .trees()
+            .iter()
+            .position(|&of_content| of_content == tree);
+        &self.trees[index.expect("recordings and states ask for their own trees only")]
     }
+}
+
+/// Does work with a database of which sled may panic when its files are damaged: that becomes an error.
+///
+/// # Errors
+/// Those of the work, and damage.
+pub fn guarded<T: Send>(path: &Path, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name(OPENING_THREAD.to_owned());
+        let working = thread.spawn_scoped(scope, work).map_err(|error| Error::Io {
+            path: path.to_owned(),
+            error,
+        })?;
+        working.join().unwrap_or_else(|_| {
+            Err(Error::Damaged {
+                path: path.to_owned(),
+                place: "database files".to_owned(),
+                why: "they are damaged so badly that the database cannot be used".to_owned(),
+            })
+        })
+    })
 }
 
 /// Bytes that a directory takes on disk, itself and all below.
@@ -281,6 +341,33 @@ pub fn disk_bytes(path: &Path) -> u64 {
         Err(_) => 0,
     });
     sizes.sum()
+}
+
+fn make_directory(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|error| Error::Io {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+/// Why a database is not meant for this content; a new one is for any.
+fn foreign(db: &sled::Db, content: Content) -> Option<&'static str> {
+    let names = db.tree_names();
+    let has = |tree: Tree| names.iter().any(|name| name == tree.name().as_bytes());
+    match content {
+        Content::Recording if has(Tree::Batch) => {
+            Some("it is the state of a chain, which `record --state` takes")
+        }
+        Content::State if has(Tree::Log) => Some("it is a recording, which `open` takes"),
+        Content::State => {
+            let trees = content.trees();
+            let is_ours = |name: &sled::IVec| {
+                name == SLED_TREE || trees.iter().any(|tree| name == tree.name().as_bytes())
+            };
+            (!names.iter().all(is_ours) || !db.is_empty()).then_some("its database is of another program")
+        }
+        Content::Recording => None,
+    }
 }
 
 #[cfg(unix)]

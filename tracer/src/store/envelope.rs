@@ -35,6 +35,10 @@ pub enum Kind {
     Report = 8,
     /// Source text of code.
     Source = 9,
+    /// Where a chain stands after a batch: makes the batch part of the state.
+    Head = 10,
+    /// A piece of what a batch changed.
+    Piece = 11,
 }
 
 /// Why a value cannot be unpacked.

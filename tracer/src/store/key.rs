@@ -8,6 +8,14 @@
 //! | `ledger` | kind, 1 byte; chunk, 4 bytes | rows of that kind in the chunk |
 //! | `report` | transaction, 4 bytes; all ones: the batch | JSON |
 //! | `source` | hash of the code, 32 bytes | its source text, with the line of each instruction |
+//!
+//! The state of a chain has other trees:
+//!
+//! | Tree | Key | Value |
+//! |---|---|---|
+//! | `meta` | `state` | its format |
+//! | `batch` | commit, 4 bytes | where the chain stands after it, number and checksum of its pieces |
+//! | `batch` | commit, 4 bytes; piece, 4 bytes | a part of what the batch changed |
 
 use eradbg_vm::U256;
 
@@ -17,6 +25,9 @@ pub const MANIFEST: &[u8] = b"manifest";
 pub const SEAL: &[u8] = b"seal";
 /// Of the end.
 pub const END: &[u8] = b"end";
+
+/// Of what a state says about itself.
+pub const STATE: &[u8] = b"state";
 
 /// Of a chunk's log and keyframe.
 pub fn chunk(index: u32) -> [u8; 4] {
@@ -34,4 +45,14 @@ pub fn code(hash: U256) -> [u8; 32] {
 pub fn ledger(kind: u8, chunk: u32) -> [u8; 5] {
     let [a, b, c, d] = chunk.to_be_bytes();
     [kind, a, b, c, d]
+}
+
+/// Of a commit's head.
+pub fn commit(number: u32) -> [u8; 4] {
+    number.to_be_bytes()
+}
+
+/// Of a piece of what a commit changed.
+pub fn piece(number: u32, piece: u32) -> [u8; 8] {
+    (u64::from(number) << 32 | u64::from(piece)).to_be_bytes()
 }

@@ -101,7 +101,7 @@ fn a_recording_that_another_process_holds_is_refused_and_stays_good() {
     with_database(&path.join("good"), |_| {
         for line in ["info good", "verify good", "export good batch", "open good"] {
             let ended = run_line(path, line);
-            let found = problems(&ended, &["good: another process has this recording open"]);
+            let found = problems(&ended, &["good: another process has this open"]);
             assert!(found.is_empty(), "`eradbg {line}` {found:?}");
         }
     });

@@ -193,7 +193,7 @@ pub(super) fn recording_cases() -> Vec<Case> {
                 remove(at, "r");
                 fs::write(at.join("r"), "x").expect("the folder is writable");
             },
-            &["r: is a file, but a recording is a directory"],
+            &["r: is no recording: it is a file"],
         ),
         unreadable(
             "a database of something else",
