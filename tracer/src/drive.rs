@@ -1,7 +1,7 @@
 //! Drives a batch: pushes its transactions, runs them, takes halted ones back, closes the batch.
 
 use eradbg_vm::batch::{BatchInput, L2Block, SystemEnv, Transaction};
-use eradbg_vm::operator::{ExecutionResult, OperatorError, OperatorVm, PubdataTarget, RunMode};
+use eradbg_vm::operator::{BatchResult, ExecutionResult, OperatorError, OperatorVm, PubdataTarget, RunMode};
 use eradbg_vm::pubdata::builder::{DaTarget, PubdataBuilder};
 use eradbg_vm::storage::SnapshotStorage;
 use eradbg_vm::{EraVm, Observer};
@@ -57,6 +57,7 @@ pub struct Session<K> {
     blocks: Vec<L2Block>,
     system: SystemEnv,
     sink: K,
+    closed: Option<BatchResult>,
 }
 
 impl<K: Sink> Session<K> {
@@ -74,6 +75,7 @@ impl<K: Sink> Session<K> {
             blocks,
             system,
             sink,
+            closed: None,
         }
     }
 
@@ -128,6 +130,21 @@ impl<K: Sink> Session<K> {
         }
     }
 
+    /// The operator with its machine.
+    pub fn operator(&self) -> &OperatorVm<SnapshotStorage> {
+        &self.operator
+    }
+
+    /// The system around the batch.
+    pub fn system(&self) -> &SystemEnv {
+        &self.system
+    }
+
+    /// What closing the batch gave; `None` while it is open.
+    pub fn closed(&self) -> Option<&BatchResult> {
+        self.closed.as_ref()
+    }
+
     /// The sink, and the machine at the end.
     pub fn into_parts(self) -> (K, EraVm) {
         (self.sink, self.operator.into_machine())
@@ -168,6 +185,7 @@ impl<K: Sink> Session<K> {
         match self.operator.finish_batch(target, &mut self.sink) {
             Ok(result) => {
                 self.sink.batch_done(BatchReport::new(&result));
+                self.closed = Some(result);
                 Ok(DriveEnd::Finished)
             }
             Err(OperatorError::Cancelled) => Ok(DriveEnd::Interrupted),

@@ -143,6 +143,11 @@ impl<S: Storage> OperatorVm<S> {
         self.inner
     }
 
+    /// Parameters of the batch.
+    pub fn batch(&self) -> &BatchEnv {
+        &self.batch
+    }
+
     /// The bootloader's side of the batch.
     pub fn bootloader_state(&self) -> &BootloaderState {
         &self.bootloader_state
