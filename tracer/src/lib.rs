@@ -2,8 +2,9 @@
 //!
 //! Data flows one way: an input becomes a batch ([`source`]), the operator runs it ([`drive`]), the [`recorder`]
 //! watches, and everything that a person sees comes from a [`recording`] alone: a [`timeline`] over it, or an
-//! [`export`] of it.
+//! [`export`] of it. What a batch leaves to the next one is a [`chain`].
 
+pub mod chain;
 pub mod delta;
 pub mod drive;
 pub mod error;
