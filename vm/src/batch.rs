@@ -47,9 +47,11 @@ pub struct L2Block {
     pub transactions: Vec<Transaction>,
 }
 
-/// A partial snapshot of the chain's state: what is absent is unknown, not empty.
+/// A snapshot of the chain's state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
+    /// What is known of slots and bytecodes that are not listed.
+    pub absent: Absent,
     /// Slots by hashed key, `blake2s256(0^12 ‖ address ‖ key)`.
     ///
     /// `None`: the slot is zero and was never written. `Some((value, index))`: its value and enumeration index; index 0
@@ -57,4 +59,14 @@ pub struct Snapshot {
     pub slots: HashMap<H256, Option<(U256, u64)>>,
     /// Bytecodes by versioned hash, padded to whole words.
     pub factory_deps: HashMap<U256, Vec<u8>>,
+}
+
+/// What is known of the slots and bytecodes that a snapshot does not list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Absent {
+    /// Nothing: the snapshot has what some run needed.
+    #[default]
+    Unknown,
+    /// They were never written: the snapshot is the whole state.
+    Unwritten,
 }

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use primitive_types::{H160, H256, U256};
 
-use crate::batch::Snapshot;
+use crate::batch::{Absent, Snapshot};
 use crate::pubdata::state_diff::{derived_key, pubdata_cost_of_write};
 
 /// Address of `AccountCodeStorage`, which holds the code hash of each address.
@@ -114,14 +114,20 @@ impl SnapshotStorage {
 
 impl Storage for SnapshotStorage {
     fn decommit(&mut self, hash: U256) -> Result<Option<Vec<U256>>, Missing> {
-        let code = self.snapshot.factory_deps.get(&hash).ok_or(Missing::Code(hash))?;
-        Ok(Some(crate::bytecode::bytes_to_words(code)))
+        match (self.snapshot.factory_deps.get(&hash), self.snapshot.absent) {
+            (Some(code), _) => Ok(Some(crate::bytecode::bytes_to_words(code))),
+            (None, Absent::Unwritten) => Ok(None),
+            (None, Absent::Unknown) => Err(Missing::Code(hash)),
+        }
     }
 
     fn storage_read(&mut self, key: &StorageKey) -> Result<Option<U256>, Missing> {
         let hashed = self.hash(key);
-        let slot = self.snapshot.slots.get(&hashed).ok_or(Missing::Slot(*key))?;
-        Ok(slot.map(|(value, _)| value))
+        match (self.snapshot.slots.get(&hashed), self.snapshot.absent) {
+            (Some(slot), _) => Ok(slot.map(|(value, _)| value)),
+            (None, Absent::Unwritten) => Ok(None),
+            (None, Absent::Unknown) => Err(Missing::Slot(*key)),
+        }
     }
 
     fn cost_of_writing_storage(&mut self, key: &StorageKey, value: U256) -> u32 {
@@ -148,6 +154,25 @@ impl Storage for SnapshotStorage {
 mod tests {
     use super::*;
     use crate::keccak::keccak256;
+
+    #[test]
+    fn absent_slots_are_unwritten_in_a_whole_state_and_missing_in_part_of_one() {
+        let key = StorageKey {
+            address: L2_BASE_TOKEN,
+            key: U256::one(),
+        };
+        let mut part = SnapshotStorage::new(Snapshot::default());
+        assert_eq!(part.storage_read(&key), Err(Missing::Slot(key)));
+        assert_eq!(part.decommit(U256::one()), Err(Missing::Code(U256::one())));
+        let whole = Snapshot {
+            absent: Absent::Unwritten,
+            ..Snapshot::default()
+        };
+        let mut whole = SnapshotStorage::new(whole);
+        assert_eq!(whole.storage_read(&key), Ok(None));
+        assert_eq!(whole.decommit(U256::one()), Ok(None));
+        assert!(whole.is_write_initial(&key));
+    }
 
     #[test]
     fn the_bootloaders_balance_slot_is_the_mapping_slot_of_its_address() {

@@ -6,7 +6,7 @@ mod transaction;
 use std::collections::HashMap;
 use std::path::Path;
 
-use eradbg_vm::batch::{BatchInput, L2Block, L2BlockEnv, Snapshot};
+use eradbg_vm::batch::{Absent, BatchInput, L2Block, L2BlockEnv, Snapshot};
 use eradbg_vm::bytecode;
 use serde::Deserialize;
 
@@ -102,6 +102,7 @@ impl Storage {
             (key.0, slot.map(|(value, index)| (value.word(), index)))
         };
         Snapshot {
+            absent: Absent::Unknown,
             slots: self.storage.into_iter().map(slot).collect(),
             factory_deps: self
                 .factory_deps

@@ -44,6 +44,23 @@ impl Transaction {
         }
     }
 
+    /// Computes the digest that the signature of an L2 transaction on the chain with this id covers. A legacy transaction
+    /// covers the chain id when its reserved word 0 says so.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::encode`].
+    pub fn signing_digest(&self, chain_id: u64) -> H256 {
+        match (self.tx_type, self.reserved[0].is_zero()) {
+            (tx_type::EIP_712, _) => self.eip_712_digest(chain_id),
+            // EIP-155: chain id, 0, 0 in place of the signature.
+            (tx_type::LEGACY, false) => {
+                keccak256(&self.ethereum_bytes(chain_id, &[chain_id, 0, 0].map(U256::from)))
+            }
+            _ => keccak256(&self.ethereum_bytes(chain_id, &[])),
+        }
+    }
+
     /// Returns the digest that the signature of a type 113 transaction covers.
     fn eip_712_digest(&self, chain_id: u64) -> H256 {
         let hashed = |bytes: &[u8]| U256::from_big_endian(keccak256(bytes).as_bytes());
@@ -75,6 +92,11 @@ impl Transaction {
     /// Returns the signed form of a type 0, 1 or 2 transaction, its type byte included.
     fn ethereum_signed_bytes(&self, chain_id: u64) -> Vec<u8> {
         let [r, s, v] = self.ethereum_signature(chain_id);
+        self.ethereum_bytes(chain_id, &[v, r, s])
+    }
+
+    /// Returns the encoding of a type 0, 1 or 2 transaction with these numbers at its end.
+    fn ethereum_bytes(&self, chain_id: u64, end: &[U256]) -> Vec<u8> {
         let mut list = RlpStream::new();
         list.begin_unbounded_list();
         if self.tx_type != tx_type::LEGACY {
@@ -93,7 +115,7 @@ impl Transaction {
             // Access lists are not supported on ZKsync, they are always empty.
             list.begin_list(0);
         }
-        for number in [v, r, s] {
+        for &number in end {
             append_number(&mut list, number);
         }
         list.finalize_unbounded_list();
@@ -182,6 +204,12 @@ mod tests {
         let tx = eip_155_example();
         assert_eq!(tx.ethereum_signed_bytes(1), signed_bytes);
         assert_eq!(tx.hash(1), keccak256(&signed_bytes));
+    }
+
+    #[test]
+    fn signing_digest_of_a_legacy_transaction_is_that_of_the_published_example() {
+        let digest = "daf5a779ae972f972197303d7b574746c7ef83eadac0f2791ad23db92e4c8e53";
+        assert_eq!(hex::encode(eip_155_example().signing_digest(1)), digest);
     }
 
     #[test]
