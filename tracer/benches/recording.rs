@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use eradbg_tracer::Timeline;
 use eradbg_tracer::drive::Session;
+use eradbg_tracer::source::Script;
 use eradbg_tracer::timeline::Direction;
 use support::{Input, Recorded, record, vectors};
 
@@ -27,7 +28,7 @@ fn main() {
         let (mut plain, mut recorded) = (Vec::new(), Vec::new());
         let mut steps = 0;
         for _ in 0..RUNS {
-            let mut session = Session::new(input.batch.clone(), ());
+            let mut session = Session::new(input.batch.clone(), Script::default(), ());
             let start = Instant::now();
             session.drive(&input.config).expect("the vector runs");
             plain.push(start.elapsed());
@@ -62,7 +63,7 @@ fn time_recording(input: &Input) -> Duration {
     let path = folder.path().join("recording");
     let recorder =
         eradbg_tracer::recorder::Recorder::create(&path, &manifest, &[], control).expect("a new recording");
-    let mut session = Session::new(input.batch.clone(), recorder);
+    let mut session = Session::new(input.batch.clone(), Script::default(), recorder);
     let start = Instant::now();
     session.drive(&input.config).expect("the vector runs");
     let (recorder, machine) = session.into_parts();

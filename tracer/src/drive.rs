@@ -1,4 +1,8 @@
 //! Drives a batch: pushes its transactions, runs them, takes halted ones back, closes the batch.
+//!
+//! Before each transaction a snapshot is taken, and rolled back to if the transaction halts. A script may have one
+//! snapshot held over several transactions instead: then a halt takes all of them back, and their reports wait until it
+//! is known whether they stay.
 
 use eradbg_vm::batch::{BatchInput, L2Block, SystemEnv, Transaction};
 use eradbg_vm::operator::{BatchResult, ExecutionResult, OperatorError, OperatorVm, PubdataTarget, RunMode};
@@ -7,6 +11,7 @@ use eradbg_vm::storage::SnapshotStorage;
 use eradbg_vm::{EraVm, Observer};
 
 use crate::report::{BatchReport, TransactionReport};
+use crate::source::Script;
 use crate::source::run::{self, Driver, RunConfig};
 
 /// Takes what a run gives, transaction by transaction, besides observing it.
@@ -16,7 +21,8 @@ pub trait Sink: Observer {
         let _ = (index, l2_block, step);
     }
 
-    /// A transaction has run, and was rolled back if it halted.
+    /// A transaction has run, and was rolled back if it halted. While a snapshot is held over several transactions, this
+    /// comes when the snapshot is rolled back or released.
     fn transaction_done(&mut self, report: TransactionReport) {
         let _ = report;
     }
@@ -56,13 +62,16 @@ pub struct Session<K> {
     operator: OperatorVm<SnapshotStorage>,
     blocks: Vec<L2Block>,
     system: SystemEnv,
+    script: Script,
+    /// Reports of transactions since the snapshot that the script has held.
+    held: Option<Vec<TransactionReport>>,
     sink: K,
     closed: Option<BatchResult>,
 }
 
 impl<K: Sink> Session<K> {
-    /// A session at the start of a batch.
-    pub fn new(input: BatchInput, mut sink: K) -> Self {
+    /// A session at the start of a batch, with what the operator is to do between its transactions.
+    pub fn new(input: BatchInput, script: Script, mut sink: K) -> Self {
         let BatchInput {
             batch,
             system,
@@ -74,6 +83,8 @@ impl<K: Sink> Session<K> {
             operator,
             blocks,
             system,
+            script,
+            held: None,
             sink,
             closed: None,
         }
@@ -84,10 +95,39 @@ impl<K: Sink> Session<K> {
     /// # Errors
     /// When input is missing or a transaction does not fit. What the sink has got until then stays good.
     pub fn drive(&mut self, config: &RunConfig) -> Result<DriveEnd, DriveError> {
+        let end = self.drive_blocks(config);
+        self.release();
+        end
+    }
+
+    /// The operator with its machine.
+    pub fn operator(&self) -> &OperatorVm<SnapshotStorage> {
+        &self.operator
+    }
+
+    /// The system around the batch.
+    pub fn system(&self) -> &SystemEnv {
+        &self.system
+    }
+
+    /// What closing the batch gave; `None` while it is open.
+    pub fn closed(&self) -> Option<&BatchResult> {
+        self.closed.as_ref()
+    }
+
+    /// The sink, and the machine at the end.
+    pub fn into_parts(self) -> (K, EraVm) {
+        (self.sink, self.operator.into_machine())
+    }
+
+    fn drive_blocks(&mut self, config: &RunConfig) -> Result<DriveEnd, DriveError> {
         let mut index = 0;
-        for (block_index, block) in std::mem::take(&mut self.blocks).into_iter().enumerate() {
+        for (block_index, mut block) in std::mem::take(&mut self.blocks).into_iter().enumerate() {
             let number = block.env.number;
             if block_index > 0 {
+                if self.script.links_blocks {
+                    block.env.prev_block_hash = self.operator.bootloader_state().last_block().hash();
+                }
                 let started = self.operator.start_l2_block(block.env);
                 started.map_err(|error| DriveError {
                     place: format!("l2_blocks[{block_index}]"),
@@ -100,11 +140,11 @@ impl<K: Sink> Session<K> {
                     .unwrap_or_else(|| transaction.hash(self.system.chain_id));
                 self.sink
                     .transaction_started(index, number, self.operator.machine().execution.steps());
-                match self.run_transaction(transaction, config) {
+                match self.run_transaction(index, transaction, config) {
                     Ok(report) => {
                         if let Some(report) = report {
                             let tx_hash = format!("{hash:#x}");
-                            self.sink.transaction_done(TransactionReport {
+                            self.transaction_done(TransactionReport {
                                 index,
                                 l2_block: number,
                                 tx_hash,
@@ -130,35 +170,25 @@ impl<K: Sink> Session<K> {
         }
     }
 
-    /// The operator with its machine.
-    pub fn operator(&self) -> &OperatorVm<SnapshotStorage> {
-        &self.operator
-    }
-
-    /// The system around the batch.
-    pub fn system(&self) -> &SystemEnv {
-        &self.system
-    }
-
-    /// What closing the batch gave; `None` while it is open.
-    pub fn closed(&self) -> Option<&BatchResult> {
-        self.closed.as_ref()
-    }
-
-    /// The sink, and the machine at the end.
-    pub fn into_parts(self) -> (K, EraVm) {
-        (self.sink, self.operator.into_machine())
-    }
-
     /// Runs one transaction; `None` when it was only pushed.
     fn run_transaction(
         &mut self,
+        index: usize,
         transaction: &Transaction,
         config: &RunConfig,
     ) -> Result<Option<TransactionReport>, OperatorError> {
-        let Self { operator, sink, .. } = self;
-        if config.driver == Driver::OneTx {
+        let Self {
+            operator,
+            script,
+            held,
+            sink,
+            ..
+        } = self;
+        if config.driver == Driver::OneTx && held.is_none() {
             operator.make_snapshot(sink);
+            if script.snapshots.contains(&index) {
+                *held = Some(Vec::new());
+            }
         }
         let pushed = operator.push_transaction(transaction, config.bytecode_compression, sink)?;
         let run = match config.driver {
@@ -174,10 +204,52 @@ impl<K: Sink> Session<K> {
         let report = TransactionReport::new(&run, compressed, rolled_back);
         if rolled_back {
             operator.roll_back(sink);
-        } else {
-            operator.drop_snapshot(sink);
+        }
+        match held {
+            // The snapshot that is held can be rolled back to once more.
+            Some(_) if rolled_back => operator.make_snapshot(sink),
+            None if !rolled_back => operator.drop_snapshot(sink),
+            _ => {}
         }
         Ok(Some(report))
+    }
+
+    /// Hands a report on, or keeps it while a snapshot is held; then does what the script says comes after it.
+    fn transaction_done(&mut self, report: TransactionReport) {
+        let (index, halted) = (report.index, report.rolled_back);
+        let Some(held) = &mut self.held else {
+            return self.sink.transaction_done(report);
+        };
+        held.push(report);
+        if halted {
+            self.report_held(true);
+        }
+        if self.script.rollbacks.contains(&index) {
+            // A halt has taken everything back already.
+            if !halted {
+                self.operator.roll_back(&mut self.sink);
+                self.report_held(true);
+            }
+            self.release();
+        } else if self.script.releases.contains(&index) {
+            self.release();
+        }
+    }
+
+    /// Lets go of the snapshot that is held, if one is: its transactions stay.
+    fn release(&mut self) {
+        if self.held.is_some() {
+            self.operator.drop_snapshot(&mut self.sink);
+            self.report_held(false);
+            self.held = None;
+        }
+    }
+
+    fn report_held(&mut self, rolled_back: bool) {
+        for mut report in self.held.iter_mut().flat_map(std::mem::take) {
+            report.rolled_back |= rolled_back;
+            self.sink.transaction_done(report);
+        }
     }
 
     fn finish(&mut self, config: &RunConfig) -> Result<DriveEnd, DriveError> {

@@ -4,6 +4,7 @@ pub mod assembly;
 mod error;
 mod file;
 pub mod run;
+pub mod scenario;
 mod vm_dump;
 mod wire;
 
@@ -17,6 +18,8 @@ use sha2::{Digest, Sha256};
 use crate::listing::Listing;
 
 pub use self::error::InputError;
+use self::run::RunConfig;
+use self::scenario::Expectation;
 
 /// The most bytes that an input may have, unpacked.
 const SIZE_LIMIT: u64 = 4 << 30;
@@ -42,6 +45,10 @@ pub struct Loaded {
     pub script: Script,
     /// Assembly of contracts in the batch.
     pub listings: Vec<Listing>,
+    /// How the file asks to be driven, when the user does not say it.
+    pub run: RunConfig,
+    /// What is expected of each transaction, in their order; empty when the file cannot say.
+    pub expectations: Vec<Expectation>,
 }
 
 /// What the operator of a scenario does besides running one transaction after the other. A VM dump asks for nothing.
@@ -64,23 +71,30 @@ pub struct Script {
 pub enum InputKind {
     /// A `VmDump` of zksync-era as JSON, plain or gzipped.
     VmDump,
+    /// A scenario in RON.
+    Scenario,
 }
 
 impl fmt::Display for InputKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::VmDump => "VM dump",
+            Self::Scenario => "scenario",
         })
     }
 }
 
-/// Reads a batch from a file.
+/// Reads a batch from a file: a scenario when its name ends in `.ron`, else a VM dump.
 ///
 /// # Errors
 ///
-/// The file cannot be read, or is not a complete and consistent VM dump of a supported protocol version. The error names
-/// the file, the place in it, and what was expected there.
+/// The file cannot be read, or is not a complete and consistent VM dump of a supported protocol version, or scenario. The
+/// error names the file, the place in it, and what was expected there.
 pub fn load(path: &Path) -> Result<Loaded, InputError> {
+    if path.extension().is_some_and(|ending| ending == "ron") {
+        let bytes = file::read(path, scenario::EXPECTED, SIZE_LIMIT)?;
+        return scenario::load(path, path.parent(), &name_of(path), &bytes);
+    }
     let bytes = file::read(path, vm_dump::EXPECTED, SIZE_LIMIT)?;
     let json = file::unpack(path, &bytes, SIZE_LIMIT)?;
     let input = vm_dump::parse(path, &json)?;
@@ -92,6 +106,8 @@ pub fn load(path: &Path) -> Result<Loaded, InputError> {
         input,
         script: Script::default(),
         listings: Vec::new(),
+        run: RunConfig::default(),
+        expectations: Vec::new(),
     })
 }
 

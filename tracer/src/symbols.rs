@@ -14,6 +14,12 @@ pub fn address_name(address: H160) -> Option<&'static str> {
     Some(addresses::NAMES[found].1)
 }
 
+/// Returns the address of a system contract, precompile or the bootloader.
+pub fn address_of_name(name: &str) -> Option<H160> {
+    let (number, _) = addresses::NAMES.iter().find(|(_, other)| *other == name)?;
+    Some(H160::from_low_u64_be((*number).into()))
+}
+
 /// Returns the name of an address, or its hex form: short numbers whole, others as `0x` with the first and last four
 /// digits.
 pub fn address_text(address: H160) -> String {
@@ -56,6 +62,11 @@ mod tests {
         assert_eq!(text(0x9999), "0x9999");
         assert_eq!(address_text(H160([0xab; 20])), "0xabab…abab");
         assert_eq!(address_name(H160([0; 20])), None);
+        assert_eq!(
+            address_of_name("SystemContext"),
+            Some(H160::from_low_u64_be(0x800b))
+        );
+        assert_eq!(address_of_name("SystemContexts"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod support;
 use eradbg_fixtures::mini_batch;
 use eradbg_tracer::Recording;
 use eradbg_tracer::listing::Listing;
+use eradbg_tracer::source::Script;
 use eradbg_tracer::source::assembly::assemble;
 use eradbg_tracer::source::run::RunConfig;
 use eradbg_tracer::verify::{Findings, verify};
@@ -18,6 +19,7 @@ fn input() -> Input {
     Input {
         name: "mini".to_owned(),
         batch: mini_batch(2),
+        script: Script::default(),
         config: RunConfig::default(),
     }
 }

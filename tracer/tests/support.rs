@@ -15,7 +15,7 @@ use eradbg_tracer::listing::Listing;
 use eradbg_tracer::manifest::{EndKind, Manifest};
 use eradbg_tracer::recorder::{Control, Recorder};
 use eradbg_tracer::source::run::RunConfig;
-use eradbg_tracer::source::{self, Loaded};
+use eradbg_tracer::source::{self, Loaded, Script};
 use eradbg_tracer::store::FORMAT;
 use eradbg_vm::batch::BatchInput;
 use eradbg_vm::{EraVm, MACHINE_REVISION};
@@ -25,6 +25,7 @@ use tempfile::TempDir;
 pub(crate) struct Input {
     pub(crate) name: String,
     pub(crate) batch: BatchInput,
+    pub(crate) script: Script,
     pub(crate) config: RunConfig,
 }
 
@@ -34,6 +35,7 @@ impl Input {
         Self {
             name: loaded.name,
             batch: loaded.input,
+            script: loaded.script,
             config,
         }
     }
@@ -73,7 +75,7 @@ pub(crate) fn record_with(input: &Input, chunk_steps: u32, listings: &[Listing])
     let manifest = manifest(input, chunk_steps);
     let control = Arc::new(Control::new(Arc::default()));
     let recorder = Recorder::create(&path, &manifest, listings, control).unwrap();
-    let mut session = Session::new(input.batch.clone(), recorder);
+    let mut session = Session::new(input.batch.clone(), input.script.clone(), recorder);
     assert_eq!(
         session.drive(&input.config),
         Ok(DriveEnd::Finished),

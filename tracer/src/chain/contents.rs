@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eradbg_vm::U256;
-use eradbg_vm::batch::{ProtocolVersion, Snapshot};
+use eradbg_vm::batch::{Absent, ProtocolVersion, Snapshot};
 use eradbg_vm::pubdata::state_diff::derived_key;
 use eradbg_vm::storage::StorageKey;
 use primitive_types::H256;
@@ -81,6 +81,7 @@ impl Contents {
             .iter()
             .map(|(key, slot)| (derived_key(key.address, key.key), Some((slot.value, slot.index))));
         Snapshot {
+            absent: Absent::Unwritten,
             slots: slots.collect(),
             factory_deps: self
                 .code

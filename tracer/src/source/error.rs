@@ -71,7 +71,7 @@ pub enum InputError {
         start: String,
     },
     /// The RON is not well-formed, or not of the expected shape.
-    #[error("{file}:{line}:{column}: {problem}")]
+    #[error("{file}:{line}:{column}: {at}{separator}{problem}", separator = if at.is_empty() { "" } else { ": " })]
     Ron {
         /// The path as given.
         file: PathBuf,
@@ -79,7 +79,27 @@ pub enum InputError {
         line: usize,
         /// Column, from 1.
         column: usize,
+        /// Path of the value, like `blocks[0].steps[2].Call.value`; empty for the whole.
+        at: String,
         /// What is wrong.
+        problem: String,
+    },
+    /// There is no embedded scenario of this name.
+    #[error("there is no scenario \"{name}\"; there are {names}")]
+    UnknownScenario {
+        /// The name as given.
+        name: String,
+        /// The names that there are.
+        names: String,
+    },
+    /// The text is no EraVM assembly.
+    #[error("{file}:{line}: {problem}")]
+    Assembly {
+        /// The path as given.
+        file: PathBuf,
+        /// Line, from 1.
+        line: u32,
+        /// What is wrong with it.
         problem: String,
     },
     /// The JSON is not well-formed, or not of the expected shape.

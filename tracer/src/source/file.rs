@@ -115,19 +115,33 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(
     }
 }
 
-/// Reads RON, the format for files that people write.
+/// Reads RON, the format for files that people write. Strings without escapes may be borrowed from the text.
 ///
 /// # Errors
 ///
-/// With line and column, when the text is no RON or not of the expected shape.
-pub(super) fn parse_ron<T: serde::de::DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T, InputError> {
+/// With line, column and the path of the value, when the text is no RON or not of the expected shape.
+pub(super) fn parse_ron<'a, T: Deserialize<'a>>(path: &Path, text: &'a [u8]) -> Result<T, InputError> {
     let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
-    options.from_bytes(text).map_err(|cause| InputError::Ron {
+    let error = |cause: ron::error::SpannedError, at: String| InputError::Ron {
         file: path.to_owned(),
         line: cause.span.start.line,
         column: cause.span.start.col,
+        at: if at == "." { String::new() } else { at },
         problem: cause.code.to_string(),
-    })
+    };
+    let mut parser = ron::Deserializer::from_bytes_with_options(text, &options)
+        .map_err(|cause| error(cause, String::new()))?;
+    let value = match serde_path_to_error::deserialize(&mut parser) {
+        Ok(value) => value,
+        Err(tracked) => {
+            let at = tracked.path().to_string();
+            return Err(error(parser.span_error(tracked.into_inner()), at));
+        }
+    };
+    match parser.end() {
+        Ok(()) => Ok(value),
+        Err(cause) => Err(error(parser.span_error(cause), String::new())),
+    }
 }
 
 /// Turns a parser's error into one that names the place. Parses again for it: keeping track of the path costs time that

@@ -27,6 +27,7 @@ use eradbg_tracer::manifest::EndKind;
 use eradbg_tracer::recorder::{Control, Recorder};
 use eradbg_tracer::recording::TxStatus;
 use eradbg_tracer::report::{BatchReport, TransactionReport};
+use eradbg_tracer::source::Script;
 use eradbg_tracer::source::run::{Driver, FinishBatch, RunConfig};
 use eradbg_vm::batch::BatchInput;
 use eradbg_vm::bytecode::{hash_bytecode, words_to_bytes};
@@ -199,6 +200,7 @@ fn mini(transactions: usize) -> Input {
     Input {
         name: "mini".to_owned(),
         batch: without_static_memory(mini_batch(transactions)),
+        script: Script::default(),
         config: RunConfig::default(),
     }
 }

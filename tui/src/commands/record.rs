@@ -69,7 +69,7 @@ fn record_to(args: &RecordArgs, loaded: Loaded, config: &RunConfig) -> Result<(P
     let recorder = Recorder::create(&path, &manifest, &loaded.listings, Arc::clone(&control))?;
     let progress = Progress::start(total, Arc::clone(&control));
     let started = Instant::now();
-    let mut session = Session::new(loaded.input, recorder);
+    let mut session = Session::new(loaded.input, loaded.script, recorder);
     let driven = session.drive(config);
     let took = started.elapsed();
     let end = match &driven {
@@ -112,7 +112,7 @@ fn record_to(args: &RecordArgs, loaded: Loaded, config: &RunConfig) -> Result<(P
 
 /// Runs an input without recording it.
 fn run_plain(loaded: Loaded, config: &RunConfig) -> Result<Exit> {
-    let mut session = Session::new(loaded.input, Plain::default());
+    let mut session = Session::new(loaded.input, loaded.script, Plain::default());
     let started = Instant::now();
     let end = session.drive(config);
     let took = started.elapsed();

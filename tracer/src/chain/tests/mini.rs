@@ -12,6 +12,7 @@ use primitive_types::H256;
 use super::open;
 use crate::chain::{ClosedBatch, Contents, Head, Slot, Uncommittable};
 use crate::drive::{DriveEnd, Session};
+use crate::source::Script;
 use crate::source::run::{Driver, FinishBatch, RunConfig};
 
 /// Transactions of a batch in one L2 block.
@@ -56,7 +57,7 @@ fn input(start: &Contents) -> BatchInput {
 }
 
 fn run(start: &Contents, config: &RunConfig) -> Session<()> {
-    let mut session = Session::new(input(start), ());
+    let mut session = Session::new(input(start), Script::default(), ());
     assert_eq!(session.drive(config).unwrap(), DriveEnd::Finished);
     session
 }
@@ -147,7 +148,7 @@ fn a_batch_that_is_open_or_rejected_leaves_the_state_as_it_was() {
         driver: Driver::Batch,
         ..RunConfig::default()
     };
-    let mut session = Session::new(mini_batch(4), ());
+    let mut session = Session::new(mini_batch(4), Script::default(), ());
     session.drive(&config).unwrap();
     assert!(!session.operator().machine().state.storage_changes().is_empty());
     assert!(matches!(

@@ -1,0 +1,100 @@
+//! A folder of compiled system contracts, put together from the reference vectors: what each of their dumps holds of the
+//! real bootloader and contracts of protocol version 29.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use eradbg_tracer::source;
+use eradbg_vm::U256;
+use eradbg_vm::bytecode::words_to_bytes;
+use eradbg_vm::pubdata::state_diff::derived_key;
+use eradbg_vm::storage::ACCOUNT_CODE_STORAGE;
+use serde_json::json;
+
+/// The version whose contracts are taken.
+const VERSION: u16 = 29;
+
+/// Contracts by address, named as their artifacts are. Their order is that of the addresses.
+const CONTRACTS: &[(u64, &str)] = &[
+    (0x0001, "Ecrecover.yul/Ecrecover"),
+    (0x0002, "SHA256.yul/SHA256"),
+    (0x0006, "EcAdd.yul/EcAdd"),
+    (0x0007, "EcMul.yul/EcMul"),
+    (0x0008, "EcPairing.yul/EcPairing"),
+    (0x0100, "P256Verify.yul/P256Verify"),
+    (0x8001, "EmptyContract.sol/EmptyContract"),
+    (0x8002, "AccountCodeStorage.sol/AccountCodeStorage"),
+    (0x8003, "NonceHolder.sol/NonceHolder"),
+    (0x8004, "KnownCodesStorage.sol/KnownCodesStorage"),
+    (0x8005, "ImmutableSimulator.sol/ImmutableSimulator"),
+    (0x8006, "ContractDeployer.sol/ContractDeployer"),
+    (0x8008, "L1Messenger.sol/L1Messenger"),
+    (0x8009, "MsgValueSimulator.sol/MsgValueSimulator"),
+    (0x800a, "L2BaseToken.sol/L2BaseToken"),
+    (0x800b, "SystemContext.sol/SystemContext"),
+    (0x800c, "BootloaderUtilities.sol/BootloaderUtilities"),
+    (0x800d, "EventWriter.yul/EventWriter"),
+    (0x800e, "Compressor.sol/Compressor"),
+    (0x8010, "Keccak256.yul/Keccak256"),
+    (0x8012, "CodeOracle.yul/CodeOracle"),
+    (0x8013, "EvmGasManager.yul/EvmGasManager"),
+    (0x8015, "EvmHashesStorage.sol/EvmHashesStorage"),
+];
+
+/// Writes the artifacts into `folder`; `false`, and a line that says so, where there are no vectors.
+pub(crate) fn write(folder: &Path) -> bool {
+    let root = std::env::var_os("ERADBG_VECTORS").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors")),
+        PathBuf::from,
+    );
+    let Ok(entries) = std::fs::read_dir(&root) else {
+        println!("NOT RUN: no vectors at {}", root.display());
+        return false;
+    };
+    let dumps = entries.flat_map(|entry| {
+        let folder = entry.unwrap().path();
+        ["dump.json", "dump.json.gz"].map(|name| folder.join(name))
+    });
+    let mut found = BTreeMap::new();
+    for dump in dumps.filter(|path| path.is_file()) {
+        collect(&dump, &mut found);
+    }
+    for (name, code) in &found {
+        let path = folder.join(format!("{name}.json"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let artifact = json!({"bytecode": {"object": hex::encode(code)}});
+        std::fs::write(path, artifact.to_string()).unwrap();
+    }
+    true
+}
+
+/// Adds what a dump of the version has.
+fn collect(dump: &Path, found: &mut BTreeMap<&'static str, Vec<u8>>) {
+    let input = source::load(dump).unwrap().input;
+    if input.system.version.number() != VERSION {
+        return;
+    }
+    let system = [
+        ("proved_batch.yul/Bootloader", Some(&input.system.bootloader)),
+        (
+            "DefaultAccount.sol/DefaultAccount",
+            Some(&input.system.default_account),
+        ),
+        ("EvmEmulator.yul/EvmEmulator", input.system.evm_emulator.as_ref()),
+    ];
+    let is_proved = input.batch.number == 1
+        && input.system.execution_mode == eradbg_vm::batch::ExecutionMode::VerifyExecute;
+    for (name, code) in system {
+        if let Some(code) = code.filter(|_| is_proved) {
+            found.insert(name, words_to_bytes(&code.words));
+        }
+    }
+    let codes: &HashMap<U256, Vec<u8>> = &input.storage.factory_deps;
+    for &(address, name) in CONTRACTS {
+        let slot = derived_key(ACCOUNT_CODE_STORAGE, address.into());
+        let hash = input.storage.slots.get(&slot).copied().flatten();
+        if let Some(code) = hash.and_then(|(hash, _)| codes.get(&hash)) {
+            found.insert(name, code.clone());
+        }
+    }
+}
