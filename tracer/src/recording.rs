@@ -41,6 +41,8 @@ struct Inner {
     manifest: Manifest,
     layout: Layout,
     end: EndKind,
+    /// Whether rows after the last chunk are those of the run's end, and not of a chunk that was never finished.
+    has_tail: bool,
     /// First step of each chunk.
     first_steps: Vec<u64>,
     steps: u64,
@@ -64,15 +66,15 @@ impl Recording {
         let manifest = read_manifest(&database)?;
         let version = ProtocolVersion::new(manifest.protocol_version)
             .map_err(|error| database.damaged("meta/manifest".to_owned(), error.to_string()))?;
-        let (first_steps, seal, kind) = match read_end(&database) {
-            Ok(Some(end)) => (end.first_steps, end.seal, end.kind),
+        let (first_steps, seal, kind, has_tail) = match read_end(&database) {
+            Ok(Some(end)) => (end.first_steps, end.seal, end.kind, true),
             unended => {
                 let (first_steps, seal) = scan(&database)?;
                 // A damaged end hides how the run ended, not what was recorded.
                 let kind = unended
                     .err()
                     .map_or(EndKind::Unknown, |error| EndKind::Stopped(error.to_string()));
-                (first_steps, seal, kind)
+                (first_steps, seal, kind, false)
             }
         };
         Ok(Self(Arc::new(Inner {
@@ -80,6 +82,7 @@ impl Recording {
             manifest,
             layout: Layout::of(version),
             end: kind,
+            has_tail,
             first_steps,
             steps: seal.steps,
             chain: seal.chain,
@@ -125,6 +128,11 @@ impl Recording {
     /// Chunks.
     pub fn chunks(&self) -> u32 {
         self.0.first_steps.len() as u32
+    }
+
+    /// How many blocks of rows there are of each kind: one for each chunk, and one for what came after the last.
+    pub fn row_blocks(&self) -> u32 {
+        self.chunks() + u32::from(self.0.has_tail)
     }
 
     /// Checksum of the last chunk.

@@ -114,8 +114,7 @@ impl Recording {
     fn read_overview(&self) -> Result<Overview> {
         let mut overview = Overview::default();
         let mut snapshot = None;
-        // Rows of a rollback at the very end come after the last chunk.
-        for chunk in 0..=self.chunks() {
+        for chunk in 0..self.row_blocks() {
             overview
                 .failures
                 .extend(self.rows::<FailureRow>(chunk)?.into_iter().map(|row| row.row));
