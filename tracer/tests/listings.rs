@@ -26,7 +26,7 @@ fn input() -> Input {
 
 /// A listing of the text under its own hash, and the same one under that of the batch's bootloader.
 fn listings(input: &Input) -> [Listing; 2] {
-    let assembled = assemble(TEXT).unwrap();
+    let assembled = assemble(TEXT).expect("the text is a program");
     let listing = Listing {
         hash: assembled.hash,
         name: "yes.asm".to_owned(),
@@ -46,9 +46,9 @@ fn check(recording: &Recording) -> Findings {
 }
 
 fn with_trees<T>(recording: &Path, change: impl FnOnce(&sled::Db) -> T) -> T {
-    let database = sled::open(recording).unwrap();
+    let database = sled::open(recording).expect("nobody else has it open");
     let result = change(&database);
-    database.flush().unwrap();
+    database.flush().expect("it is writable");
     result
 }
 

@@ -110,15 +110,13 @@ impl Theme {
             Token::Plain => self.text(),
             Token::Punctuation => self.faint(),
             Token::Arithmetic => self.with(Color::Cyan),
-            Token::Control => self.with(Color::Magenta),
+            Token::Control | Token::Directive => self.with(Color::Magenta),
             Token::Effect => self.with(Color::Yellow),
             Token::Modifier => self.or(Color::DarkGray, Modifier::ITALIC),
-            Token::Register => self.with(Color::Green),
+            Token::Register | Token::Text => self.with(Color::Green),
             Token::Number | Token::Label => self.with(Color::Blue),
             Token::Memory => self.with(Color::LightCyan),
             Token::Definition => self.with(Color::Blue).add_modifier(Modifier::BOLD),
-            Token::Directive => self.with(Color::Magenta),
-            Token::Text => self.with(Color::Green),
             Token::Comment => self.faint().add_modifier(Modifier::ITALIC),
         }
     }

@@ -42,15 +42,13 @@ impl Recording {
             Ok(keys) => keys,
             Err(error) => return vec![error],
         };
-        let broken = keys
-            .into_iter()
-            .filter_map(|key| match <[u8; 32]>::try_from(&key[..]) {
-                Ok(hash) => self.listing(U256::from_big_endian(&hash)).err(),
-                Err(_) => {
-                    let place = format!("source {}", hex::encode(&key));
-                    Some(self.damaged(place, "its key is no hash".to_owned()))
-                }
-            });
+        let broken = keys.into_iter().filter_map(|key| {
+            let Ok(hash) = <[u8; 32]>::try_from(&key[..]) else {
+                let place = format!("source {}", hex::encode(&key));
+                return Some(self.damaged(place, "its key is no hash".to_owned()));
+            };
+            self.listing(U256::from_big_endian(&hash)).err()
+        });
         broken.collect()
     }
 }
