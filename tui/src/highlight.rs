@@ -308,6 +308,22 @@ mod tests {
     }
 
     #[test]
+    fn every_word_of_the_embedded_contracts_is_known_to_the_syntax() {
+        use eradbg_fixtures::embedded::{BOOTLOADER, DEFAULT_ACCOUNT, SAMPLES, SYSTEM};
+        let highlighter = Highlighter::new();
+        let system = SYSTEM.iter().map(|(_, contract)| contract);
+        for contract in system.chain(SAMPLES).chain([&BOOTLOADER, &DEFAULT_ACCOUNT]) {
+            for (number, text) in (1..).zip(contract.text.lines()) {
+                let line = highlighter.line(&without_tabs(text));
+                let unknown = line
+                    .iter()
+                    .find(|(token, piece)| *token == Token::Plain && !piece.trim().is_empty());
+                assert_eq!(unknown, None, "{}:{number}", contract.file);
+            }
+        }
+    }
+
+    #[test]
     fn tabs_of_source_text_become_blanks_up_to_the_next_stop() {
         assert_eq!(without_tabs("\tadd\tr1\t;"), "        add     r1      ;");
         assert_eq!(without_tabs("12345678\t;"), "12345678        ;");
