@@ -28,7 +28,9 @@ fn embedded_scenarios_meet_their_expectations() {
 #[test]
 fn each_scenario_file_is_embedded_and_expects_something() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/scenarios");
-    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
     let mut names: Vec<String> = files
         .filter(|path| path.extension().is_some_and(|ending| ending == "ron"))
         .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())

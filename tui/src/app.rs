@@ -18,6 +18,7 @@ use crate::highlight::Highlighter;
 use crate::keymap;
 use crate::model::Model;
 use crate::theme::Theme;
+use crate::tour::Tour;
 use crate::update::update;
 use crate::view::View;
 use worker::Worker;
@@ -28,18 +29,21 @@ const TICK: Duration = Duration::from_millis(50);
 /// Longest time spent on input that is already there before a frame is drawn: a held key stays visible.
 const INPUT_BUDGET: Duration = Duration::from_millis(30);
 
-/// Opens the screens on a recording, with the cursor at a position, until the user leaves.
+/// Opens the screens on a recording, with the cursor at a position, until the user leaves. A tour may lead through them.
 ///
 /// # Errors
 /// When the terminal cannot be used, or the recording cannot be read at all. Damage met later is shown on the screen.
-pub(crate) fn run(recording: Recording, at: u64) -> Result<()> {
+pub(crate) fn run(recording: Recording, at: u64, tour: Tour) -> Result<()> {
     let mut timeline = Timeline::new(recording).context("cannot open the recording's timeline")?;
     timeline.seek(at).context("cannot go to the wanted step")?;
     let stopped = terminal::stop_flag()?;
     let mut terminal = terminal::Guard::enter(&stopped)?;
     let size = terminal.screen.size()?;
     let mut app = App {
-        model: Model::new((size.width, size.height)),
+        model: Model {
+            tour,
+            ..Model::new((size.width, size.height))
+        },
         timeline,
         theme: Theme::from_environment(),
         highlighter: Highlighter::new(),

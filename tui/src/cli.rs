@@ -9,15 +9,21 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Records everything that ZKsync Era's virtual machine does while it executes a batch, and walks through it forward
 /// and backward, from the whole batch down to one opcode.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(
+    version,
+    after_help = "Without a command, the demo is opened: a batch that the program carries along."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Opens a scenario that the program carries along; without a name, the demo.
+    #[command(after_help = "Examples:\n  eradbg demo\n  eradbg demo --list\n  eradbg demo guest_panics")]
+    Demo(DemoArgs),
     /// Runs a VM dump, records it, and opens the recording.
     #[command(after_help = "Example:\n  eradbg debug dump.json.gz")]
     Debug(DebugArgs),
@@ -44,6 +50,17 @@ pub(crate) enum Command {
     /// Checks a recording and says exactly what is broken.
     #[command(after_help = "Example:\n  eradbg verify recordings/dump")]
     Verify(VerifyArgs),
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct DemoArgs {
+    /// Name of the scenario.
+    #[arg(conflicts_with = "list")]
+    pub(crate) name: Option<String>,
+    /// Lists all scenarios.
+    #[arg(long)]
+    pub(crate) list: bool,
 }
 
 /// Arguments of `debug`.

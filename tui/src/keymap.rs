@@ -128,6 +128,14 @@ pub(crate) fn read(pending: &mut Pending, mode: &Mode, event: &KeyEvent) -> Opti
     }
 }
 
+/// The first key of a request while moving through time.
+pub(crate) fn key_of(action: &Action) -> Option<&'static str> {
+    let binding = BINDINGS
+        .iter()
+        .find(|binding| binding.scope == Scope::Normal && binding.action == *action)?;
+    binding.keys.first().copied()
+}
+
 /// Rows of a mode that the footer shows, with the key to name.
 pub(crate) fn hints(scope: Scope) -> impl Iterator<Item = (&'static str, &'static str)> {
     BINDINGS

@@ -12,6 +12,7 @@ mod layout;
 mod model;
 mod text;
 mod theme;
+mod tour;
 mod update;
 mod view;
 
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, DemoArgs};
 
 /// How a command ended. The number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,9 @@ enum Exit {
 
 fn main() -> ExitCode {
     commands::quiet_panics_while_opening();
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    let result = match command.unwrap_or_else(|| Command::Demo(DemoArgs::default())) {
+        Command::Demo(args) => commands::demo::demo(&args),
         Command::Debug(args) => commands::record::debug(&args),
         Command::Record(args) => commands::record::record(&args),
         Command::Open(args) => commands::open::open(&args),

@@ -9,6 +9,7 @@ use crate::action::Motion;
 use crate::keymap::Pending;
 use crate::layout::Pane;
 use crate::text::Base;
+use crate::tour::Tour;
 
 /// What keys mean at the moment.
 #[derive(Debug, Clone, Default)]
@@ -189,6 +190,8 @@ pub(crate) struct Model {
     pub next_run: u64,
     /// The last thing worth saying.
     pub status: Status,
+    /// What to try next, on the tour.
+    pub tour: Tour,
 }
 
 impl Model {
@@ -224,6 +227,7 @@ impl Model {
             running: None,
             next_run: 0,
             status: Status::Quiet,
+            tour: Tour::Off,
         }
     }
 

@@ -22,6 +22,9 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
     ) {
         model.status = Status::Quiet;
     }
+    if matches!(model.mode, Mode::Normal) && model.running.is_none() {
+        model.tour = model.tour.after(&action);
+    }
     match action {
         Action::Move(motion, count) => return travel(model, motion, count),
         Action::Repeat(times) => {

@@ -17,12 +17,19 @@ use crate::commands::{bytes, grouped};
 pub(crate) fn info(args: &InfoArgs) -> Result<Exit> {
     let recording = Recording::open(&args.recording)?;
     recording.load_overview()?;
-    let mut out = std::io::stdout().lock();
     if args.json {
+        let mut out = std::io::stdout().lock();
         serde_json::to_writer_pretty(&mut out, &document(&recording)).map_err(std::io::Error::from)?;
         writeln!(out)?;
-        return Ok(Exit::Done);
+    } else {
+        print(&recording)?;
     }
+    Ok(Exit::Done)
+}
+
+/// Prints what a recording holds, for people. Its overview has been loaded.
+pub(crate) fn print(recording: &Recording) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
     let manifest = recording.manifest();
     let steps = recording.steps();
     writeln!(out, "recording        {}", recording.path().display())?;
@@ -60,7 +67,7 @@ pub(crate) fn info(args: &InfoArgs) -> Result<Exit> {
         writeln!(out, "{}", transaction_line(row))?;
     }
     out.flush()?;
-    Ok(Exit::Done)
+    Ok(())
 }
 
 fn completeness(recording: &Recording) -> String {

@@ -8,6 +8,7 @@ use eradbg_tracer::Recording;
 use crate::Exit;
 use crate::app;
 use crate::cli::OpenArgs;
+use crate::tour::Tour;
 
 /// Opens a recording in the terminal.
 pub(crate) fn open(args: &OpenArgs) -> Result<Exit> {
@@ -16,7 +17,7 @@ pub(crate) fn open(args: &OpenArgs) -> Result<Exit> {
     recording.load_overview()?;
     let position = position(&recording, &args.at.at)?;
     require_terminal()?;
-    app::run(recording, position)?;
+    app::run(recording, position, Tour::Off)?;
     Ok(Exit::Done)
 }
 

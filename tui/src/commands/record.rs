@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, anyhow};
 use eradbg_tracer::Recording;
-use eradbg_tracer::drive::{DriveEnd, Session, Sink};
+use eradbg_tracer::drive::{DriveEnd, DriveError, Session, Sink};
 use eradbg_tracer::manifest::{EndKind, Manifest};
 use eradbg_tracer::recorder::{Control, Recorder};
 use eradbg_tracer::recording::{TransactionRow, TxStatus};
@@ -62,25 +62,12 @@ fn record_to(args: &RecordArgs, loaded: Loaded, config: &RunConfig) -> Result<(P
         Some(path) => path.clone(),
         None => free_name(Path::new("recordings"), &loaded.name),
     };
-    let manifest = manifest(&loaded, args.chunk_steps)?;
     let total = loaded.input.transactions().count() as u64;
-    let stop = stop_flag()?;
-    let control = Arc::new(Control::new(stop));
-    let recorder = Recorder::create(&path, &manifest, &loaded.listings, Arc::clone(&control))?;
+    let control = Arc::new(Control::new(stop_flag()?));
     let progress = Progress::start(total, Arc::clone(&control));
-    let started = Instant::now();
-    let mut session = Session::new(loaded.input, loaded.script, recorder);
-    let driven = session.drive(config);
-    let took = started.elapsed();
-    let end = match &driven {
-        Ok(DriveEnd::Finished) => EndKind::Finished,
-        Ok(DriveEnd::Interrupted) => EndKind::Interrupted,
-        Ok(DriveEnd::NotClosed(missing)) => EndKind::Stopped(format!("the batch was not closed: {missing}")),
-        Err(error) => EndKind::Stopped(error.to_string()),
-    };
-    let (recorder, machine) = session.into_parts();
-    recorder.finish(&machine.execution, end)?;
+    let written = write(&path, loaded, config, args.chunk_steps, control);
     progress.stop();
+    let Written { driven, took } = written?;
 
     let recording = Recording::open(&path)?;
     recording.load_overview()?;
@@ -108,6 +95,38 @@ fn record_to(args: &RecordArgs, loaded: Loaded, config: &RunConfig) -> Result<(P
             Err(anyhow!("{place}: {error}\n{kept}"))
         }
     }
+}
+
+/// How a recorded run ended, and how long it took.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) driven: std::result::Result<DriveEnd, DriveError>,
+    pub(crate) took: Duration,
+}
+
+/// Runs a batch and writes its recording to a new directory.
+pub(crate) fn write(
+    path: &Path,
+    loaded: Loaded,
+    config: &RunConfig,
+    chunk_steps: u32,
+    control: Arc<Control>,
+) -> Result<Written> {
+    let manifest = manifest(&loaded, chunk_steps)?;
+    let recorder = Recorder::create(path, &manifest, &loaded.listings, control)?;
+    let started = Instant::now();
+    let mut session = Session::new(loaded.input, loaded.script, recorder);
+    let driven = session.drive(config);
+    let took = started.elapsed();
+    let end = match &driven {
+        Ok(DriveEnd::Finished) => EndKind::Finished,
+        Ok(DriveEnd::Interrupted) => EndKind::Interrupted,
+        Ok(DriveEnd::NotClosed(missing)) => EndKind::Stopped(format!("the batch was not closed: {missing}")),
+        Err(error) => EndKind::Stopped(error.to_string()),
+    };
+    let (recorder, machine) = session.into_parts();
+    recorder.finish(&machine.execution, end)?;
+    Ok(Written { driven, took })
 }
 
 /// Runs an input without recording it.

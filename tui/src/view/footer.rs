@@ -11,6 +11,7 @@ use crate::command;
 use crate::keymap::{self, Scope};
 use crate::model::{MarkUse, Mode, Running, Status};
 use crate::text::{clip, thousands};
+use crate::tour::Tour;
 use crate::view::{View, draw};
 
 /// Cells of a progress bar.
@@ -80,6 +81,7 @@ pub(super) fn render(view: &View<'_>, area: Rect, buffer: &mut Buffer) -> Option
 
 fn said(view: &View<'_>) -> Vec<Span<'static>> {
     match &view.model.status {
+        Status::Quiet | Status::Note(_) if view.model.tour != Tour::Off => tour(view),
         Status::Quiet => Vec::new(),
         Status::Note(text) => vec![Span::styled(format!(" {text}"), view.theme.text())],
         Status::Error(text) => {
@@ -88,6 +90,18 @@ fn said(view: &View<'_>) -> Vec<Span<'static>> {
             vec![Span::styled(format!(" ! {line}"), view.theme.failure())]
         }
     }
+}
+
+fn tour(view: &View<'_>) -> Vec<Span<'static>> {
+    let Some((place, key, text)) = view.model.tour.line() else {
+        return Vec::new();
+    };
+    vec![
+        Span::styled(format!(" {place}  "), view.theme.accent()),
+        Span::styled(key, view.theme.cursor()),
+        Span::styled(format!(" {text}"), view.theme.text()),
+        Span::styled("  (Esc ends)", view.theme.faint()),
+    ]
 }
 
 fn prompt(view: &View<'_>, input: &Input) -> Vec<Span<'static>> {

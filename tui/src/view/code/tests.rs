@@ -7,6 +7,7 @@ use eradbg_tracer::drive::Session;
 use eradbg_tracer::listing::Listing;
 use eradbg_tracer::manifest::{EndKind, Manifest};
 use eradbg_tracer::recorder::{Control, DEFAULT_CHUNK_STEPS, Recorder};
+use eradbg_tracer::source::Script;
 use eradbg_tracer::source::run::RunConfig;
 use eradbg_tracer::store::FORMAT;
 use eradbg_tracer::timeline::{Breakpoint, Direction};
@@ -64,7 +65,7 @@ fn timeline() -> (Timeline, TempDir) {
     let path = folder.path().join("r");
     let control = Arc::new(Control::new(Arc::default()));
     let recorder = Recorder::create(&path, &manifest, &[listing], control).unwrap();
-    let mut session = Session::new(input, recorder);
+    let mut session = Session::new(input, Script::default(), recorder);
     session.drive(&RunConfig::default()).unwrap();
     let (recorder, machine) = session.into_parts();
     recorder.finish(&machine.execution, EndKind::Finished).unwrap();

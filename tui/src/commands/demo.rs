@@ -1,0 +1,166 @@
+//! `demo`, and `eradbg` without a command: scenarios that the program carries along.
+//!
+//! Their recordings lie in the user's cache folder, under a name that changes with whatever they are made of, and are
+//! made when they are not there.
+
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use eradbg_fixtures::embedded::SCENARIOS;
+use eradbg_tracer::recorder::{Control, DEFAULT_CHUNK_STEPS};
+use eradbg_tracer::source::{Loaded, scenario};
+use eradbg_tracer::store::FORMAT;
+use eradbg_tracer::{Error, Recording};
+use eradbg_vm::MACHINE_REVISION;
+use etcetera::BaseStrategy;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::Exit;
+use crate::app;
+use crate::cli::DemoArgs;
+use crate::commands::{info, record};
+use crate::tour::Tour;
+
+/// Letters of the hash in a recording's name.
+const NAME_DIGITS: usize = 12;
+
+/// Opens a scenario; without a terminal it prints the summary.
+pub(crate) fn demo(args: &DemoArgs) -> Result<Exit> {
+    if args.list {
+        return list();
+    }
+    let name = args.name.as_deref().unwrap_or(SCENARIOS[0].name);
+    let demo = Demo::open(scenario::embedded(name)?)?;
+    demo.recording.load_overview()?;
+    if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
+        app::run(demo.recording.clone(), 0, Tour::START)?;
+    } else {
+        info::print(&demo.recording)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints the names of all scenarios with what they show.
+fn list() -> Result<Exit> {
+    let mut out = std::io::stdout().lock();
+    let width = SCENARIOS.iter().map(|scenario| scenario.name.len()).max();
+    let width = width.unwrap_or(0);
+    for scenario in SCENARIOS {
+        let about = scenario.text.lines().next().unwrap_or_default();
+        let about = about.trim_start_matches('/').trim();
+        writeln!(out, "{:width$}  {about}", scenario.name)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The recording of a scenario.
+struct Demo {
+    recording: Recording,
+    /// Holds a recording that is not kept.
+    _folder: Option<TempDir>,
+}
+
+impl Demo {
+    /// Opens the recording in the cache, after making it if need be. Where the cache cannot be used, or another process
+    /// has the recording open, a new one is made that lasts as long as this value.
+    fn open(loaded: Loaded) -> Result<Self> {
+        let cached = cache_folder().and_then(|folder| open_cached(&folder, &loaded));
+        if let Some(recording) = cached {
+            return Ok(Self {
+                recording,
+                _folder: None,
+            });
+        }
+        let folder = tempfile::tempdir().context("there is no room for a recording")?;
+        let path = folder.path().join(&loaded.name);
+        make(&path, loaded)?;
+        Ok(Self {
+            recording: Recording::open(&path)?,
+            _folder: Some(folder),
+        })
+    }
+}
+
+fn cache_folder() -> Option<PathBuf> {
+    let strategy = etcetera::choose_base_strategy().ok()?;
+    let folder = strategy.cache_dir().join("eradbg");
+    fs::create_dir_all(&folder).ok()?;
+    Some(folder)
+}
+
+/// The recording in the cache, made or made anew if need be; `None` when that is not possible.
+fn open_cached(folder: &Path, loaded: &Loaded) -> Option<Recording> {
+    let path = folder.join(format!("{}-{}", loaded.name, fingerprint(loaded)));
+    match Recording::open(&path) {
+        Ok(recording) if recording.is_complete() => return Some(recording),
+        Err(Error::Locked { .. }) => return None,
+        Ok(_) | Err(_) => {}
+    }
+    // What is there is of no use: it was made here and can be made again.
+    if path.exists() {
+        fs::remove_dir_all(&path).ok()?;
+    }
+    // Another process that makes the same one must not find half of it.
+    let unfinished = tempfile::tempdir_in(folder).ok()?;
+    let made = unfinished.path().join(&loaded.name);
+    make(&made, loaded.clone()).ok()?;
+    fs::rename(&made, &path).ok()?;
+    Recording::open(&path).ok()
+}
+
+fn make(path: &Path, loaded: Loaded) -> Result<()> {
+    let config = loaded.run;
+    let control = Arc::new(Control::new(Arc::default()));
+    record::write(path, loaded, &config, DEFAULT_CHUNK_STEPS, control)?.driven?;
+    Ok(())
+}
+
+/// A short text that differs when the recording would: of the scenario, the code it runs, and the program.
+fn fingerprint(loaded: &Loaded) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(env!("CARGO_PKG_VERSION"));
+    hasher.update(FORMAT.to_be_bytes());
+    hasher.update(MACHINE_REVISION.to_be_bytes());
+    hasher.update(loaded.sha256);
+    for listing in &loaded.listings {
+        hasher.update(&listing.text);
+    }
+    let mut digits = hex::encode(hasher.finalize());
+    digits.truncate(NAME_DIGITS);
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn demo() -> Loaded {
+        scenario::embedded(SCENARIOS[0].name).unwrap()
+    }
+
+    #[test]
+    fn a_cached_recording_is_made_once_and_again_when_it_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = open_cached(folder.path(), &demo()).unwrap();
+        let (path, made) = (first.path().to_owned(), first.manifest().created_unix);
+        assert!(open_cached(folder.path(), &demo()).is_none(), "it is open here");
+        drop(first);
+        let again = open_cached(folder.path(), &demo()).unwrap();
+        assert_eq!((again.path(), again.manifest().created_unix), (&*path, made));
+        drop(again);
+        fs::write(path.join("conf"), "nonsense").unwrap();
+        assert!(open_cached(folder.path(), &demo()).unwrap().is_complete());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn other_code_gives_another_name() {
+        let mut other = demo();
+        other.listings[0].text.push(' ');
+        assert_ne!(fingerprint(&demo()), fingerprint(&other));
+    }
+}
