@@ -1,7 +1,7 @@
 //! `demo`, and `eradbg` without a command: scenarios that the program carries along.
 //!
-//! Their recordings lie in the user's cache folder, under a name that changes with whatever they are made of, and are
-//! made when they are not there.
+//! Their recordings lie in the user's cache folder, each in a folder whose name changes with whatever it is made of, and
+//! are made when they are not there.
 
 use std::fs;
 use std::io::{IsTerminal, Write};
@@ -25,8 +25,8 @@ use crate::cli::DemoArgs;
 use crate::commands::{info, record};
 use crate::tour::Tour;
 
-/// Letters of the hash in a recording's name.
-const NAME_DIGITS: usize = 12;
+/// Digits of the hash that names a recording's folder.
+const FINGERPRINT_DIGITS: usize = 16;
 
 /// Opens a scenario; without a terminal it prints the summary.
 pub(crate) fn demo(args: &DemoArgs) -> Result<Exit> {
@@ -87,14 +87,13 @@ impl Demo {
 
 fn cache_folder() -> Option<PathBuf> {
     let strategy = etcetera::choose_base_strategy().ok()?;
-    let folder = strategy.cache_dir().join("eradbg");
-    fs::create_dir_all(&folder).ok()?;
-    Some(folder)
+    Some(strategy.cache_dir().join("eradbg"))
 }
 
 /// The recording in the cache, made or made anew if need be; `None` when that is not possible.
 fn open_cached(folder: &Path, loaded: &Loaded) -> Option<Recording> {
-    let path = folder.join(format!("{}-{}", loaded.name, fingerprint(loaded)));
+    let folder = folder.join(fingerprint(loaded));
+    let path = folder.join(&loaded.name);
     match Recording::open(&path) {
         Ok(recording) if recording.is_complete() => return Some(recording),
         Err(Error::Locked { .. }) => return None,
@@ -105,7 +104,8 @@ fn open_cached(folder: &Path, loaded: &Loaded) -> Option<Recording> {
         fs::remove_dir_all(&path).ok()?;
     }
     // Another process that makes the same one must not find half of it.
-    let unfinished = tempfile::tempdir_in(folder).ok()?;
+    fs::create_dir_all(&folder).ok()?;
+    let unfinished = tempfile::tempdir_in(&folder).ok()?;
     let made = unfinished.path().join(&loaded.name);
     make(&made, loaded.clone()).ok()?;
     fs::rename(&made, &path).ok()?;
@@ -130,7 +130,7 @@ fn fingerprint(loaded: &Loaded) -> String {
         hasher.update(&listing.text);
     }
     let mut digits = hex::encode(hasher.finalize());
-    digits.truncate(NAME_DIGITS);
+    digits.truncate(FINGERPRINT_DIGITS);
     digits
 }
 
@@ -154,7 +154,7 @@ mod tests {
         drop(again);
         fs::write(path.join("conf"), "nonsense").unwrap();
         assert!(open_cached(folder.path(), &demo()).unwrap().is_complete());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 
     #[test]
