@@ -1,5 +1,7 @@
 //! Scenarios on the real bootloader and system contracts, which the reference vectors hold.
 
+#![allow(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
+
 #[path = "support/real_base.rs"]
 mod real_base;
 
@@ -8,6 +10,8 @@ use std::path::Path;
 use eradbg_tracer::drive::{DriveEnd, Session, Sink};
 use eradbg_tracer::report::{BatchReport, TransactionReport};
 use eradbg_tracer::source::{self, Loaded};
+use eradbg_vm::U256;
+use eradbg_vm::keccak::keccak256;
 
 /// Keeps reports.
 #[derive(Debug, Default)]
@@ -58,28 +62,181 @@ fn run(loaded: Loaded) -> Reports {
     reports
 }
 
+/// Counts in slot 0; the constructor returns an empty list of immutables.
+const COUNTER: &str = r#"
+.rodata
+EMPTY_LIST:
+    .cell ret(0, 64)
+ANSWER:
+    .cell ret(0, 32)
+.text
+main:
+    and! 1, r2, r0
+    jump.ne @constructor
+    sload r0, r1
+    add 1, r1, r1
+    sstore r0, r1
+    st.1 0, r1
+    add @ANSWER[0], r0, r1
+    ret.ok r1
+constructor:
+    add 32, r0, r1
+    st.1 0, r1
+    add @EMPTY_LIST[0], r0, r1
+    ret.ok r1
+"#;
+
+/// Reverts with `Error("balance too low")`.
+const REVERTER: &str = r#"
+.rodata
+SELECTOR:
+    .cell selector("Error(string)") << 224
+REASON:
+    .cell text("balance too low")
+ANSWER:
+    .cell ret(0, 100)
+.text
+main:
+    add @SELECTOR[0], r0, r1
+    st.1 0, r1
+    add 32, r0, r1
+    st.1 4, r1
+    add 15, r0, r1
+    st.1 36, r1
+    add @REASON[0], r0, r1
+    st.1 68, r1
+    add @ANSWER[0], r0, r1
+    ret.revert r1
+"#;
+
+/// Writes the contracts, then loads a scenario with these steps, blocks apart by `---`.
+fn load_steps(folder: &Path, blocks: &str) -> Option<Loaded> {
+    std::fs::write(folder.join("counter.asm"), COUNTER).unwrap();
+    std::fs::write(folder.join("reverter.asm"), REVERTER).unwrap();
+    let blocks: Vec<String> = blocks
+        .split("---")
+        .map(|steps| format!("(steps: [{steps}]),"))
+        .collect();
+    let text = format!(
+        r#"(
+            base: "zkout",
+            chain: (operator: "carol"),
+            accounts: {{ "alice": Rich(0), "bob": Rich(1), "carol": Rich(2) }},
+            contracts: {{
+                "counter": (code: Assembly("counter.asm"), storage: {{ "0": "41" }}),
+                "reverter": (code: Assembly("reverter.asm")),
+                "late": (code: Assembly("counter.asm"), deployed: false),
+            }},
+            blocks: [{}],
+        )"#,
+        blocks.concat()
+    );
+    load(folder, &text)
+}
+
+/// The value of slot 0 of the counter after the batch.
+fn counted(reports: &Reports) -> U256 {
+    let hash = format!("{:x}", keccak256(b"counter"));
+    let counter = format!("0xc0de{}{}", "0".repeat(28), &hash[56..]);
+    let diffs = &reports.batch.as_ref().unwrap().state_diffs;
+    let slot = format!("{:#066x}", U256::zero());
+    let found = diffs.iter().find(|diff| diff[0] == counter && diff[1] == slot);
+    found.unwrap()[5].as_str().unwrap().parse().unwrap()
+}
+
+// The real contracts fail with errors of their own: 0x626ade30 is ValueMismatch(expected, actual), 0x03eb8b54
+// InsufficientFunds(required, actual).
+
 #[test]
-fn transfers_run_on_the_real_bootloader() {
+fn transactions_of_all_kinds_run_on_the_real_bootloader() {
     let folder = tempfile::tempdir().unwrap();
-    let text = r#"(
-        base: "zkout",
-        accounts: { "alice": Rich(0), "bob": Rich(1) },
-        blocks: [
-            (steps: [
-                Transfer(from: "alice", to: "bob", value: "1 ether", expect: Success),
-                Transfer(from: "alice", to: "bob", value: "1 ether", type: Legacy, expect: Success),
-            ]),
-            (steps: [
-                Transfer(from: "bob", to: "alice", value: "1 ether", type: Eip1559, expect: Success),
-                Transfer(from: "bob", to: "alice", value: "1 ether", type: Eip2930, expect: Success),
-                Transfer(from: "bob", to: "alice", value: "2_000_000 ether", expect: Rejected("")),
-                Transfer(from: "bob", to: "alice", value: "1 ether", expect: Success),
-            ]),
-        ],
-    )"#;
-    let Some(loaded) = load(folder.path(), text) else {
+    let blocks = r#"
+        Transfer(from: "alice", to: "bob", value: "1 ether", expect: Success),
+        Transfer(from: "alice", to: "bob", value: "1 ether", type: Legacy, expect: Success),
+        Transfer(from: "alice", to: "bob", value: "1 ether", type: Eip1559, expect: Success),
+        Transfer(from: "alice", to: "bob", value: "1 ether", type: Eip2930, expect: Success),
+        ---
+        Call(from: "bob", to: "counter", expect: Success, checks: (events: 2)),
+        Call(from: "bob", to: "reverter", function: "transfer(address,uint256)", args: ["alice", 5],
+             expect: Reverted("balance too low")),
+        Call(from: "bob", to: "counter", gas_limit: 200_000, data: "0x01020304", expect: Success),
+        Transfer(from: "bob", to: "alice", nonce: 77, expect: Rejected("0x626ade30")),
+        Transfer(from: "bob", to: "alice", signed_by: "alice", expect: Rejected("signature")),
+        Transfer(from: "bob", to: "alice", corrupt_signature: true, expect: Rejected("signature")),
+        Transfer(from: "bob", to: "alice", value: "2_000_000 ether", expect: Rejected("0x03eb8b54")),
+        Transfer(from: "bob", to: "alice", max_fee: 1, expect: Rejected("basefee")),
+        ---
+        Deploy(from: "alice", contract: "late", expect: Success),
+        Call(from: "alice", to: "late", expect: Success),
+        Deploy(from: "alice", contract: "late", salt: 7, expect: Success),
+        Call(from: "bob", to: "late", expect: Success),
+        Priority(from: "0x1111111111111111111111111111111111111111", to: "counter", value: 0, expect: Success),
+        Priority(from: "0x1111111111111111111111111111111111111111", to: "reverter",
+                 expect: Reverted("balance too low")),
+        Call(from: "alice", to: "KnownCodesStorage", function: "getMarker(bytes32)", args: ["hash(late)"],
+             expect: Success),
+        Call(from: "alice", to: "KnownCodesStorage", function: "nonsense()", expect: Reverted("")),
+    "#;
+    let Some(loaded) = load_steps(folder.path(), blocks) else {
         return;
     };
     let reports = run(loaded);
-    assert!(reports.batch.is_some());
+    assert_eq!(counted(&reports), 44.into(), "41 and three calls");
+    let blocks: Vec<u32> = reports
+        .transactions
+        .iter()
+        .map(|report| report.l2_block)
+        .collect();
+    assert_eq!((blocks[0], blocks[4], blocks[12]), (1, 2, 3));
+}
+
+#[test]
+fn an_upgrade_comes_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = r#"
+        Upgrade(to: "counter", expect: Success),
+        Call(from: "alice", to: "counter", expect: Success),
+    "#;
+    if let Some(loaded) = load_steps(folder.path(), blocks) {
+        run(loaded);
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_held_takes_all_its_transactions_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = r#"
+        Call(from: "alice", to: "counter", expect: Success),
+        Snapshot,
+        Call(from: "alice", to: "counter", expect: Success),
+        Deploy(from: "alice", contract: "late", expect: Success),
+        RollBack,
+        Snapshot,
+        Deploy(from: "alice", contract: "late", salt: 1, expect: Success),
+        Call(from: "alice", to: "late", expect: Success),
+        Release,
+        ---
+        Snapshot,
+        Call(from: "bob", to: "counter", expect: Success),
+        Transfer(from: "bob", to: "alice", nonce: 50, expect: Rejected("0x626ade30")),
+        Call(from: "bob", to: "counter", expect: Success),
+        Release,
+        Call(from: "bob", to: "counter", expect: Success),
+    "#;
+    let Some(loaded) = load_steps(folder.path(), blocks) else {
+        return;
+    };
+    let reports = run(loaded);
+    let taken_back: Vec<bool> = reports
+        .transactions
+        .iter()
+        .map(|report| report.rolled_back)
+        .collect();
+    assert_eq!(
+        taken_back,
+        [false, true, true, false, false, true, true, false, false]
+    );
+    let order: Vec<usize> = reports.transactions.iter().map(|report| report.index).collect();
+    assert_eq!(order, (0..9).collect::<Vec<_>>());
+    assert_eq!(counted(&reports), 44.into(), "41 and three calls");
 }

@@ -24,13 +24,15 @@ pub(crate) enum Command {
     /// Opens a scenario that the program carries along; without a name, the demo.
     #[command(after_help = "Examples:\n  eradbg demo\n  eradbg demo --list\n  eradbg demo guest_panics")]
     Demo(DemoArgs),
-    /// Runs a VM dump, records it, and opens the recording.
-    #[command(after_help = "Example:\n  eradbg debug dump.json.gz")]
+    /// Runs a VM dump or scenario, records it, and opens the recording.
+    #[command(after_help = "Examples:\n  eradbg debug dump.json.gz\n  eradbg debug scenario.ron")]
     Debug(DebugArgs),
-    /// Runs a VM dump and records every opcode.
+    /// Runs a VM dump or scenario and records every opcode.
+    ///
+    /// After a scenario it says which transactions did not do what the scenario expects; the exit code is 3 then.
     #[command(
         after_help = "Examples:\n  eradbg record dump.json.gz\n  eradbg record dump.json --run run.json -o my-recording\n  \
-                            eradbg record dump.json --no-trace"
+                            eradbg record dump.json --no-trace\n  eradbg record scenario.ron"
     )]
     Record(RecordArgs),
     /// Opens a recording in the terminal.
@@ -75,9 +77,10 @@ pub(crate) struct DebugArgs {
 /// Arguments of `record`.
 #[derive(Debug, Args)]
 pub(crate) struct RecordArgs {
-    /// The VM dump: JSON, or JSON packed with gzip.
+    /// The VM dump: JSON, or JSON packed with gzip. Or a scenario: RON, in a file that ends in .ron.
     pub(crate) input: PathBuf,
-    /// How to drive the batch; without it, one transaction at a time, and the batch is closed when its mode allows it.
+    /// How to drive the batch; without it, as a scenario says, else one transaction at a time, and the batch is closed
+    /// when its mode allows it.
     #[arg(long, value_name = "RUN.json")]
     pub(crate) run: Option<PathBuf>,
     /// New directory for the recording; without it, a free name in `recordings`.

@@ -33,6 +33,8 @@ enum Exit {
     Bad = 1,
     /// The command line is wrong.
     Usage = 2,
+    /// A transaction did not do what its scenario expects.
+    Unexpected = 3,
     /// The user stopped it.
     Stopped = 130,
 }

@@ -13,6 +13,7 @@ use eradbg_tracer::recorder::{Control, Recorder};
 use eradbg_tracer::recording::{TransactionRow, TxStatus};
 use eradbg_tracer::report::{BatchReport, TransactionReport};
 use eradbg_tracer::source::run::RunConfig;
+use eradbg_tracer::source::scenario::Expectation;
 use eradbg_tracer::source::{self, Loaded};
 use eradbg_tracer::store::FORMAT;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -38,7 +39,7 @@ pub(crate) fn debug(args: &DebugArgs) -> Result<Exit> {
     open::require_terminal()?;
     let (loaded, config) = load(&args.record)?;
     let (recording, exit) = record_to(&args.record, loaded, &config)?;
-    if exit != Exit::Done {
+    if !matches!(exit, Exit::Done | Exit::Unexpected) {
         return Ok(exit);
     }
     open::open(&OpenArgs {
@@ -50,14 +51,13 @@ pub(crate) fn debug(args: &DebugArgs) -> Result<Exit> {
 }
 
 fn load(args: &RecordArgs) -> Result<(Loaded, RunConfig)> {
-    let config = args
-        .run
-        .as_deref()
-        .map_or_else(|| Ok(RunConfig::default()), RunConfig::load)?;
-    Ok((source::load(&args.input)?, config))
+    let given = args.run.as_deref().map(RunConfig::load).transpose()?;
+    let loaded = source::load(&args.input)?;
+    let config = given.unwrap_or(loaded.run);
+    Ok((loaded, config))
 }
 
-fn record_to(args: &RecordArgs, loaded: Loaded, config: &RunConfig) -> Result<(PathBuf, Exit)> {
+fn record_to(args: &RecordArgs, mut loaded: Loaded, config: &RunConfig) -> Result<(PathBuf, Exit)> {
     let path = match &args.output {
         Some(path) => path.clone(),
         None => free_name(Path::new("recordings"), &loaded.name),
@@ -65,6 +65,7 @@ fn record_to(args: &RecordArgs, loaded: Loaded, config: &RunConfig) -> Result<(P
     let total = loaded.input.transactions().count() as u64;
     let control = Arc::new(Control::new(stop_flag()?));
     let progress = Progress::start(total, Arc::clone(&control));
+    let expectations = std::mem::take(&mut loaded.expectations);
     let written = write(&path, loaded, config, args.chunk_steps, control);
     progress.stop();
     let Written { driven, took } = written?;
@@ -72,15 +73,20 @@ fn record_to(args: &RecordArgs, loaded: Loaded, config: &RunConfig) -> Result<(P
     let recording = Recording::open(&path)?;
     recording.load_overview()?;
     print_summary(&recording, took);
+    let compare = || anyhow::Ok(print_differences(&expectations, &recording.reports()?));
     match driven {
-        Ok(DriveEnd::Finished) => Ok((path, Exit::Done)),
+        Ok(DriveEnd::Finished) => {
+            let exit = compare()?;
+            Ok((path, exit))
+        }
         Ok(DriveEnd::NotClosed(missing)) => {
             eprintln!(
                 "eradbg: {}: the batch cannot be closed: {missing}",
                 args.input.display()
             );
             eprintln!("All transactions are recorded. With a run file that says so, closing is left out.");
-            Ok((path, Exit::Done))
+            let exit = compare()?;
+            Ok((path, exit))
         }
         Ok(DriveEnd::Interrupted) => {
             eprintln!(
@@ -140,27 +146,47 @@ fn run_plain(loaded: Loaded, config: &RunConfig) -> Result<Exit> {
     let speed = steps as f64 / took.as_secs_f64() / 1e6;
     println!(
         "{} transactions, {} steps in {took:.3?}: {speed:.1} million steps/s",
-        plain.transactions,
+        plain.reports.len(),
         grouped(steps)
     );
     match end.with_context(|| loaded.name)? {
         DriveEnd::NotClosed(missing) => eprintln!("eradbg: the batch cannot be closed: {missing}"),
         DriveEnd::Finished | DriveEnd::Interrupted => {}
     }
-    Ok(Exit::Done)
+    Ok(print_differences(&loaded.expectations, &plain.reports))
 }
 
-/// Counts transactions and observes nothing.
+/// Says of each transaction that did not do what was expected what it did instead.
+fn print_differences(expectations: &[Expectation], reports: &[TransactionReport]) -> Exit {
+    let mut met = Exit::Done;
+    for (index, expectation) in expectations.iter().enumerate() {
+        let report = reports.iter().find(|report| report.index == index);
+        if let Some(difference) = expectation.difference(report) {
+            println!("tx {index}: {difference}");
+            met = Exit::Unexpected;
+        }
+    }
+    let checked = expectations
+        .iter()
+        .filter(|expectation| !expectation.is_empty())
+        .count();
+    if checked > 0 && met == Exit::Done {
+        println!("All {checked} transactions with an expectation did what was expected.");
+    }
+    met
+}
+
+/// Keeps reports and observes nothing.
 #[derive(Debug, Default)]
 struct Plain {
-    transactions: usize,
+    reports: Vec<TransactionReport>,
 }
 
 impl eradbg_vm::Observer for Plain {}
 
 impl Sink for Plain {
-    fn transaction_done(&mut self, _report: TransactionReport) {
-        self.transactions += 1;
+    fn transaction_done(&mut self, report: TransactionReport) {
+        self.reports.push(report);
     }
 
     fn batch_done(&mut self, _report: BatchReport) {}

@@ -68,7 +68,7 @@ impl Code {
             let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             InputError::Assembly {
                 file: path.to_owned(),
-                line: good.iter().filter(|&&byte| byte == b'\n').count() as u32 + 1,
+                line: good.split(|&byte| byte == b'\n').count() as u32,
                 problem: "this is no UTF-8 text".to_owned(),
             }
         })?;
@@ -91,13 +91,7 @@ impl Code {
 
     /// Reads the bytecode in a compiler's artifact, whatever it deploys.
     pub(super) fn from_artifact_alone(path: &Path) -> Result<Self, InputError> {
-        let (hash, bytes, _) = read_bytecode(path)?;
-        Ok(Self {
-            hash,
-            bytes,
-            dependencies: Vec::new(),
-            listing: None,
-        })
+        read_bytecode(path).map(|(code, _)| code)
     }
 
     /// Reads a file with nothing but a bytecode: bytes, or hex digits as newer compilers write them.
@@ -123,9 +117,8 @@ impl Code {
 struct Artifact {
     #[serde(deserialize_with = "bytecode")]
     bytecode: Bytecode,
-    /// Contracts by the hash of their code, as `src/File.sol:Contract`.
     #[serde(default, rename = "factoryDependencies", alias = "factoryDeps")]
-    dependencies: BTreeMap<String, String>,
+    dependencies: Dependencies,
 }
 
 /// hardhat-zksync writes digits, foundry-zksync an object with them.
@@ -136,7 +129,7 @@ enum Bytecode {
 
 /// Reads an artifact and those of its dependencies, each once. Returns the hash of its code.
 fn read_artifact(path: &Path, found: &mut BTreeMap<U256, Vec<u8>>) -> Result<U256, InputError> {
-    let (hash, bytes, dependencies) = read_bytecode(path)?;
+    let (Code { hash, bytes, .. }, dependencies) = read_bytecode(path)?;
     found.insert(hash, bytes);
     for (dependency, name) in dependencies {
         let wrong = |problem| {
@@ -158,8 +151,11 @@ fn read_artifact(path: &Path, found: &mut BTreeMap<U256, Vec<u8>>) -> Result<U25
     Ok(hash)
 }
 
-/// Reads hash, code and dependencies of an artifact.
-fn read_bytecode(path: &Path) -> Result<(U256, Vec<u8>, BTreeMap<String, String>), InputError> {
+/// Contracts by the hash of their code, as `src/File.sol:Contract`.
+type Dependencies = BTreeMap<String, String>;
+
+/// Reads an artifact's code alone, and what it deploys.
+fn read_bytecode(path: &Path) -> Result<(Code, Dependencies), InputError> {
     let bytes = file::read(path, ARTIFACT, SIZE_LIMIT)?;
     let artifact: Artifact = file::parse(path, &bytes, ARTIFACT)?;
     let (at, digits) = match &artifact.bytecode {
@@ -172,8 +168,8 @@ fn read_bytecode(path: &Path) -> Result<(U256, Vec<u8>, BTreeMap<String, String>
         let problem = "expected a bytecode, found none: interfaces and abstract contracts have no code";
         return Err(inconsistent(path, at, problem.to_owned()));
     }
-    let hash = bytecode::hash_bytecode(&bytes).map_err(|error| inconsistent(path, at, error.to_string()))?;
-    Ok((hash, bytes, artifact.dependencies))
+    let code = Code::from_bytes(bytes).map_err(|error| inconsistent(path, at, error.to_string()))?;
+    Ok((code, artifact.dependencies))
 }
 
 fn inconsistent(path: &Path, at: &str, problem: String) -> InputError {
@@ -289,12 +285,12 @@ mod tests {
     #[test]
     fn a_bare_bytecode_is_bytes_or_digits() {
         let folder = tempfile::tempdir().unwrap();
-        let digits = write(folder.path(), "a.zbin", &hex::encode([9; 32]));
-        assert_eq!(Code::from_zbin(&digits).unwrap().bytes, [9; 32]);
+        let digits = write(folder.path(), "a.zbin", &hex::encode([1; 32]));
+        assert_eq!(Code::from_zbin(&digits).unwrap().bytes, [1; 32]);
         let raw = folder.path().join("b.zbin");
-        std::fs::write(&raw, [9; 32]).unwrap();
-        assert_eq!(Code::from_zbin(&raw).unwrap().bytes, [9; 32]);
-        std::fs::write(&raw, [9; 33]).unwrap();
+        std::fs::write(&raw, [1; 32]).unwrap();
+        assert_eq!(Code::from_zbin(&raw).unwrap().bytes, [1; 32]);
+        std::fs::write(&raw, [1; 33]).unwrap();
         assert!(Code::from_zbin(&raw).is_err());
     }
 

@@ -27,7 +27,7 @@ pub(super) struct Scenario<'a> {
     pub(super) accounts: Named<'a, Account>,
     #[serde(default, borrow)]
     pub(super) contracts: Named<'a, Contract<'a>>,
-    #[serde(borrow)]
+    #[serde(default, borrow)]
     pub(super) blocks: Vec<Block<'a>>,
 }
 

@@ -1,7 +1,6 @@
 //! Who and what a scenario names: accounts and contracts with their addresses, keys and code.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use eradbg_fixtures::embedded;
 use eradbg_vm::keccak::keccak256;
@@ -129,35 +128,20 @@ impl Directory {
                 .address
                 .map_or_else(|| derived_address(name.as_str()), |address| address.0)
         });
-        match address {
-            Some(address) => {
-                genesis.deploy(address, &code);
-                genesis.mint(
-                    address,
-                    contract.balance.map(|balance| balance.0).unwrap_or_default(),
-                );
-                if contract.is_account {
-                    genesis.register_account(address);
-                }
+        if let Some(address) = address {
+            genesis.deploy(address, &code);
+            let balance = contract.balance.map(|balance| balance.0);
+            genesis.mint(address, balance.unwrap_or_default());
+            if contract.is_account {
+                genesis.register_account(address);
             }
-            None => {
-                let given = [
-                    ("address", contract.address.is_some()),
-                    ("is_account", contract.is_account),
-                    ("storage", !contract.storage.0.is_empty()),
-                    ("balance", contract.balance.is_some()),
-                ];
-                if let Some((field, _)) = given.iter().find(|(_, is_given)| *is_given) {
-                    let problem = "a contract that a transaction deploys has none before; leave it or `deployed: false` out";
-                    return Err(file.error(name, at(field), problem));
-                }
+            for bytes in &code.dependencies {
+                let dependency = Code::from_bytes(bytes.clone());
+                genesis.know(&dependency.expect("dependencies were read as valid code"));
             }
-        }
-        for bytes in &code.dependencies {
-            let dependency = Code::from_bytes(bytes.clone()).expect("dependencies were read as valid code");
-            if address.is_some() {
-                genesis.know(&dependency);
-            }
+        } else if let Some(field) = field_of_deployed(contract) {
+            let problem = "only a contract that is there from the start has this, and `deployed` is false";
+            return Err(file.error(name, at(field), problem));
         }
         let entry = Entry {
             address,
@@ -270,41 +254,55 @@ impl Names for Directory {
     }
 }
 
+/// The first field that makes sense for a deployed contract only.
+fn field_of_deployed(contract: &format::Contract) -> Option<&'static str> {
+    let given = [
+        ("address", contract.address.is_some()),
+        ("is_account", contract.is_account),
+        ("storage", !contract.storage.0.is_empty()),
+        ("balance", contract.balance.is_some()),
+    ];
+    let found = given.into_iter().find(|(_, is_given)| *is_given);
+    found.map(|(field, _)| field)
+}
+
 /// Gets the code of a contract from where the scenario says.
 fn load_code(file: File, name: &Text, source: &format::Code) -> Result<Code, InputError> {
     let at = || format!("contracts.{}.code", name.as_str());
-    let (place, read): (&Text, fn(&Path) -> Result<Code, InputError>) = match source {
+    let path = |place: &Text| {
+        let folder = file
+            .folder
+            .ok_or_else(|| file.error(place, at(), "an embedded scenario has no files beside it"))?;
+        Ok(folder.join(place.as_str()))
+    };
+    let (place, code) = match source {
         format::Code::Bytecode(bytes) => {
             return Code::from_bytes(bytes.0.clone()).map_err(|error| file.error(name, at(), error));
         }
         format::Code::Sample(sample) => {
-            let found = embedded::SAMPLES
-                .iter()
-                .find(|source| source.name == sample.as_str());
-            return base::assemble(found.ok_or_else(|| {
-                let names: Vec<&str> = embedded::SAMPLES.iter().map(|source| source.name).collect();
-                let problem = format!(
-                    "there is no sample \"{}\"; there are {}",
-                    sample.as_str(),
-                    names.join(", ")
-                );
-                file.error(sample, at(), problem)
-            })?);
+            return sample_code(sample.as_str())
+                .unwrap_or_else(|problem| Err(file.error(sample, at(), problem)));
         }
-        format::Code::Assembly(path) => (path, Code::from_assembly),
-        format::Code::Artifact(path) => (path, Code::from_artifact),
+        format::Code::Assembly(place) => (place, Code::from_assembly(&path(place)?)),
+        format::Code::Artifact(place) => (place, Code::from_artifact(&path(place)?)),
     };
-    let folder = file
-        .folder
-        .ok_or_else(|| file.error(place, at(), "an embedded scenario has no files beside it"))?;
-    let path = folder.join(place.as_str());
-    read(&path).map_err(|error| match error {
+    code.map_err(|error| match error {
         // What is wrong is what the scenario says, not what is in the other file.
         InputError::Missing { .. } | InputError::Directory { .. } | InputError::Unreadable { .. } => {
             file.error(place, at(), error)
         }
         error => error,
     })
+}
+
+/// Assembles a sample, if there is one of this name.
+fn sample_code(name: &str) -> Result<Result<Code, InputError>, String> {
+    let found = embedded::SAMPLES.iter().find(|source| source.name == name);
+    let names = || {
+        let names: Vec<&str> = embedded::SAMPLES.iter().map(|source| source.name).collect();
+        format!("there is no sample \"{name}\"; there are {}", names.join(", "))
+    };
+    found.map(base::assemble).ok_or_else(names)
 }
 
 /// A readable address for a contract: `0xc0de`, zeros, and the end of the name's hash.

@@ -189,12 +189,11 @@ impl<'s> Steps<'s> {
         fields: &format::Transaction,
     ) -> Result<Transaction> {
         let from = self.required(place, "from", fields.from.as_ref())?;
-        let (to, data) = match kind {
-            TransactionKind::Deploy => (CONTRACT_DEPLOYER, self.deployment(place, fields)?),
-            _ => {
-                let to = self.required(place, "to", fields.to.as_ref())?;
-                (to, self.calldata(place, fields)?)
-            }
+        let (to, data) = if kind == TransactionKind::Deploy {
+            (CONTRACT_DEPLOYER, self.deployment(place, fields)?)
+        } else {
+            let to = self.required(place, "to", fields.to.as_ref())?;
+            (to, self.calldata(place, fields)?)
         };
         let base_fee = U256::from(self.parameters.base_fee);
         let max_fee = given(fields.max_fee, base_fee);
@@ -412,13 +411,12 @@ impl<'s> Steps<'s> {
         }
         let reverts = matches!(fields.expect, Some(Expect::Reverted(_)));
         if let (TransactionKind::Deploy, Some(contract), false) = (kind, &fields.contract, reverts) {
-            let address = match fields.salt {
-                Some(_) => create2_address(transaction),
-                None => {
-                    let number = self.counters.deployments.entry(from).or_default();
-                    *number += 1;
-                    create_address(from, *number - 1)
-                }
+            let address = if fields.salt.is_some() {
+                create2_address(transaction)
+            } else {
+                let number = self.counters.deployments.entry(from).or_default();
+                *number += 1;
+                create_address(from, *number - 1)
             };
             let name = contract.as_str().to_owned();
             self.counters.deployed.insert(name.clone(), address);
