@@ -4,14 +4,18 @@
 
 #[path = "support/real_base.rs"]
 mod real_base;
+mod support;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use eradbg_tracer::drive::{DriveEnd, Session, Sink};
 use eradbg_tracer::report::{BatchReport, TransactionReport};
 use eradbg_tracer::source::{self, Loaded};
+use eradbg_tracer::verify::verify;
 use eradbg_vm::U256;
 use eradbg_vm::keccak::keccak256;
+use support::{Input, record};
 
 /// Keeps reports.
 #[derive(Debug, Default)]
@@ -63,7 +67,7 @@ fn run(loaded: Loaded) -> Reports {
 }
 
 /// Counts in slot 0; the constructor returns an empty list of immutables.
-const COUNTER: &str = r#"
+const COUNTER: &str = r"
 .rodata
 EMPTY_LIST:
     .cell ret(0, 64)
@@ -84,7 +88,7 @@ constructor:
     st.1 0, r1
     add @EMPTY_LIST[0], r0, r1
     ret.ok r1
-"#;
+";
 
 /// Reverts with `Error("balance too low")`.
 const REVERTER: &str = r#"
@@ -239,4 +243,45 @@ fn a_snapshot_that_is_held_takes_all_its_transactions_back() {
     let order: Vec<usize> = reports.transactions.iter().map(|report| report.index).collect();
     assert_eq!(order, (0..9).collect::<Vec<_>>());
     assert_eq!(counted(&reports), 44.into(), "41 and three calls");
+}
+
+#[test]
+fn a_recording_knows_what_a_held_snapshot_took_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = r#"
+        Call(from: "alice", to: "counter"),
+        Snapshot,
+        Call(from: "alice", to: "counter"),
+        Transfer(from: "alice", to: "bob", nonce: 50, expect: Rejected("")),
+        RollBack,
+        Snapshot,
+        Call(from: "alice", to: "counter"),
+        Call(from: "alice", to: "counter"),
+        RollBack,
+        Call(from: "alice", to: "counter"),
+    "#;
+    let Some(loaded) = load_steps(folder.path(), blocks) else {
+        return;
+    };
+    let input = Input {
+        name: loaded.name,
+        batch: loaded.input,
+        script: loaded.script,
+        config: loaded.run,
+    };
+    let recorded = record(&input, 4_096);
+    let recording = recorded.recording;
+    let transactions = recording.transactions();
+    let end_of = |index: usize| transactions[index].first_step + transactions[index].steps;
+    let taken_back: Vec<bool> = transactions.iter().map(|row| row.rolled_back).collect();
+    assert_eq!(taken_back, [false, true, true, true, true, false]);
+    let undone: Vec<(u64, u64)> = recording
+        .undone()
+        .iter()
+        .map(|range| (range.first_step, range.end_step))
+        .collect();
+    let expected = [(1, 2), (3, 4)].map(|(first, last)| (transactions[first].first_step, end_of(last)));
+    assert_eq!(undone, expected);
+    let findings = verify(&recording, |_| ControlFlow::Continue(()));
+    assert_eq!(findings.broken, [""; 0]);
 }

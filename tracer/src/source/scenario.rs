@@ -24,12 +24,14 @@
 mod abi;
 mod base;
 mod code;
+mod deployment;
 mod expectation;
 mod format;
 mod genesis;
 mod names;
 mod steps;
 mod text;
+mod transaction;
 mod value;
 mod wallet;
 
@@ -51,8 +53,9 @@ pub use self::expectation::Expectation;
 use self::format::{Batch, Scenario};
 use self::genesis::Genesis;
 use self::names::Directory;
-use self::steps::{Parameters, Steps};
+use self::steps::Steps;
 use self::text::File;
+use self::transaction::Parameters;
 use super::error::InputError;
 use super::{InputKind, Loaded, file};
 
