@@ -21,7 +21,12 @@ pub trait Sink: Observer {
         let _ = (index, l2_block, step);
     }
 
-    /// A transaction has run, and was rolled back if it halted. While a snapshot is held over several transactions, this
+    /// A transaction has run, and was rolled back if it halted.
+    fn transaction_ended(&mut self, index: usize) {
+        let _ = index;
+    }
+
+    /// What a transaction that has ended gave. While a snapshot is held over several transactions, this
     /// comes when the snapshot is rolled back or released.
     fn transaction_done(&mut self, report: TransactionReport) {
         let _ = report;
@@ -217,6 +222,7 @@ impl<K: Sink> Session<K> {
     /// Hands a report on, or keeps it while a snapshot is held; then does what the script says comes after it.
     fn transaction_done(&mut self, report: TransactionReport) {
         let (index, halted) = (report.index, report.rolled_back);
+        self.sink.transaction_ended(index);
         let Some(held) = &mut self.held else {
             return self.sink.transaction_done(report);
         };

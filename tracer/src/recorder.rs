@@ -353,13 +353,14 @@ impl Sink for Recorder {
         });
     }
 
-    fn transaction_done(&mut self, report: TransactionReport) {
-        self.operator_row(OperatorRow::TransactionDone {
-            index: report.index as u32,
-        });
+    fn transaction_ended(&mut self, index: usize) {
+        self.operator_row(OperatorRow::TransactionDone { index: index as u32 });
         self.control
             .transactions
-            .store(report.index as u64 + 1, Ordering::Relaxed);
+            .store(index as u64 + 1, Ordering::Relaxed);
+    }
+
+    fn transaction_done(&mut self, report: TransactionReport) {
         let json = serde_json::to_vec(&report).expect("a report is plain data");
         self.writer.send(Message::Report {
             key: report.index as u32,

@@ -59,7 +59,7 @@ pub(crate) fn print(recording: &Recording) -> std::io::Result<()> {
         recording.chunks()
     )?;
     writeln!(out, "on disk          {}", bytes(recording.disk_bytes()))?;
-    writeln!(out, "complete         {}", completeness(&recording))?;
+    writeln!(out, "complete         {}", completeness(recording))?;
     writeln!(out, "hooks            {}", recording.hooks().len())?;
     writeln!(out, "failed frames    {}", recording.failures().len())?;
     writeln!(out, "rollbacks        {}", recording.undone().len())?;
