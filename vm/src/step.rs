@@ -213,3 +213,40 @@ impl Execution {
         Ok(next)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use primitive_types::U256;
+
+    use super::*;
+    use crate::Program;
+    use crate::batch::Snapshot;
+    use crate::execution::Settings;
+    use crate::outcome::End;
+    use crate::storage::SnapshotStorage;
+    use crate::vm::EraVm;
+
+    #[test]
+    fn any_opcode_panics_when_the_call_stack_is_full() {
+        // 32-bit ergs end before so many calls are made.
+        let end_at = |depth| {
+            let no_ops = U256([1; 4]);
+            let settings = Settings {
+                default_account: U256::zero(),
+                evm_emulator: U256::zero(),
+                hook_offset: 0,
+                unpaid_growth_raises_bound: false,
+                ec_precompiles: true,
+            };
+            let mut vm = EraVm::new(Program::new(U256::one(), vec![no_ops]), u32::MAX, settings);
+            vm.execution.depth = depth;
+            let mut storage = SnapshotStorage::new(Snapshot::default());
+            let stop = vm.run(&mut storage, &mut (), 2).expect("nothing is asked for");
+            (stop, vm.execution.steps())
+        };
+        assert_eq!(end_at(isa::MAX_DEPTH - 1), (Stop::StepLimit, 2));
+        let (stop, steps) = end_at(isa::MAX_DEPTH);
+        assert_eq!(stop, Stop::Ended(End::Panicked(PanicCause::CallStackFull)));
+        assert_eq!(steps, 1);
+    }
+}
