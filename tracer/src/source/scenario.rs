@@ -164,25 +164,25 @@ pub(super) fn load(
 
 /// Loads the system that the scenario asks for, and its protocol version.
 fn base_of(file: File, scenario: &Scenario) -> Result<(Base, ProtocolVersion), InputError> {
-    let number = scenario.chain.protocol_version.unwrap_or(OWN_VERSION);
-    let invalid = |problem: String| InputError::Inconsistent {
-        file: file.path.to_owned(),
-        at: "chain.protocol_version".to_owned(),
-        problem,
-    };
-    let version = ProtocolVersion::new(number).map_err(|error| invalid(error.to_string()))?;
-    let Some(folder) = &scenario.base else {
-        if number != OWN_VERSION {
-            return Err(invalid(format!(
-                "eradbg's own bootloader has version {OWN_VERSION}, expected a `base` with one of version {number}"
-            )));
+    let own = ProtocolVersion::new(OWN_VERSION).expect("the own version is supported");
+    let version = scenario.chain.protocol_version.map_or(own, |version| version.0);
+    let Some(name) = &scenario.base else {
+        if version != own {
+            return Err(InputError::Inconsistent {
+                file: file.path.to_owned(),
+                at: "chain.protocol_version".to_owned(),
+                problem: format!(
+                    "eradbg's own bootloader has {own}, expected a `base` with a bootloader of {version}"
+                ),
+            });
         }
         return Ok((Base::own()?, version));
     };
+    let missing = |problem| file.error(name, "base", problem);
     let beside = file
         .folder
-        .ok_or_else(|| file.error(folder, "base", "an embedded scenario has no files beside it"))?;
-    Ok((Base::load(&beside.join(folder.as_str()))?, version))
+        .ok_or_else(|| missing("an embedded scenario has no files beside it".to_owned()))?;
+    Ok((Base::load(&beside.join(name.as_str()), missing)?, version))
 }
 
 /// The environment of the first block.

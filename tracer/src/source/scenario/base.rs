@@ -96,21 +96,19 @@ impl Base {
     /// The system in a folder that foundry-zksync wrote (`zkout` of era-contracts' `system-contracts`).
     ///
     /// # Errors
-    /// When a contract that every batch needs is not there, or an artifact is bad.
-    pub(super) fn load(folder: &Path) -> Result<Self, InputError> {
-        let missing = |problem: String| InputError::Inconsistent {
-            file: folder.to_owned(),
-            at: "base".to_owned(),
-            problem,
-        };
+    /// When a contract that every batch needs is not there, as `missing` words it, or an artifact is bad.
+    pub(super) fn load(folder: &Path, missing: impl Fn(String) -> InputError) -> Result<Self, InputError> {
         if !folder.is_dir() {
-            let problem = "is no folder, expected compiled system contracts (zkout of era-contracts)";
-            return Err(missing(problem.to_owned()));
+            return Err(missing(format!(
+                "{} is no folder, expected compiled system contracts (zkout of era-contracts)",
+                folder.display()
+            )));
         }
         let needed = |found: Option<Code>, name: &str| {
             found.ok_or_else(|| {
                 missing(format!(
-                    "{name} is not there, expected one of {}",
+                    "{name} is not in {}, expected one of {}",
+                    folder.display(),
                     expected_places(name)
                 ))
             })
@@ -208,9 +206,16 @@ mod tests {
             }
         }
         put(folder, "DefaultAccount.sol/DefaultAccount.json", 100);
-        let error = Base::load(folder).unwrap_err().to_string();
+        let load = || {
+            Base::load(folder, |problem| InputError::Inconsistent {
+                file: folder.to_owned(),
+                at: "base".to_owned(),
+                problem,
+            })
+        };
+        let error = load().unwrap_err().to_string();
         assert!(
-            error.contains("proved_batch is not there") && error.contains("proved_batch.yul/Bootloader.json"),
+            error.contains("proved_batch is not in ") && error.contains("proved_batch.yul/Bootloader.json"),
             "{error}"
         );
         for place in [
@@ -218,7 +223,7 @@ mod tests {
             "proved_batch.yul/contracts-preprocessed/bootloader/proved_batch.yul.json",
         ] {
             put(folder, place, 101);
-            let base = Base::load(folder).unwrap();
+            let base = load().unwrap();
             assert_eq!(base.bootloader.bytes, [101; 32]);
             assert_eq!(base.default_account.bytes, [100; 32]);
             assert!(base.evm_emulator.is_none());

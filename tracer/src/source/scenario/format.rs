@@ -8,7 +8,7 @@ use serde::de::{Deserializer, EnumAccess, Error, MapAccess, VariantAccess, Visit
 
 use super::abi::{Arg, Function};
 use super::text::{Identifier, Named, Text};
-use super::value::{Address, Bytes, Hash, Key, Number};
+use super::value::{Address, Bytes, Hash, Key, Number, Version};
 use crate::source::run::RunConfig;
 
 /// The whole file.
@@ -36,7 +36,7 @@ pub(super) struct Scenario<'a> {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Chain<'a> {
     pub(super) id: Option<u64>,
-    pub(super) protocol_version: Option<u16>,
+    pub(super) protocol_version: Option<Version>,
     #[serde(borrow)]
     pub(super) operator: Option<Text<'a>>,
     pub(super) validation_gas_limit: Option<u32>,

@@ -299,12 +299,12 @@ fn mistakes_around_the_blocks_have_a_place() {
         ),
         (
             "(chain: (protocol_version: 28), blocks: [])",
-            "f.ron: chain.protocol_version: eradbg's own bootloader has version 29, \
-             expected a `base` with one of version 28",
+            "f.ron: chain.protocol_version: eradbg's own bootloader has Version29, \
+             expected a `base` with a bootloader of Version28",
         ),
         (
             "(chain: (protocol_version: 23), blocks: [])",
-            "f.ron: chain.protocol_version: protocol version Version23 is not supported, \
+            "f.ron:1:28: chain.protocol_version: protocol version Version23 is not supported, \
              expected Version24 to Version31",
         ),
         (
@@ -338,6 +338,14 @@ fn files_of_contracts_are_looked_up_beside_the_scenario() {
     let error = load().unwrap_err();
     assert!(
         error.contains("s.ron:2:23: contracts.c.code: ") && error.ends_with("c.asm: no such file"),
+        "{error}"
+    );
+    std::fs::write(folder.path().join("b.ron"), "(\n base: \"zkout\")").unwrap();
+    let error = crate::source::load(&folder.path().join("b.ron"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("b.ron:2:9: base: ") && error.contains("zkout is no folder"),
         "{error}"
     );
     std::fs::write(folder.path().join("c.asm"), ".text\nmain:\n  oops\n").unwrap();

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use eradbg_vm::batch::ProtocolVersion;
 use k256::ecdsa::SigningKey;
 use primitive_types::{H160, H256, U256};
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
@@ -25,6 +26,10 @@ pub(super) struct Hash(pub(super) H256);
 /// Bytes: `"0x"` and hex digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bytes(pub(super) Vec<u8>);
+
+/// The number of a supported protocol version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Version(pub(super) ProtocolVersion);
 
 /// A private key: `"0x"` and 64 hex digits.
 #[derive(Debug, Clone)]
@@ -122,6 +127,13 @@ parsed! {
     Hash, deserialize_str, "a hash, \"0x\" and 64 hex digits", false, hash;
     Bytes, deserialize_str, "bytes, \"0x\" and hex digits", false, bytes;
     Key, deserialize_str, "a private key, \"0x\" and 64 hex digits", false, key;
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let version = ProtocolVersion::new(u16::deserialize(deserializer)?);
+        version.map(Self).map_err(D::Error::custom)
+    }
 }
 
 fn hash(text: &str) -> Option<H256> {
