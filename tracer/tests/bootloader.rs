@@ -1,0 +1,243 @@
+//! The embedded bootloader ends with the right failure code when the operator's words are wrong.
+//!
+//! A scenario is run once to learn what the operator writes and when; then the machine alone runs it again with one of
+//! these words changed.
+
+#![allow(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
+
+use eradbg_tracer::drive::{DriveEnd, Session, Sink};
+use eradbg_tracer::report::BatchReport;
+use eradbg_tracer::source::{Loaded, scenario};
+use eradbg_vm::bootloader::Layout;
+use eradbg_vm::bytecode::hash_bytecode;
+use eradbg_vm::execution::Settings;
+use eradbg_vm::operator::ExecutionResult;
+use eradbg_vm::outcome::{End, Stop};
+use eradbg_vm::storage::SnapshotStorage;
+use eradbg_vm::{EraVm, Observer, Program, U256};
+
+/// Words of the operator with the number of hooks before each, and the length of the pubdata in bytes.
+#[derive(Debug, Default)]
+struct Writes {
+    hooks: usize,
+    words: Vec<(usize, u32, U256)>,
+    pubdata: usize,
+}
+
+impl Observer for Writes {
+    fn hook(&mut self, _: u32, _: [U256; 3]) {
+        self.hooks += 1;
+    }
+
+    fn operator_write(&mut self, slot: u32, _: U256, new: U256) {
+        self.words.push((self.hooks, slot, new));
+    }
+}
+
+impl Sink for Writes {
+    fn batch_done(&mut self, report: BatchReport) {
+        self.pubdata = report.pubdata_input.len() / 2 - 1;
+    }
+}
+
+/// Where pubdata starts in its area: after validator, offset, length, and the header of the operator's input.
+const FIRST_BYTE: usize = 4 * 32 + 4 + 6 * 32;
+
+fn load(name: &str) -> Loaded {
+    scenario::embedded(name).unwrap()
+}
+
+fn layout(loaded: &Loaded) -> Layout {
+    Layout::of(loaded.input.system.version)
+}
+
+/// What the operator writes when everything is right.
+fn writes(name: &str) -> Writes {
+    let loaded = load(name);
+    let mut session = Session::new(loaded.input, loaded.script, Writes::default());
+    assert_eq!(session.drive(&loaded.run), Ok(DriveEnd::Finished));
+    session.into_parts().0
+}
+
+/// Runs a scenario's batch with words of the operator: the machine at the end, and how the bootloader ended.
+fn run(name: &str, words: &[(usize, u32, U256)]) -> (EraVm, String) {
+    let input = load(name).input;
+    let system = input.system;
+    let settings = Settings {
+        default_account: system.default_account.hash,
+        evm_emulator: system.default_account.hash,
+        hook_offset: Layout::of(system.version).hook as u32 * 32,
+        unpaid_growth_raises_bound: false,
+        ec_precompiles: true,
+    };
+    let bootloader = Program::new(system.bootloader.hash, system.bootloader.words);
+    let mut vm = EraVm::new(bootloader, u32::MAX, settings);
+    let mut storage = input.storage;
+    let brought = input.blocks.iter().flat_map(|block| &block.transactions);
+    for code in brought.flat_map(|transaction| &transaction.factory_deps) {
+        storage
+            .factory_deps
+            .insert(hash_bytecode(code).unwrap(), code.clone());
+    }
+    let mut storage = SnapshotStorage::new(storage);
+    for hooks in 0.. {
+        for (_, slot, word) in words.iter().filter(|(before, ..)| *before == hooks) {
+            vm.execution.operator_write(*slot, *word, &mut ());
+        }
+        match vm.run(&mut storage, &mut (), u64::MAX).unwrap() {
+            Stop::Hook(_) => {}
+            Stop::Ended(End::Finished(_)) => return (vm, "finished".to_owned()),
+            Stop::Ended(End::Reverted(output)) => match ExecutionResult::of_bootloader_revert(&output) {
+                ExecutionResult::Halt(halt) => return (vm, halt.to_string()),
+                other => panic!("{other:?}"),
+            },
+            stop => panic!("{stop:?}"),
+        }
+    }
+    unreachable!("the bootloader ends")
+}
+
+/// Changes what the operator writes to a slot, and tells how the bootloader ends.
+fn end_with(name: &str, slot: usize, change: impl Fn(U256) -> U256) -> String {
+    let mut words = writes(name).words;
+    let changed = words.iter_mut().filter(|(_, written, _)| *written == slot as u32);
+    let mut count = 0;
+    for (.., word) in changed {
+        *word = change(*word);
+        count += 1;
+    }
+    assert!(count > 0, "the operator writes slot {slot}");
+    run(name, &words).1
+}
+
+#[test]
+fn the_operators_own_words_let_the_batch_finish() {
+    for name in ["transfer", "deploy", "l2_to_l1_message", "priority_success"] {
+        assert_eq!(run(name, &writes(name).words).1, "finished", "{name}");
+    }
+}
+
+#[test]
+fn wrong_batch_information_ends_the_bootloader() {
+    let huge = U256::one() << 64;
+    let cases: [(usize, U256, &str); 7] = [
+        (2, U256::zero(), "Batch timestamp is not greater"),
+        (3, 9.into(), "Batch number is not the next"),
+        (4, huge, "UnacceptablePubdataPrice"),
+        (5, huge, "unacceptable gas price"),
+        (5, 5.into(), "Base fee is not the expected one"),
+        (6, 7.into(), "Base fee is not the expected one"),
+        (2, 1_800_000_000.into(), "Block starts before its batch"),
+    ];
+    for (slot, word, expected) in cases {
+        let found = end_with("transfer", slot, |_| word);
+        assert!(found.contains(expected), "slot {slot} := {word}: {found}");
+    }
+}
+
+#[test]
+fn wrong_words_about_a_transaction_end_the_bootloader() {
+    let layout = layout(&load("transfer"));
+    let interop = layout.interop.unwrap();
+    let add = |number: u64| move |word: U256| word + number;
+    let set = |number: u64| move |_: U256| U256::from(number);
+    let check = |slot: usize, found: String, expected: &str| {
+        assert!(
+            found.contains(expected),
+            "{}: expected {expected}, found {found}",
+            layout.name(slot)
+        );
+    };
+    for (slot, number, expected) in [
+        (
+            layout.descriptions + 1,
+            32,
+            "Assertion error: Transaction is at a wrong offset",
+        ),
+        (
+            layout.encodings,
+            32,
+            "Assertion error: Transaction is encoded wrongly",
+        ),
+        (
+            layout.encodings + 15,
+            32,
+            "Assertion error: Transaction is encoded wrongly",
+        ),
+        (
+            layout.overheads,
+            1_000_000,
+            "Assertion error: Overhead is too high",
+        ),
+        (layout.l2_blocks, 1, "Previous L2 block hash differs"),
+        (layout.l2_blocks + 2, 1, "Previous L2 block hash differs"),
+        (
+            layout.refunds,
+            100_000_000,
+            "Assertion error: Refund is above the gas limit",
+        ),
+    ] {
+        check(slot, end_with("transfer", slot, add(number)), expected);
+    }
+    for (slot, number, expected) in [
+        (layout.l2_blocks + 3, 0, "First block needs a virtual one"),
+        (interop.roots_per_block, 0, "error code: 34"),
+    ] {
+        check(slot, end_with("transfer", slot, set(number)), expected);
+    }
+}
+
+#[test]
+fn wrong_pubdata_ends_the_bootloader() {
+    let layout = layout(&load("l2_to_l1_message"));
+    let changed = |words: usize| end_with("l2_to_l1_message", layout.pubdata + words, |word| word + 1);
+    // Validator, offset, length; then selector, rolling hash of logs, root, messages, bytecodes, offset, length, data.
+    assert!(
+        changed(2).contains("Pubdata is at a wrong offset"),
+        "{}",
+        changed(2)
+    );
+    assert!(
+        changed(4).contains("Logs are not those of the batch"),
+        "{}",
+        changed(4)
+    );
+    assert!(
+        changed(6).contains("Messages differ from the batch"),
+        "{}",
+        changed(6)
+    );
+    assert!(
+        changed(7).contains("Bytecodes differ from the batch"),
+        "{}",
+        changed(7)
+    );
+    // Everything between the count of logs and the diffs in full is checked.
+    for word in 11..(FIRST_BYTE + writes("l2_to_l1_message").pubdata) / 32 {
+        let found = changed(word);
+        assert!(
+            found.contains("Failed to publish pubdata"),
+            "word {word}: {found}"
+        );
+    }
+}
+
+#[test]
+fn compressed_code_that_is_not_the_original_fails_the_transaction() {
+    let layout = layout(&load("deploy"));
+    // Pointer, hash, place for the selector, two offsets, length of the original, then its first word.
+    let original = (layout.compressed_bytecodes + 6) as u32;
+    let good = writes("deploy").words;
+    let mut bad = good.clone();
+    let word = bad.iter_mut().find(|(_, slot, _)| *slot == original);
+    word.unwrap().2 += U256::one();
+    let other_end = "Failed to publish pubdata via L1Messenger for: Logs are not those of the batch";
+    for (words, success, expected) in [(good, 1, "finished"), (bad, 0, other_end)] {
+        let (vm, end) = run("deploy", &words);
+        let result = vm
+            .execution
+            .bootloader_heap()
+            .read_word(layout.results as u32 * 32);
+        assert_eq!((result, end.as_str()), (U256::from(success), expected));
+    }
+}
