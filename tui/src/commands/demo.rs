@@ -136,7 +136,18 @@ fn fingerprint(loaded: &Loaded) -> String {
 
 #[cfg(test)]
 mod tests {
+    use eradbg_tracer::Timeline;
+    use eradbg_vm::outcome::RetKind;
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
     use super::*;
+    use crate::effect;
+    use crate::highlight::Highlighter;
+    use crate::model::Model;
+    use crate::theme::Theme;
+    use crate::update::update;
+    use crate::view::View;
 
     fn demo() -> Loaded {
         scenario::embedded(SCENARIOS[0].name).unwrap()
@@ -155,6 +166,46 @@ mod tests {
         fs::write(path.join("conf"), "nonsense").unwrap();
         assert!(open_cached(folder.path(), &demo()).unwrap().is_complete());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_readme_shows_the_first_revert_of_the_demo() {
+        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+        // A packaged crate has no README beside it.
+        let Ok(text) = fs::read_to_string(readme) else {
+            return;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("demo");
+        make(&path, demo()).unwrap();
+        let recording = Recording::open(&path).unwrap();
+        recording.load_overview().unwrap();
+        let reverted = recording
+            .failures()
+            .iter()
+            .find(|failure| failure.kind == RetKind::Revert);
+        let step = reverted.unwrap().step;
+        let mut timeline = Timeline::new(recording).unwrap();
+        timeline.seek(step).unwrap();
+        let screen = screen(&timeline, 100, 32);
+        assert!(
+            text.contains(&format!("```\n{screen}```\n")),
+            "the README's screen should be:\n{screen}"
+        );
+    }
+
+    /// The screen at the timeline's cursor, without blanks at the ends of lines.
+    fn screen(timeline: &Timeline, width: u16, height: u16) -> String {
+        let mut model = Model::new((width, height));
+        update(&mut model, effect::arrived(timeline, None));
+        let highlighter = Highlighter::new();
+        let view = View::new(&model, timeline, Theme::plain(), &highlighter);
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| view.render(frame)).unwrap();
+        let buffer = terminal.backend().buffer();
+        let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+        let rows: Vec<String> = (0..height).map(|y| row(y).trim_end().to_owned()).collect();
+        rows.join("\n") + "\n"
     }
 
     #[test]

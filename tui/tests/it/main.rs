@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod commands;
+mod demo;
 mod kill;
 mod scenario;
 mod support;
