@@ -1,5 +1,6 @@
 //! What a recording holds at a glance: transactions, hooks, failures, stretches that were undone.
 
+use eradbg_vm::bootloader::Hook;
 use eradbg_vm::{H256, U256};
 
 use crate::error::Result;
@@ -43,7 +44,7 @@ pub enum TxStatus {
     Reverted,
     /// It cannot be part of the batch.
     Halted,
-    /// The recording ends within it, or it was run with others in one go.
+    /// The recording ends within it.
     Unfinished,
 }
 
@@ -154,7 +155,40 @@ impl Recording {
                 transaction.finish(&report);
             }
         }
+        overview.tell_apart();
         Ok(overview)
+    }
+}
+
+impl Overview {
+    /// Tells transactions apart that were run in one go and have no reports: each ends where the bootloader says so.
+    fn tell_apart(&mut self) {
+        let mut hooks = self.hooks.iter();
+        let mut ended_at = 0;
+        let unfinished = |transaction: &&mut TransactionRow| transaction.status == TxStatus::Unfinished;
+        for transaction in self.transactions.iter_mut().filter(unfinished) {
+            if ended_at > transaction.first_step {
+                transaction.steps -= ended_at - transaction.first_step;
+                transaction.first_step = ended_at;
+            }
+            let mut status = TxStatus::Reverted;
+            for row in hooks
+                .by_ref()
+                .skip_while(|row| row.step <= transaction.first_step)
+            {
+                match Hook::new(row.hook) {
+                    Some(Hook::PostResult) if !row.parameters[0].is_zero() => status = TxStatus::Success,
+                    Some(Hook::NotifyAboutRefund) => transaction.gas_refunded = row.parameters[0].low_u64(),
+                    Some(Hook::TxHasEnded) => {
+                        transaction.status = status;
+                        transaction.steps = row.step - transaction.first_step;
+                        ended_at = row.step;
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+        }
     }
 }
 

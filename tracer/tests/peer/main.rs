@@ -70,6 +70,16 @@ fn transactions_run_in_one_go_are_the_same_on_the_official_fast_vm() {
     let mut input = mini(3);
     input.config.driver = Driver::Batch;
     check(&input);
+    let recorded = record(&input, 1_000);
+    let transactions = recorded.recording.transactions();
+    let statuses: Vec<TxStatus> = transactions.iter().map(|row| row.status).collect();
+    assert_eq!(
+        statuses,
+        [TxStatus::Success, TxStatus::Success, TxStatus::Reverted]
+    );
+    for pair in transactions.windows(2) {
+        assert_eq!(pair[1].first_step, pair[0].first_step + pair[0].steps);
+    }
 }
 
 #[test]
