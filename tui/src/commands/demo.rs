@@ -33,11 +33,14 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<Exit> {
     if args.list {
         return list();
     }
-    let name = args.name.as_deref().unwrap_or(SCENARIOS[0].name);
+    let (name, tour) = match &args.name {
+        Some(name) => (name.as_str(), Tour::Off),
+        None => (SCENARIOS[0].name, Tour::START),
+    };
     let demo = Demo::open(scenario::embedded(name)?)?;
     demo.recording.load_overview()?;
     if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
-        app::run(demo.recording.clone(), 0, Tour::START)?;
+        app::run(demo.recording.clone(), 0, tour)?;
     } else {
         info::print(&demo.recording)?;
     }
