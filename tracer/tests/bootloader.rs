@@ -241,3 +241,32 @@ fn compressed_code_that_is_not_the_original_fails_the_transaction() {
         assert_eq!((result, end.as_str()), (U256::from(success), expected));
     }
 }
+
+#[test]
+fn no_gas_limit_of_a_priority_transaction_ends_the_bootloader() {
+    let layout = layout(&load("priority_with_value"));
+    let good = writes("priority_with_value").words;
+    let mut successes = 0;
+    for limit in (178_000..420_000).step_by(500) {
+        let mut words = good.clone();
+        for (_, slot, word) in &mut words {
+            if *slot == layout.encodings as u32 + 4 {
+                *word = limit.into();
+            } else if *slot == layout.refunds as u32 {
+                *word = U256::zero();
+            }
+        }
+        let (vm, end) = run("priority_with_value", &words);
+        let result = vm
+            .execution
+            .bootloader_heap()
+            .read_word(layout.results as u32 * 32);
+        successes += result.as_u32();
+        // The operator's last block follows on one with another hash of the transaction: all went well until then.
+        assert!(
+            end.contains("Previous L2 block hash differs"),
+            "{limit} gas: {end}"
+        );
+    }
+    assert!((1..480).contains(&successes), "{successes}");
+}
