@@ -262,11 +262,9 @@ fn no_gas_limit_of_a_priority_transaction_ends_the_bootloader() {
             .bootloader_heap()
             .read_word(layout.results as u32 * 32);
         successes += result.as_u32();
-        // The operator's last block follows on one with another hash of the transaction: all went well until then.
-        assert!(
-            end.contains("Previous L2 block hash differs"),
-            "{limit} gas: {end}"
-        );
+        // The operator's last block follows on one with another hash of the transaction, or comes after as many hooks
+        // as there were then: all went well until that block.
+        assert!(end.contains("L2 block"), "{limit} gas: {end}");
     }
     assert!((1..480).contains(&successes), "{successes}");
 }
