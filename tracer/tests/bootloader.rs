@@ -123,8 +123,8 @@ fn wrong_batch_information_ends_the_bootloader() {
     let cases: [(usize, U256, &str); 7] = [
         (2, U256::zero(), "Batch timestamp is not greater"),
         (3, 9.into(), "Batch number is not the next"),
-        (4, huge, "UnacceptablePubdataPrice"),
-        (5, huge, "unacceptable gas price"),
+        (4, huge, "A fair price is too high"),
+        (5, huge, "A fair price is too high"),
         (5, 5.into(), "Base fee is not the expected one"),
         (6, 7.into(), "Base fee is not the expected one"),
         (2, 1_800_000_000.into(), "Block starts before its batch"),
@@ -184,6 +184,55 @@ fn wrong_words_about_a_transaction_end_the_bootloader() {
         (interop.roots_per_block, 0, "error code: 34"),
     ] {
         check(slot, end_with("transfer", slot, set(number)), expected);
+    }
+}
+
+#[test]
+fn fields_that_are_too_wide_end_the_bootloader() {
+    let layout = layout(&load("transfer"));
+    let bits = [160, 160, 64, 32, 128, 128, 160];
+    for (field, bits) in (1..).zip(bits) {
+        let found = end_with("transfer", layout.encodings + 1 + field, |word| {
+            word + (U256::one() << bits)
+        });
+        assert!(
+            found.contains("Transaction is encoded wrongly"),
+            "field {field}: {found}"
+        );
+    }
+}
+
+#[test]
+fn wrong_fields_of_a_transaction_end_the_bootloader() {
+    let layout = layout(&load("transfer"));
+    let (from, gas_limit, value) = (2, 4, 10);
+    let cases = [
+        (
+            "transfer",
+            from,
+            U256::from(0x8007),
+            "Sender is a system contract",
+        ),
+        (
+            "priority_success",
+            from,
+            U256::from(0x8007),
+            "Sender is a system contract",
+        ),
+        ("transfer", gas_limit, U256::zero(), "Overhead is too high"),
+        (
+            "priority_success",
+            value,
+            U256::MAX,
+            "L1 deposit is below value + fee",
+        ),
+    ];
+    for (name, word, new, expected) in cases {
+        let found = end_with(name, layout.encodings + word, |_| new);
+        assert!(
+            found.contains(expected),
+            "{name}: expected {expected}, found {found}"
+        );
     }
 }
 
