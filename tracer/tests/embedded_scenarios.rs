@@ -2,20 +2,27 @@
 
 use eradbg_fixtures::embedded::SCENARIOS;
 use eradbg_tracer::drive::{DriveEnd, Session, Sink};
-use eradbg_tracer::report::TransactionReport;
+use eradbg_tracer::report::{BatchReport, TransactionReport};
 use eradbg_tracer::source::run::Driver;
 use eradbg_tracer::source::scenario;
 use eradbg_vm::Observer;
 
-/// Keeps the reports of transactions.
+/// Keeps the reports of transactions, and how the end of the batch went.
 #[derive(Debug, Default)]
-struct Reports(Vec<TransactionReport>);
+struct Reports {
+    transactions: Vec<TransactionReport>,
+    tip: Option<serde_json::Value>,
+}
 
 impl Observer for Reports {}
 
 impl Sink for Reports {
     fn transaction_done(&mut self, report: TransactionReport) {
-        self.0.push(report);
+        self.transactions.push(report);
+    }
+
+    fn batch_done(&mut self, report: BatchReport) {
+        self.tip = Some(report.block_tip.result);
     }
 }
 
@@ -62,8 +69,10 @@ fn problems(name: &str) -> Vec<String> {
     let mut session = Session::new(loaded.input, loaded.script, Reports::default());
     let end = session.drive(&loaded.run);
     let (reports, _) = session.into_parts();
-    let reports = reports.0;
-    let whole = (end != Ok(DriveEnd::Finished)).then(|| format!("{name}: {end:?}"));
+    let halted = reports.tip.filter(|tip| tip["status"] != "success");
+    let whole =
+        (end != Ok(DriveEnd::Finished) || halted.is_some()).then(|| format!("{name}: {end:?} {halted:?}"));
+    let reports = reports.transactions;
     let differences = loaded
         .expectations
         .iter()
