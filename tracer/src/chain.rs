@@ -33,7 +33,7 @@ use crate::store::{STATE_FORMAT, key};
 use commit::{CommitHead, Delta};
 use witness::Witness;
 
-pub use closed::{ClosedBatch, Uncommittable};
+pub use closed::{ClosedBatch, Uncommittable, stand_in_hash};
 pub use contents::{Contents, Head, Slot, Tip};
 
 /// Bytes of a piece. Sixteen of them, as many as sled puts on a page, stay below the size from which sled keeps a page
@@ -68,6 +68,11 @@ impl ChainState {
         let database = Database::open_or_create(path, Content::State)?;
         // Some damage makes sled panic only when it reads.
         guarded(path, || Self::read(database))
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        self.database.path()
     }
 
     /// Where the chain stands; `None` when nothing was committed yet.

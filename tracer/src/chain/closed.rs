@@ -3,8 +3,10 @@
 use eradbg_vm::U256;
 use eradbg_vm::batch::ProtocolVersion;
 use eradbg_vm::bytecode::words_to_bytes;
+use eradbg_vm::keccak::{keccak256, keccak256_concat};
 use eradbg_vm::live::Programs;
 use eradbg_vm::operator::ExecutionResult;
+use eradbg_vm::pubdata::state_diff::StateDiff;
 use eradbg_vm::state::StorageChange;
 use eradbg_vm::storage::KNOWN_CODES_STORAGE;
 use primitive_types::H256;
@@ -75,6 +77,18 @@ impl ClosedBatch {
             code: known_code(&result.storage_changes, &operator.machine().programs),
         })
     }
+}
+
+/// What stands for the hash of a session's batch: keccak256 of its number, as a word, and of keccak256 of its padded
+/// state diffs. Zero while it is open. The real hash covers roots of trees that only a whole node has.
+pub fn stand_in_hash<K: Sink>(session: &Session<K>) -> H256 {
+    let Some(result) = session.closed() else {
+        return H256::zero();
+    };
+    let records = result.state_diffs.iter().map(StateDiff::padded_record);
+    let records: Vec<u8> = records.flatten().collect();
+    let number = H256::from_low_u64_be(session.operator().batch().number.into());
+    keccak256_concat(number, keccak256(&records))
 }
 
 /// Code whose hash the changes mark as known, as far as the machine has it.

@@ -55,19 +55,24 @@ pub struct Tip {
 }
 
 impl Contents {
+    /// The value of a slot; one that was never written is zero.
+    pub fn value(&self, key: StorageKey) -> U256 {
+        self.slots.get(&key).map_or(U256::zero(), |slot| slot.value)
+    }
+
     /// Enumeration index of the next slot that is written for the first time: they are given without gaps from 1 on.
     pub fn next_index(&self) -> u64 {
         self.slots.values().map(|slot| slot.index).max().unwrap_or(0) + 1
     }
 
     /// Sets slots up outside of any batch, as a genesis does. New ones get their enumeration indices in order of address
-    /// and key; a slot that exists keeps its own; one that is new and zero stays unwritten.
+    /// and key, also those that are zero; a slot that exists keeps its own.
     pub fn set_up(&mut self, slots: &BTreeMap<StorageKey, U256>) {
         let mut next = self.next_index();
         for (&key, &value) in slots {
             if let Some(slot) = self.slots.get_mut(&key) {
                 slot.value = value;
-            } else if !value.is_zero() {
+            } else {
                 self.slots.insert(key, Slot { value, index: next });
                 next += 1;
             }
@@ -123,12 +128,13 @@ mod tests {
             contents.slots,
             [
                 (key(0, 0), slot(1, 3)),
+                (key(0, 1), slot(0, 4)),
                 (key(1, 9), slot(8, 1)),
                 (key(2, 0), slot(0, 2))
             ]
             .into()
         );
-        assert_eq!(contents.next_index(), 4);
+        assert_eq!(contents.next_index(), 5);
     }
 
     #[test]
