@@ -15,6 +15,7 @@ use std::path::Path;
 use eradbg_vm::batch::BatchInput;
 use sha2::{Digest, Sha256};
 
+use crate::chain::Contents;
 use crate::listing::Listing;
 
 pub use self::error::InputError;
@@ -47,6 +48,9 @@ pub struct Loaded {
     pub listings: Vec<Listing>,
     /// How the file asks to be driven, when the user does not say it.
     pub run: RunConfig,
+    /// What the chain has before the batch, so that the batch can be committed to it. A VM dump has only the slots that its
+    /// transactions need, so this is `None`.
+    pub start: Option<Contents>,
     /// What is expected of each transaction, in their order; empty when the file cannot say.
     pub expectations: Vec<Expectation>,
 }
@@ -84,16 +88,24 @@ impl fmt::Display for InputKind {
     }
 }
 
-/// Reads a batch from a file: a scenario when its name ends in `.ron`, else a VM dump.
+/// Reads a batch from a file: a scenario when its name ends in `.ron`, else a VM dump. A scenario may continue a chain
+/// that has `before`.
 ///
 /// # Errors
 ///
 /// The file cannot be read, or is not a complete and consistent VM dump of a supported protocol version, or scenario. The
-/// error names the file, the place in it, and what was expected there.
-pub fn load(path: &Path) -> Result<Loaded, InputError> {
+/// error names the file, the place in it, and what was expected there. A VM dump brings its own state, and cannot have
+/// another one; a scenario must fit the one that it continues.
+pub fn load(path: &Path, before: Option<&Contents>) -> Result<Loaded, InputError> {
     if path.extension().is_some_and(|ending| ending == "ron") {
         let bytes = file::read(path, scenario::EXPECTED, SIZE_LIMIT)?;
-        return scenario::load(path, path.parent(), &name_of(path), &bytes);
+        let before = before.cloned().unwrap_or_default();
+        return scenario::load(path, path.parent(), &name_of(path), &bytes, before);
+    }
+    if before.is_some() {
+        return Err(InputError::OwnState {
+            file: path.to_owned(),
+        });
     }
     let bytes = file::read(path, vm_dump::EXPECTED, SIZE_LIMIT)?;
     let json = file::unpack(path, &bytes, SIZE_LIMIT)?;
@@ -107,6 +119,7 @@ pub fn load(path: &Path) -> Result<Loaded, InputError> {
         script: Script::default(),
         listings: Vec::new(),
         run: RunConfig::default(),
+        start: None,
         expectations: Vec::new(),
     })
 }
@@ -129,6 +142,20 @@ fn name_of(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_vm_dump_continues_no_chain() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dump.json");
+        std::fs::write(&path, "{}").unwrap();
+        let error = load(&path, Some(&Contents::default())).unwrap_err().to_string();
+        assert!(
+            error.ends_with(
+                "dump.json: a VM dump brings its own state, expected a scenario (.ron) to continue a chain"
+            ),
+            "{error}"
+        );
+    }
 
     #[test]
     fn names_have_no_endings_and_a_dump_has_that_of_its_folder() {

@@ -43,7 +43,7 @@ fn load(folder: &Path, text: &str) -> Option<Loaded> {
     }
     let path = folder.join("scenario.ron");
     std::fs::write(&path, text).unwrap();
-    Some(source::load(&path).unwrap_or_else(|error| panic!("{error}")))
+    Some(source::load(&path, None).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// Runs a batch and checks that everything that is expected came true.

@@ -131,7 +131,7 @@ pub(crate) fn vectors(names: &[&str]) -> Vec<Input> {
             .map(|file| folder.join(file))
             .into_iter()
             .find(|path| path.is_file());
-        let loaded = source::load(&dump.expect("a vector has a dump")).unwrap();
+        let loaded = source::load(&dump.expect("a vector has a dump"), None).unwrap();
         let config = RunConfig::load(&folder.join("run.json")).unwrap();
         Input {
             name: (*name).to_owned(),

@@ -84,6 +84,12 @@ pub enum InputError {
         /// What is wrong.
         problem: String,
     },
+    /// The file is to continue a chain, but has a state of its own.
+    #[error("{file}: a VM dump brings its own state, expected a scenario (.ron) to continue a chain")]
+    OwnState {
+        /// The path as given.
+        file: PathBuf,
+    },
     /// There is no embedded scenario of this name.
     #[error("there is no scenario \"{name}\"; there are {names}")]
     UnknownScenario {

@@ -15,8 +15,9 @@
 //! ```
 //!
 //! `fixtures/scenarios/README.md` has every field with its default. From such a file this module makes what a VM dump
-//! holds: the chain's state as at genesis, really signed transactions, blocks; and besides a [`Script`](super::Script) of what the
-//! operator does between transactions, and an [`Expectation`] for each transaction.
+//! holds: the chain's state as at genesis, or as batches before have left it; really signed transactions, blocks; and
+//! besides a [`Script`](super::Script) of what the operator does between transactions, and an [`Expectation`] for each
+//! transaction.
 //!
 //! Errors name line, column and field. Most are found while parsing. The others are about strings, and a string knows its
 //! place in the file (`text`).
@@ -29,6 +30,8 @@ mod expectation;
 mod format;
 mod genesis;
 mod names;
+mod nonces;
+mod origin;
 mod steps;
 mod text;
 mod transaction;
@@ -51,21 +54,19 @@ use self::base::Base;
 use self::code::Code;
 pub use self::expectation::Expectation;
 use self::format::{Batch, Scenario};
-use self::genesis::Genesis;
+use self::genesis::{Genesis, OtherCode};
 use self::names::Directory;
+use self::origin::{OWN_VERSION, Origin};
 use self::steps::Steps;
 use self::text::File;
 use self::transaction::Parameters;
 use super::error::InputError;
 use super::{InputKind, Loaded, file};
+use crate::chain::Contents;
 
 /// What errors call such a file.
 pub(super) const EXPECTED: &str = "a scenario (RON)";
 
-const CHAIN_ID: u64 = 270;
-/// The version whose heap layout and hooks eradbg's own bootloader has.
-const OWN_VERSION: u16 = 29;
-const TIMESTAMP: u64 = 1_700_000_000;
 const FAIR_L2_GAS_PRICE: u64 = 100_000_000;
 const FAIR_PUBDATA_PRICE: u64 = 2_000_000_000;
 const L1_GAS_PRICE: u64 = 1_000_000_000;
@@ -86,37 +87,37 @@ pub fn embedded(name: &str) -> Result<Loaded, InputError> {
             names: names.join(", "),
         }
     })?;
-    load(Path::new(file), None, name, text.as_bytes())
+    load(Path::new(file), None, name, text.as_bytes(), Contents::default())
 }
 
-/// Makes a batch of a scenario's text.
+/// Makes a batch of a scenario's text, on a chain that has `before`.
 pub(super) fn load(
     path: &Path,
     folder: Option<&Path>,
     name: &str,
     bytes: &[u8],
+    before: Contents,
 ) -> Result<Loaded, InputError> {
     let scenario: Scenario = file::parse_ron(path, bytes)?;
     let text = std::str::from_utf8(bytes).expect("what was parsed is UTF-8");
     let file = File { path, folder, text };
-    let (base, version) = base_of(file, &scenario)?;
-    let chain_id = scenario.chain.id.unwrap_or(CHAIN_ID);
-    let mut genesis = Genesis::new(chain_id);
-    for (address, code) in &base.contracts {
-        genesis.deploy(*address, code);
-    }
-    for code in std::iter::once(&base.default_account).chain(&base.evm_emulator) {
-        genesis.supply_code(code);
-    }
+    let origin = Origin::new(file, &scenario.chain, before.head.as_ref())?;
+    let Origin {
+        chain_id, version, ..
+    } = origin;
+    let base = base_of(file, &scenario, version)?;
+    let mut genesis = Genesis::new(chain_id, before);
     let directory = Directory::new(file, &scenario, &mut genesis)?;
-    let first_block = first_block(&scenario);
-    let batch = batch_env(file, &scenario, &directory, first_block)?;
+    deploy_base(file, &scenario, &base, &mut genesis)?;
+    let start = genesis.into_contents();
+    let first_block = first_block(&scenario, &origin);
+    let batch = batch_env(file, &scenario, &directory, &origin, first_block)?;
     let parameters = Parameters {
         chain_id,
         protocol_version: version.number(),
         base_fee: batch.base_fee(),
     };
-    let mut steps = Steps::new(file, directory, parameters);
+    let mut steps = Steps::new(file, directory, parameters, &start);
     let blocks = blocks(&scenario, &batch, &mut steps)?;
     let Steps {
         directory,
@@ -153,8 +154,9 @@ pub(super) fn load(
             batch,
             system,
             blocks,
-            storage: genesis.into_snapshot(),
+            storage: start.snapshot(),
         },
+        start: Some(start),
         script,
         listings,
         run: scenario.run,
@@ -162,41 +164,73 @@ pub(super) fn load(
     })
 }
 
-/// Loads the system that the scenario asks for, and its protocol version.
-fn base_of(file: File, scenario: &Scenario) -> Result<(Base, ProtocolVersion), InputError> {
-    let own = ProtocolVersion::new(OWN_VERSION).expect("the own version is supported");
-    let version = scenario.chain.protocol_version.map_or(own, |version| version.0);
+/// Loads the system that the scenario asks for.
+fn base_of(file: File, scenario: &Scenario, version: ProtocolVersion) -> Result<Base, InputError> {
     let Some(name) = &scenario.base else {
-        if version != own {
+        if version.number() != OWN_VERSION {
             return Err(InputError::Inconsistent {
                 file: file.path.to_owned(),
                 at: "chain.protocol_version".to_owned(),
                 problem: format!(
-                    "eradbg's own bootloader has {own}, expected a `base` with a bootloader of {version}"
+                    "eradbg's own bootloader has Version{OWN_VERSION}, expected a `base` with a bootloader of {version}"
                 ),
             });
         }
-        return Ok((Base::own()?, version));
+        return Base::own();
     };
     let missing = |problem| file.error(name, "base", problem);
     let beside = file
         .folder
         .ok_or_else(|| missing("an embedded scenario has no files beside it".to_owned()))?;
-    Ok((Base::load(&beside.join(name.as_str()), missing)?, version))
+    Base::load(&beside.join(name.as_str()), missing)
+}
+
+/// Puts the system contracts into the state, and makes the code of the others available.
+fn deploy_base(
+    file: File,
+    scenario: &Scenario,
+    base: &Base,
+    genesis: &mut Genesis,
+) -> Result<(), InputError> {
+    for (address, code) in &base.contracts {
+        genesis
+            .deploy_system(*address, code)
+            .map_err(|OtherCode(found)| {
+                let problem = format!(
+                    "the state has another system contract at {address:#x}, with code hash {found:#066x}, \
+                 expected {:#066x}",
+                    code.hash
+                );
+                match &scenario.base {
+                    Some(name) => file.error(name, "base", problem),
+                    None => InputError::Inconsistent {
+                        file: file.path.to_owned(),
+                        at: "base (eradbg's own)".to_owned(),
+                        problem,
+                    },
+                }
+            })?;
+    }
+    for code in std::iter::once(&base.default_account).chain(&base.evm_emulator) {
+        genesis.supply_code(code);
+    }
+    Ok(())
 }
 
 /// The environment of the first block.
-fn first_block(scenario: &Scenario) -> L2BlockEnv {
+fn first_block(scenario: &Scenario, origin: &Origin) -> L2BlockEnv {
     let given = scenario.blocks.first();
-    let number = given.and_then(|block| block.number).unwrap_or(1);
+    let number = given.and_then(|block| block.number).unwrap_or(origin.block);
     let batch = &scenario.batch;
     let timestamp = given.and_then(|block| block.timestamp);
     L2BlockEnv {
         number,
-        timestamp: timestamp.unwrap_or_else(|| batch.timestamp.unwrap_or(TIMESTAMP)),
+        timestamp: timestamp.unwrap_or_else(|| batch.timestamp.unwrap_or(origin.timestamp)),
         prev_block_hash: batch
             .previous_block_hash
-            .map_or_else(|| first_previous_hash(number), |hash| hash.0),
+            .map(|hash| hash.0)
+            .or(origin.previous_block_hash)
+            .unwrap_or_else(|| first_previous_hash(number)),
         max_virtual_blocks: given.and_then(|block| block.virtual_blocks).unwrap_or(1),
         interop_roots: Vec::new(),
     }
@@ -206,6 +240,7 @@ fn batch_env(
     file: File,
     scenario: &Scenario,
     directory: &Directory,
+    origin: &Origin,
     first_l2_block: L2BlockEnv,
 ) -> Result<BatchEnv, InputError> {
     let batch: &Batch = &scenario.batch;
@@ -216,9 +251,12 @@ fn batch_env(
         None => directory.address(OPERATOR).unwrap_or(OPERATOR_ADDRESS),
     };
     Ok(BatchEnv {
-        previous_batch_hash: batch.previous_batch_hash.map(|hash| hash.0),
-        number: batch.number.unwrap_or(1),
-        timestamp: batch.timestamp.unwrap_or(TIMESTAMP),
+        previous_batch_hash: batch
+            .previous_batch_hash
+            .map(|hash| hash.0)
+            .or(origin.previous_batch_hash),
+        number: batch.number.unwrap_or(origin.batch),
+        timestamp: batch.timestamp.unwrap_or(origin.timestamp),
         fee_input: FeeInput::PubdataIndependent {
             fair_l2_gas_price: batch.fair_l2_gas_price.unwrap_or(FAIR_L2_GAS_PRICE),
             fair_pubdata_price: batch.fair_pubdata_price.unwrap_or(FAIR_PUBDATA_PRICE),

@@ -70,7 +70,7 @@ pub(crate) fn write(folder: &Path) -> bool {
 
 /// Adds what a dump of the version has.
 fn collect(dump: &Path, found: &mut BTreeMap<&'static str, Vec<u8>>) {
-    let input = source::load(dump).unwrap().input;
+    let input = source::load(dump, None).unwrap().input;
     if input.system.version.number() != VERSION {
         return;
     }

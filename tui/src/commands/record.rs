@@ -52,7 +52,7 @@ pub(crate) fn debug(args: &DebugArgs) -> Result<Exit> {
 
 fn load(args: &RecordArgs) -> Result<(Loaded, RunConfig)> {
     let given = args.run.as_deref().map(RunConfig::load).transpose()?;
-    let loaded = source::load(&args.input)?;
+    let loaded = source::load(&args.input, None)?;
     let config = given.unwrap_or(loaded.run);
     Ok((loaded, config))
 }

@@ -1,13 +1,12 @@
-//! The chain's state before the first batch, put together as zksync-era does it.
+//! The chain's state before the batch: what batches before have left, or a genesis as zksync-era does it, with what the
+//! scenario adds. What is there already stays as it is.
 //!
 //! Source: `matter-labs/zksync-era` `core/lib/vm_interface/src/storage/in_memory.rs`, `core/lib/types/src/storage/mod.rs`
 //! and `core/lib/constants/src/system_context.rs`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use eradbg_vm::batch::{Absent, Snapshot};
 use eradbg_vm::keccak::keccak256_concat;
-use eradbg_vm::pubdata::state_diff::derived_key;
 use eradbg_vm::storage::{
     ACCOUNT_CODE_STORAGE, BOOTLOADER, CONTRACT_DEPLOYER, KNOWN_CODES_STORAGE, L2_BASE_TOKEN, SYSTEM_CONTEXT,
     StorageKey,
@@ -16,6 +15,7 @@ use eradbg_vm::value::word_of;
 use primitive_types::{H160, H256, U256};
 
 use super::code::Code;
+use crate::chain::Contents;
 
 /// Slots of `SystemContext` that genesis sets.
 const CHAIN_ID_SLOT: u64 = 0;
@@ -34,18 +34,28 @@ const ACCOUNT_INFO_SLOT: u64 = 0;
 /// A state that is being put together.
 #[derive(Debug)]
 pub(super) struct Genesis {
+    /// What batches before have left, and all code.
+    before: Contents,
+    /// What is set up over it.
     slots: BTreeMap<StorageKey, U256>,
-    codes: HashMap<U256, Vec<u8>>,
-    supply: U256,
+    /// Where the scenario has its contracts.
+    placed: BTreeSet<H160>,
+    /// What was minted.
+    minted: U256,
 }
 
+/// A contract has other code than it should: the hash of what it has.
+#[derive(Debug)]
+pub(super) struct OtherCode(pub(super) U256);
+
 impl Genesis {
-    /// The state of a chain with nothing on it.
-    pub(super) fn new(chain_id: u64) -> Self {
+    /// The state of a chain on which nothing happened but what is in `before`.
+    pub(super) fn new(chain_id: u64, before: Contents) -> Self {
         let mut genesis = Self {
+            before,
             slots: BTreeMap::new(),
-            codes: HashMap::new(),
-            supply: U256::zero(),
+            placed: BTreeSet::new(),
+            minted: U256::zero(),
         };
         for (slot, value) in [
             (CHAIN_ID_SLOT, chain_id.into()),
@@ -53,34 +63,63 @@ impl Genesis {
             (COINBASE_SLOT, word_of(BOOTLOADER)),
             (DIFFICULTY_SLOT, DIFFICULTY.into()),
         ] {
-            genesis.set(SYSTEM_CONTEXT, slot.into(), value);
+            genesis.set_new(SYSTEM_CONTEXT, slot.into(), value);
         }
         genesis
     }
 
-    /// Puts a contract at an address.
-    pub(super) fn deploy(&mut self, address: H160, code: &Code) {
-        self.set(ACCOUNT_CODE_STORAGE, word_of(address), code.hash);
+    /// Whether nothing was at an address before the scenario.
+    pub(super) fn is_vacant(&self, address: H160) -> bool {
+        self.value_before(ACCOUNT_CODE_STORAGE, word_of(address))
+            .is_zero()
+    }
+
+    /// Puts a contract of the scenario at an address.
+    ///
+    /// # Errors
+    /// When one with other code was there before.
+    pub(super) fn deploy(&mut self, address: H160, code: &Code) -> Result<(), OtherCode> {
+        let before = self.value_before(ACCOUNT_CODE_STORAGE, word_of(address));
+        if !before.is_zero() && before != code.hash {
+            return Err(OtherCode(before));
+        }
+        self.placed.insert(address);
         self.know(code);
+        if before.is_zero() {
+            self.set(ACCOUNT_CODE_STORAGE, word_of(address), code.hash);
+        }
+        Ok(())
+    }
+
+    /// Puts a system contract at its address, unless the scenario has one of its own there.
+    ///
+    /// # Errors
+    /// When one with other code was there before.
+    pub(super) fn deploy_system(&mut self, address: H160, code: &Code) -> Result<(), OtherCode> {
+        if self.placed.contains(&address) {
+            self.know(code);
+            return Ok(());
+        }
+        self.deploy(address, code)
     }
 
     /// Marks code as known, so that it may be deployed.
     pub(super) fn know(&mut self, code: &Code) {
-        self.set(KNOWN_CODES_STORAGE, code.hash, U256::one());
+        self.set_new(KNOWN_CODES_STORAGE, code.hash, U256::one());
         self.supply_code(code);
     }
 
     /// Makes the bytes of code available without marking it as known.
     pub(super) fn supply_code(&mut self, code: &Code) {
-        self.codes.insert(code.hash, code.bytes.clone());
+        self.before.code.insert(code.hash, code.bytes.clone());
     }
 
-    /// Gives an address an amount of the base token, in wei.
+    /// Gives an address an amount of the base token, in wei, if it never had any.
     pub(super) fn mint(&mut self, address: H160, amount: U256) {
-        if !amount.is_zero() {
-            self.supply += amount;
-            let slot = mapping_slot(word_of(address), BALANCES_SLOT.into());
-            self.set(L2_BASE_TOKEN, slot, amount);
+        let key = mapping_slot(word_of(address), BALANCES_SLOT.into());
+        if !amount.is_zero() && !self.was_written(L2_BASE_TOKEN, key) {
+            self.minted = self.minted.saturating_add(amount);
+            self.set(L2_BASE_TOKEN, key, amount);
         }
     }
 
@@ -95,19 +134,30 @@ impl Genesis {
         self.slots.insert(StorageKey { address, key }, value);
     }
 
-    /// The whole state. Enumeration indices follow the order of address and key, from 1.
-    pub(super) fn into_snapshot(mut self) -> Snapshot {
-        if !self.supply.is_zero() {
-            self.set(L2_BASE_TOKEN, TOTAL_SUPPLY_SLOT.into(), self.supply);
+    /// The whole state.
+    pub(super) fn into_contents(mut self) -> Contents {
+        if !self.minted.is_zero() {
+            let supply = self.value_before(L2_BASE_TOKEN, TOTAL_SUPPLY_SLOT.into());
+            let supply = supply.saturating_add(self.minted);
+            self.set(L2_BASE_TOKEN, TOTAL_SUPPLY_SLOT.into(), supply);
         }
-        let slots = (1..).zip(self.slots);
-        Snapshot {
-            absent: Absent::Unwritten,
-            slots: slots
-                .map(|(index, (key, value))| (derived_key(key.address, key.key), Some((value, index))))
-                .collect(),
-            factory_deps: self.codes,
+        self.before.set_up(&self.slots);
+        self.before
+    }
+
+    /// Sets a slot unless it was written before.
+    fn set_new(&mut self, address: H160, key: U256, value: U256) {
+        if !self.was_written(address, key) {
+            self.set(address, key, value);
         }
+    }
+
+    fn was_written(&self, address: H160, key: U256) -> bool {
+        self.before.slots.contains_key(&StorageKey { address, key })
+    }
+
+    fn value_before(&self, address: H160, key: U256) -> U256 {
+        self.before.value(StorageKey { address, key })
     }
 }
 
@@ -124,27 +174,62 @@ pub(super) fn mapping_slot(key: U256, slot: U256) -> U256 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::Slot;
 
     #[test]
     fn a_contract_is_known_and_has_its_code_and_indices_follow_the_keys() {
-        let mut genesis = Genesis::new(270);
+        let mut genesis = Genesis::new(270, Contents::default());
         let code = Code::from_bytes(vec![1; 32]).unwrap();
         let address = H160::repeat_byte(7);
-        genesis.deploy(address, &code);
+        assert!(genesis.is_vacant(address));
+        genesis.deploy(address, &code).unwrap();
         genesis.mint(address, 5.into());
-        let snapshot = genesis.into_snapshot();
-        let slot = |address, key| snapshot.slots.get(&derived_key(address, key)).copied().flatten();
-        assert_eq!(snapshot.absent, Absent::Unwritten);
-        assert_eq!(slot(ACCOUNT_CODE_STORAGE, word_of(address)), Some((code.hash, 1)));
-        assert_eq!(slot(KNOWN_CODES_STORAGE, code.hash), Some((U256::one(), 2)));
-        assert_eq!(slot(SYSTEM_CONTEXT, U256::zero()).unwrap().0, U256::from(270));
-        assert_eq!(slot(L2_BASE_TOKEN, U256::one()).unwrap().0, U256::from(5));
+        let contents = genesis.into_contents();
+        let slot = |address, key| contents.slots[&StorageKey { address, key }];
+        let written = |value, index| Slot { value, index };
+        assert_eq!(
+            slot(ACCOUNT_CODE_STORAGE, word_of(address)),
+            written(code.hash, 1)
+        );
+        assert_eq!(slot(KNOWN_CODES_STORAGE, code.hash), written(U256::one(), 2));
+        assert_eq!(slot(SYSTEM_CONTEXT, U256::zero()).value, 270.into());
+        assert_eq!(slot(L2_BASE_TOKEN, U256::one()).value, 5.into());
         let balance = mapping_slot(word_of(address), U256::zero());
-        assert_eq!(slot(L2_BASE_TOKEN, balance).unwrap().0, U256::from(5));
-        assert_eq!(snapshot.factory_deps[&code.hash], code.bytes);
-        let mut indices: Vec<u64> = snapshot.slots.values().flatten().map(|slot| slot.1).collect();
-        indices.sort_unstable();
-        assert_eq!(indices, (1..=8).collect::<Vec<_>>());
+        assert_eq!(slot(L2_BASE_TOKEN, balance).value, 5.into());
+        assert_eq!(contents.code[&code.hash], code.bytes);
+        let indices: BTreeSet<u64> = contents.slots.values().map(|slot| slot.index).collect();
+        assert_eq!(indices, (1..=8).collect());
+    }
+
+    #[test]
+    fn what_was_there_before_stays_and_only_what_is_new_is_added() {
+        let code = |byte| Code::from_bytes(vec![byte; 32]).unwrap();
+        let [old, new] = [7, 8].map(H160::repeat_byte);
+        let mut genesis = Genesis::new(270, Contents::default());
+        genesis.deploy(old, &code(1)).unwrap();
+        genesis.mint(old, 5.into());
+        let before = genesis.into_contents();
+
+        let mut genesis = Genesis::new(270, before.clone());
+        assert!(!genesis.is_vacant(old) && genesis.is_vacant(new));
+        genesis.deploy(old, &code(1)).unwrap();
+        genesis.mint(old, 100.into());
+        assert_eq!(genesis.into_contents(), before);
+
+        let mut genesis = Genesis::new(270, before.clone());
+        genesis.deploy(new, &code(1)).unwrap();
+        genesis.mint(new, 3.into());
+        let after = genesis.into_contents();
+        let value = |address, key| after.value(StorageKey { address, key });
+        assert_eq!(value(ACCOUNT_CODE_STORAGE, word_of(new)), code(1).hash);
+        assert_eq!(value(L2_BASE_TOKEN, TOTAL_SUPPLY_SLOT.into()), 8.into());
+        assert_eq!(after.next_index(), before.next_index() + 2);
+
+        let mut genesis = Genesis::new(270, before);
+        assert_eq!(genesis.deploy(old, &code(2)).unwrap_err().0, code(1).hash);
+        assert_eq!(genesis.deploy_system(old, &code(2)).unwrap_err().0, code(1).hash);
+        genesis.deploy(old, &code(1)).unwrap();
+        genesis.deploy_system(old, &code(2)).unwrap();
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::abi::{Arg, Names};
 use super::base;
 use super::code::Code;
 use super::format::{self, Account, Scenario};
-use super::genesis::{Genesis, mapping_slot};
+use super::genesis::{Genesis, OtherCode, mapping_slot};
 use super::text::{File, Text};
 use super::value::{self, Number};
 use super::wallet;
@@ -42,10 +42,10 @@ struct Entry {
 }
 
 impl Directory {
-    /// Reads accounts and contracts, and puts them into the state.
+    /// Reads accounts and contracts, and puts into the state those that are not there yet.
     ///
     /// # Errors
-    /// When a name is taken twice, or the code of a contract cannot be had.
+    /// When a name is taken twice, or the code of a contract cannot be had or is not the one in the state.
     pub(super) fn new(file: File, scenario: &Scenario, genesis: &mut Genesis) -> Result<Self, InputError> {
         let mut directory = Self::default();
         for (name, account) in &scenario.accounts.0 {
@@ -129,10 +129,16 @@ impl Directory {
                 .map_or_else(|| derived_address(name.as_str()), |address| address.0)
         });
         if let Some(address) = address {
-            genesis.deploy(address, &code);
+            genesis.deploy(address, &code).map_err(|OtherCode(found)| {
+                let problem = format!(
+                    "the state has other code at {address:#x}, with hash {found:#066x}, expected {:#066x}",
+                    code.hash
+                );
+                file.error(name, at("code"), problem)
+            })?;
             let balance = contract.balance.map(|balance| balance.0);
             genesis.mint(address, balance.unwrap_or_default());
-            if contract.is_account {
+            if contract.is_account && genesis.is_vacant(address) {
                 genesis.register_account(address);
             }
             for bytes in &code.dependencies {
@@ -172,7 +178,9 @@ impl Directory {
             let word = self
                 .word(value.as_str())
                 .map_err(|problem| file.error(value, at(), problem))?;
-            genesis.set(address, slot, word);
+            if genesis.is_vacant(address) {
+                genesis.set(address, slot, word);
+            }
         }
         Ok(())
     }

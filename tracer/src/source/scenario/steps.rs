@@ -9,8 +9,10 @@ use super::deployment::{create_address, create2_address};
 use super::expectation::Expectation;
 use super::format::{self, Expect, Step, StepKind, TransactionKind};
 use super::names::Directory;
+use super::nonces;
 use super::text::File;
 use super::transaction::{Maker, Parameters, Place};
+use crate::chain::Contents;
 use crate::source::Script;
 use crate::source::error::InputError;
 
@@ -20,6 +22,8 @@ pub(super) struct Steps<'s> {
     file: File<'s>,
     pub(super) directory: Directory,
     parameters: Parameters,
+    /// What counters go on from.
+    start: &'s Contents,
     counters: Counters,
     /// Counters at the snapshot that is held.
     held: Option<(Counters, usize)>,
@@ -29,7 +33,7 @@ pub(super) struct Steps<'s> {
     pub(super) expectations: Vec<Expectation>,
 }
 
-/// What the next transaction of each sender needs. A transaction that is rejected leaves them alone.
+/// What the next transaction of each sender needs, for those who have sent any in this batch. A transaction that is rejected leaves them alone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counters {
     pub(super) nonces: BTreeMap<H160, U256>,
@@ -44,11 +48,17 @@ type Result<T> = std::result::Result<T, InputError>;
 
 impl<'s> Steps<'s> {
     /// No step so far.
-    pub(super) fn new(file: File<'s>, directory: Directory, parameters: Parameters) -> Self {
+    pub(super) fn new(
+        file: File<'s>,
+        directory: Directory,
+        parameters: Parameters,
+        start: &'s Contents,
+    ) -> Self {
         Self {
             file,
             directory,
             parameters,
+            start,
             counters: Counters::default(),
             held: None,
             count: 0,
@@ -129,6 +139,7 @@ impl<'s> Steps<'s> {
         let maker = Maker {
             directory: &self.directory,
             parameters: self.parameters,
+            start: self.start,
             counters: &self.counters,
         };
         let transaction = maker.make(place, kind, fields)?;
@@ -166,7 +177,10 @@ impl<'s> Steps<'s> {
             let address = if fields.salt.is_some() {
                 create2_address(transaction)
             } else {
-                let number = self.counters.created.entry(from).or_default();
+                let created = &mut self.counters.created;
+                let number = created
+                    .entry(from)
+                    .or_insert_with(|| nonces::deployments(self.start, from));
                 *number += 1;
                 create_address(from, *number - 1)
             };

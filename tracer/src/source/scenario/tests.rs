@@ -1,3 +1,5 @@
+mod chain;
+
 use std::collections::BTreeSet;
 
 use eradbg_vm::batch::{Transaction, tx_type};
@@ -9,7 +11,12 @@ const HEAD: &str = "accounts: { \"alice\": Rich(0), \"bob\": Rich(1), \"zoe\": A
  contracts: { \"counter\": (code: Sample(\"counter\")), \"late\": (code: Bytecode(\"0x0000000000000000000000000000000000000000000000000000000000000000\"), deployed: false) },";
 
 fn load_text(text: &str) -> Result<Loaded, String> {
-    load(Path::new("f.ron"), None, "f", text.as_bytes()).map_err(|error| error.to_string())
+    load_after(Contents::default(), text)
+}
+
+fn load_after(before: Contents, text: &str) -> Result<Loaded, String> {
+    let loaded = load(Path::new("f.ron"), None, "f", text.as_bytes(), before);
+    loaded.map_err(|error| error.to_string())
 }
 
 /// A scenario with these steps in its only block. The first step's line is 3.
@@ -49,7 +56,10 @@ fn an_empty_scenario_is_an_empty_batch_with_the_own_system() {
     let input = loaded.input;
     assert_eq!(input.blocks.len(), 1);
     assert_eq!(input.blocks[0].env, input.batch.first_l2_block);
-    assert_eq!((input.batch.number, input.batch.timestamp), (1, TIMESTAMP));
+    assert_eq!(
+        (input.batch.number, input.batch.timestamp),
+        (1, origin::TIMESTAMP)
+    );
     assert_eq!((input.system.chain_id, input.system.version.number()), (270, 29));
     // What zksync-era takes for the hash of block 0.
     assert_eq!(
@@ -334,14 +344,14 @@ fn files_of_contracts_are_looked_up_beside_the_scenario() {
         "(contracts: {\n\"c\": (code: Assembly(\"c.asm\")) }, blocks: [])",
     )
     .unwrap();
-    let load = || crate::source::load(&path).map_err(|error| error.to_string());
+    let load = || crate::source::load(&path, None).map_err(|error| error.to_string());
     let error = load().unwrap_err();
     assert!(
         error.contains("s.ron:2:23: contracts.c.code: ") && error.ends_with("c.asm: no such file"),
         "{error}"
     );
     std::fs::write(folder.path().join("b.ron"), "(\n base: \"zkout\")").unwrap();
-    let error = crate::source::load(&folder.path().join("b.ron"))
+    let error = crate::source::load(&folder.path().join("b.ron"), None)
         .unwrap_err()
         .to_string();
     assert!(
@@ -374,7 +384,7 @@ fn the_documented_example_is_a_scenario() {
     std::fs::write(folder.path().join("mine.asm"), ".text\nmain:\n  ret.ok r0\n").unwrap();
     let greeter = format!("{{\"bytecode\": {{\"object\": \"{}\"}}}}", "00".repeat(32));
     std::fs::write(folder.path().join("Greeter.json"), greeter).unwrap();
-    let loaded = crate::source::load(&path).unwrap_or_else(|error| panic!("{error}"));
+    let loaded = crate::source::load(&path, None).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(loaded.input.blocks.len(), 2);
     assert!(loaded.input.transactions().count() > 5);
 }

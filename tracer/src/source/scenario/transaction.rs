@@ -8,10 +8,12 @@ use primitive_types::{H160, U256};
 use super::abi::{AbiError, Arg, Function, Names};
 use super::format::{self, TransactionKind, TransactionType};
 use super::names::Directory;
+use super::nonces;
 use super::steps::Counters;
 use super::text::{File, Text};
 use super::value::Number;
 use super::wallet;
+use crate::chain::Contents;
 use crate::source::error::InputError;
 
 /// Gas limit of a transaction that does not say otherwise.
@@ -37,6 +39,7 @@ pub(super) struct Parameters {
 pub(super) struct Maker<'m> {
     pub(super) directory: &'m Directory,
     pub(super) parameters: Parameters,
+    pub(super) start: &'m Contents,
     pub(super) counters: &'m Counters,
 }
 
@@ -104,7 +107,8 @@ impl Maker<'_> {
         let mut reserved = l2_reserved_words(tx_type, Some(to), None);
         // Its signature covers the chain id.
         reserved[0] = u64::from(tx_type == tx_type::LEGACY).into();
-        let nonce = self.counters.nonces.get(&from).copied().unwrap_or_default();
+        let counted = self.counters.nonces.get(&from).copied();
+        let nonce = counted.unwrap_or_else(|| nonces::transactions(self.start, from));
         let paymaster = self.optional(place, "paymaster", fields.paymaster.as_ref())?;
         Ok(Transaction {
             tx_type,

@@ -40,7 +40,7 @@ fn file_of(vector: &Path, name: &str) -> PathBuf {
 }
 
 fn dump_of(vector: &Path) -> Loaded {
-    load(&file_of(vector, "dump.json")).unwrap_or_else(|error| panic!("{error}"))
+    load(&file_of(vector, "dump.json"), None).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Returns whether a transaction's signature is not the one in its signed bytes, as in vectors made to be rejected. Its
