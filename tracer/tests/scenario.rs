@@ -9,6 +9,7 @@ mod support;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use eradbg_tracer::chain::{ChainState, ClosedBatch, stand_in_hash};
 use eradbg_tracer::drive::{DriveEnd, Session, Sink};
 use eradbg_tracer::report::{BatchReport, TransactionReport};
 use eradbg_tracer::source::{self, Loaded};
@@ -48,8 +49,14 @@ fn load(folder: &Path, text: &str) -> Option<Loaded> {
 
 /// Runs a batch and checks that everything that is expected came true.
 fn run(loaded: Loaded) -> Reports {
+    run_and_close(loaded).0
+}
+
+/// Does the same, and gives what the batch leaves to its chain.
+fn run_and_close(loaded: Loaded) -> (Reports, ClosedBatch) {
     let mut session = Session::new(loaded.input, loaded.script, Reports::default());
     let end = session.drive(&loaded.run);
+    let closed = ClosedBatch::of(&session, stand_in_hash(&session));
     let (reports, _) = session.into_parts();
     let differences: Vec<String> = loaded
         .expectations
@@ -63,7 +70,7 @@ fn run(loaded: Loaded) -> Reports {
     assert!(differences.is_empty(), "{}\n{end:?}", differences.join("\n"));
     assert_eq!(end, Ok(DriveEnd::Finished));
     assert_eq!(reports.transactions.len(), loaded.expectations.len());
-    reports
+    (reports, closed.unwrap())
 }
 
 /// Counts in slot 0; the constructor returns an empty list of immutables.
@@ -192,6 +199,38 @@ fn transactions_of_all_kinds_run_on_the_real_bootloader() {
         .map(|report| report.l2_block)
         .collect();
     assert_eq!((blocks[0], blocks[4], blocks[12]), (1, 2, 3));
+}
+
+#[test]
+fn a_chain_goes_on_with_the_next_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = r#"
+        Transfer(from: "alice", to: "bob", value: "1 ether", expect: Success),
+        Call(from: "bob", to: "counter", expect: Success),
+        ---
+        Deploy(from: "alice", contract: "late", expect: Success),
+        Call(from: "alice", to: "late", expect: Success),
+        Priority(from: "0x1111111111111111111111111111111111111111", to: "counter", value: 0, expect: Success),
+    "#;
+    let Some(mut loaded) = load_steps(folder.path(), blocks) else {
+        return;
+    };
+    let mut state = ChainState::open(&folder.path().join("state")).unwrap();
+    let mut late = Vec::new();
+    for number in 1..4 {
+        assert_eq!(loaded.input.batch.number, number);
+        let call = loaded.input.transactions().nth(3).unwrap();
+        assert_eq!(call.nonce, (3 * number - 1).into());
+        late.push(call.to);
+        let start = loaded.start.take().unwrap();
+        let (reports, closed) = run_and_close(loaded);
+        assert_eq!(counted(&reports), (41 + 2 * number).into());
+        state.commit(&start, &closed).unwrap();
+        let path = folder.path().join("scenario.ron");
+        loaded = source::load(&path, Some(state.contents())).unwrap();
+    }
+    late.dedup();
+    assert_eq!(late.len(), 3, "each deployment has an address of its own");
 }
 
 #[test]

@@ -39,6 +39,7 @@ const CONTRACTS: &[(u64, &str)] = &[
     (0x8012, "CodeOracle.yul/CodeOracle"),
     (0x8013, "EvmGasManager.yul/EvmGasManager"),
     (0x8015, "EvmHashesStorage.sol/EvmHashesStorage"),
+    (0x1_0005, "L2MessageRoot.sol/L2MessageRoot"),
 ];
 
 /// Writes the artifacts into `folder`; `false`, and a line that says so, where there are no vectors.
