@@ -25,14 +25,20 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  eradbg demo\n  eradbg demo --list\n  eradbg demo guest_panics")]
     Demo(DemoArgs),
     /// Runs a VM dump or scenario, records it, and opens the recording.
-    #[command(after_help = "Examples:\n  eradbg debug dump.json.gz\n  eradbg debug scenario.ron")]
+    #[command(
+        after_help = "Examples:\n  eradbg debug dump.json.gz\n  eradbg debug scenario.ron\n  \
+                            eradbg debug second.ron --state chain"
+    )]
     Debug(DebugArgs),
     /// Runs a VM dump or scenario and records every opcode.
     ///
-    /// After a scenario it says which transactions did not do what the scenario expects; the exit code is 3 then.
+    /// After a scenario it says which transactions did not do what the scenario expects; the exit code is 3 then, and if
+    /// the batch could not be committed to the state of its chain.
     #[command(
         after_help = "Examples:\n  eradbg record dump.json.gz\n  eradbg record dump.json --run run.json -o my-recording\n  \
-                            eradbg record dump.json --no-trace\n  eradbg record scenario.ron"
+                            eradbg record dump.json --no-trace\n  eradbg record scenario.ron\n\n\
+                      Two batches of one chain, the second of which continues on the first:\n  \
+                            eradbg record first.ron --state chain\n  eradbg record second.ron --state chain"
     )]
     Record(RecordArgs),
     /// Opens a recording in the terminal.
@@ -86,6 +92,10 @@ pub(crate) struct RecordArgs {
     /// New directory for the recording; without it, a free name in `recordings`.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+    /// State of a chain that the batch of a scenario starts from, and that it is committed to when it is closed and all
+    /// its transactions did what was expected. A new directory is a chain without batches.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
     /// Runs without recording, and prints time and steps.
     #[arg(long, conflicts_with = "output")]
     pub(crate) no_trace: bool,

@@ -33,7 +33,7 @@ enum Exit {
     Bad = 1,
     /// The command line is wrong.
     Usage = 2,
-    /// A transaction did not do what its scenario expects.
+    /// A transaction did not do what its scenario expects, or a batch that was to be committed was not closed.
     Unexpected = 3,
     /// The user stopped it.
     Stopped = 130,

@@ -1,4 +1,7 @@
 //! `record`: runs an input and writes its recording. `debug` opens it afterwards.
+//!
+//! A batch is committed to the state of its chain when the recording is complete: a process that is killed in between
+//! leaves a state as it was.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, anyhow};
 use eradbg_tracer::Recording;
+use eradbg_tracer::chain::{ChainState, ClosedBatch, Uncommittable, stand_in_hash};
 use eradbg_tracer::drive::{DriveEnd, DriveError, Session, Sink};
 use eradbg_tracer::manifest::{EndKind, Manifest};
 use eradbg_tracer::recorder::{Control, Recorder};
@@ -20,6 +24,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Exit;
 use crate::cli::{DebugArgs, OpenArgs, RecordArgs};
+use crate::commands::state::{self, Chain, Ran};
 use crate::commands::{bytes, grouped, open, stop_flag};
 
 /// Time between updates of the progress bar.
@@ -27,18 +32,30 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs an input and writes its recording.
 pub(crate) fn record(args: &RecordArgs) -> Result<Exit> {
-    let (loaded, config) = load(args)?;
-    if args.no_trace {
-        return run_plain(loaded, &config);
-    }
-    record_to(args, loaded, &config).map(|(_, exit)| exit)
+    let Job {
+        loaded,
+        config,
+        chain,
+    } = load(args)?;
+    let ran = if args.no_trace {
+        run_plain(loaded, &config)
+    } else {
+        record_to(&recording_path(args, &loaded), args, loaded, &config)
+    };
+    state::settle(chain, ran)
 }
 
 /// Records, then opens the recording.
 pub(crate) fn debug(args: &DebugArgs) -> Result<Exit> {
     open::require_terminal()?;
-    let (loaded, config) = load(&args.record)?;
-    let (recording, exit) = record_to(&args.record, loaded, &config)?;
+    let Job {
+        loaded,
+        config,
+        chain,
+    } = load(&args.record)?;
+    let recording = recording_path(&args.record, &loaded);
+    let ran = record_to(&recording, &args.record, loaded, &config);
+    let exit = state::settle(chain, ran)?;
     if !matches!(exit, Exit::Done | Exit::Unexpected) {
         return Ok(exit);
     }
@@ -50,57 +67,71 @@ pub(crate) fn debug(args: &DebugArgs) -> Result<Exit> {
     })
 }
 
-fn load(args: &RecordArgs) -> Result<(Loaded, RunConfig)> {
-    let given = args.run.as_deref().map(RunConfig::load).transpose()?;
-    let loaded = source::load(&args.input, None)?;
-    let config = given.unwrap_or(loaded.run);
-    Ok((loaded, config))
+/// What is to be run, and how.
+struct Job {
+    loaded: Loaded,
+    config: RunConfig,
+    chain: Option<Chain>,
 }
 
-fn record_to(args: &RecordArgs, mut loaded: Loaded, config: &RunConfig) -> Result<(PathBuf, Exit)> {
-    let path = match &args.output {
+fn load(args: &RecordArgs) -> Result<Job> {
+    let given = args.run.as_deref().map(RunConfig::load).transpose()?;
+    let state = args.state.as_deref().map(ChainState::open).transpose()?;
+    let mut loaded = source::load(&args.input, state.as_ref().map(ChainState::contents))?;
+    let start = loaded.start.take();
+    let chain = state.zip(start).map(|(state, start)| Chain { state, start });
+    let config = given.unwrap_or(loaded.run);
+    Ok(Job {
+        loaded,
+        config,
+        chain,
+    })
+}
+
+fn recording_path(args: &RecordArgs, loaded: &Loaded) -> PathBuf {
+    match &args.output {
         Some(path) => path.clone(),
         None => free_name(Path::new("recordings"), &loaded.name),
-    };
+    }
+}
+
+fn record_to(path: &Path, args: &RecordArgs, mut loaded: Loaded, config: &RunConfig) -> Result<Ran> {
     let total = loaded.input.transactions().count() as u64;
     let control = Arc::new(Control::new(stop_flag()?));
     let progress = Progress::start(total, Arc::clone(&control));
     let expectations = std::mem::take(&mut loaded.expectations);
-    let written = write(&path, loaded, config, args.chunk_steps, control);
+    let written = write(path, loaded, config, args.chunk_steps, control);
     progress.stop();
-    let Written { driven, took } = written?;
+    let Written { driven, took, closed } = written?;
 
-    let recording = Recording::open(&path)?;
+    let recording = Recording::open(path)?;
     recording.load_overview()?;
     print_summary(&recording, took);
     let compare = || anyhow::Ok(print_differences(&expectations, &recording.reports()?));
-    match driven {
-        Ok(DriveEnd::Finished) => {
-            let exit = compare()?;
-            Ok((path, exit))
-        }
+    let exit = match driven {
+        Ok(DriveEnd::Finished) => compare()?,
         Ok(DriveEnd::NotClosed(missing)) => {
             eprintln!(
                 "eradbg: {}: the batch cannot be closed: {missing}",
                 args.input.display()
             );
             eprintln!("All transactions are recorded. With a run file that says so, closing is left out.");
-            let exit = compare()?;
-            Ok((path, exit))
+            compare()?
         }
         Ok(DriveEnd::Interrupted) => {
             eprintln!(
                 "eradbg: stopped; what was recorded until then is in {}",
                 path.display()
             );
-            Ok((path, Exit::Stopped))
+            Exit::Stopped
         }
         Err(error) => {
             let place = args.input.display().to_string();
             let kept = format!("What was recorded until then is in {}", path.display());
-            Err(anyhow!("{place}: {error}\n{kept}"))
+            return Err(anyhow!("{place}: {error}\n{kept}"));
         }
-    }
+    };
+    Ok(Ran { exit, closed })
 }
 
 /// How a recorded run ended, and how long it took.
@@ -108,6 +139,8 @@ fn record_to(args: &RecordArgs, mut loaded: Loaded, config: &RunConfig) -> Resul
 pub(crate) struct Written {
     pub(crate) driven: std::result::Result<DriveEnd, DriveError>,
     pub(crate) took: Duration,
+    /// What the batch leaves to its chain.
+    closed: std::result::Result<ClosedBatch, Uncommittable>,
 }
 
 /// Runs a batch and writes its recording to a new directory.
@@ -130,17 +163,19 @@ pub(crate) fn write(
         Ok(DriveEnd::NotClosed(missing)) => EndKind::Stopped(format!("the batch was not closed: {missing}")),
         Err(error) => EndKind::Stopped(error.to_string()),
     };
+    let closed = ClosedBatch::of(&session, stand_in_hash(&session));
     let (recorder, machine) = session.into_parts();
     recorder.finish(&machine.execution, end)?;
-    Ok(Written { driven, took })
+    Ok(Written { driven, took, closed })
 }
 
 /// Runs an input without recording it.
-fn run_plain(loaded: Loaded, config: &RunConfig) -> Result<Exit> {
+fn run_plain(loaded: Loaded, config: &RunConfig) -> Result<Ran> {
     let mut session = Session::new(loaded.input, loaded.script, Plain::default());
     let started = Instant::now();
     let end = session.drive(config);
     let took = started.elapsed();
+    let closed = ClosedBatch::of(&session, stand_in_hash(&session));
     let (plain, machine) = session.into_parts();
     let steps = machine.execution.steps();
     let speed = steps as f64 / took.as_secs_f64() / 1e6;
@@ -153,7 +188,8 @@ fn run_plain(loaded: Loaded, config: &RunConfig) -> Result<Exit> {
         DriveEnd::NotClosed(missing) => eprintln!("eradbg: the batch cannot be closed: {missing}"),
         DriveEnd::Finished | DriveEnd::Interrupted => {}
     }
-    Ok(print_differences(&loaded.expectations, &plain.reports))
+    let exit = print_differences(&loaded.expectations, &plain.reports);
+    Ok(Ran { exit, closed })
 }
 
 /// Says of each transaction that did not do what was expected what it did instead.

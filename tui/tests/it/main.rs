@@ -5,4 +5,5 @@ mod commands;
 mod demo;
 mod kill;
 mod scenario;
+mod state;
 mod support;
