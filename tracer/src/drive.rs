@@ -49,6 +49,8 @@ pub enum DriveEnd {
     Interrupted,
     /// The input ends before the batch can be closed: what is missing. All transactions have run.
     NotClosed(String),
+    /// The bootloader does not accept the batch as it is closed: why. All transactions have run.
+    Rejected(String),
 }
 
 /// Why a batch could not be driven on.
@@ -263,8 +265,13 @@ impl<K: Sink> Session<K> {
         match self.operator.finish_batch(target, &mut self.sink) {
             Ok(result) => {
                 self.sink.batch_done(BatchReport::new(&result));
+                let end = match &result.tip.result {
+                    ExecutionResult::Success(_) => DriveEnd::Finished,
+                    ExecutionResult::Revert(reason) => DriveEnd::Rejected(reason.to_string()),
+                    ExecutionResult::Halt(halt) => DriveEnd::Rejected(halt.to_string()),
+                };
                 self.closed = Some(result);
-                Ok(DriveEnd::Finished)
+                Ok(end)
             }
             Err(OperatorError::Cancelled) => Ok(DriveEnd::Interrupted),
             Err(OperatorError::Missing(missing)) if config.finish_batch == run::FinishBatch::ByMode => {

@@ -118,6 +118,15 @@ fn record_to(path: &Path, args: &RecordArgs, mut loaded: Loaded, config: &RunCon
             eprintln!("All transactions are recorded. With a run file that says so, closing is left out.");
             compare()?
         }
+        Ok(DriveEnd::Rejected(why)) => {
+            eprintln!(
+                "eradbg: {}: the bootloader rejects the batch: {why}",
+                args.input.display()
+            );
+            eprintln!("It is recorded up to there, in {}", path.display());
+            compare()?;
+            Exit::Bad
+        }
         Ok(DriveEnd::Interrupted) => {
             eprintln!(
                 "eradbg: stopped; what was recorded until then is in {}",
@@ -161,6 +170,7 @@ pub(crate) fn write(
         Ok(DriveEnd::Finished) => EndKind::Finished,
         Ok(DriveEnd::Interrupted) => EndKind::Interrupted,
         Ok(DriveEnd::NotClosed(missing)) => EndKind::Stopped(format!("the batch was not closed: {missing}")),
+        Ok(DriveEnd::Rejected(why)) => EndKind::Stopped(format!("the bootloader rejected the batch: {why}")),
         Err(error) => EndKind::Stopped(error.to_string()),
     };
     let closed = ClosedBatch::of(&session, stand_in_hash(&session));
@@ -184,11 +194,18 @@ fn run_plain(loaded: Loaded, config: &RunConfig) -> Result<Ran> {
         plain.reports.len(),
         grouped(steps)
     );
-    match end.with_context(|| loaded.name)? {
-        DriveEnd::NotClosed(missing) => eprintln!("eradbg: the batch cannot be closed: {missing}"),
-        DriveEnd::Finished | DriveEnd::Interrupted => {}
-    }
-    let exit = print_differences(&loaded.expectations, &plain.reports);
+    let met = print_differences(&loaded.expectations, &plain.reports);
+    let exit = match end.with_context(|| loaded.name)? {
+        DriveEnd::NotClosed(missing) => {
+            eprintln!("eradbg: the batch cannot be closed: {missing}");
+            met
+        }
+        DriveEnd::Rejected(why) => {
+            eprintln!("eradbg: the bootloader rejects the batch: {why}");
+            Exit::Bad
+        }
+        DriveEnd::Finished | DriveEnd::Interrupted => met,
+    };
     Ok(Ran { exit, closed })
 }
 

@@ -50,6 +50,10 @@ pub(crate) fn settle(chain: Option<Chain>, ran: Result<Ran>) -> Result<Exit> {
             closed: Err(why),
         }) => (why.to_string(), Ok(Exit::Unexpected)),
         Ok(Ran {
+            exit: Exit::Bad,
+            closed: Err(why),
+        }) => (why.to_string(), Ok(Exit::Bad)),
+        Ok(Ran {
             exit: Exit::Stopped, ..
         }) => ("the run was stopped".to_owned(), Ok(Exit::Stopped)),
         Ok(Ran { exit, .. }) => ("a transaction did not do what was expected".to_owned(), Ok(exit)),

@@ -85,3 +85,28 @@ fn a_mistake_in_a_scenario_names_file_line_column_and_field() {
     }
     assert!(!folder.path().join("r").exists());
 }
+
+#[test]
+fn a_batch_that_its_bootloader_rejects_at_the_end_exits_with_1_and_keeps_its_transactions() {
+    let folder = folder("expect: Success");
+    let path = folder.path().join("scenario.ron");
+    let text = fs::read_to_string(&path).expect("it was written");
+    // The embedded L1Messenger checks everything, so it wants everything.
+    fs::write(
+        &path,
+        text.replace("finish_batch: false", "pubdata_builder: \"hashed\""),
+    )
+    .expect("the folder is writable");
+    for command in ["record scenario.ron -o r", "record scenario.ron --no-trace"] {
+        let ended = run_line(folder.path(), command);
+        assert_eq!(ended.code, Some(1), "{ended:#?}");
+        assert!(
+            ended
+                .stderr
+                .contains("the bootloader rejects the batch: Failed to publish pubdata"),
+            "{ended:#?}"
+        );
+    }
+    let info = run_line(folder.path(), "info r").ok();
+    assert!(info.contains("tx 0    ok "), "{info}");
+}

@@ -139,8 +139,8 @@ fn what_is_not_committed_leaves_the_state_as_it_was() {
     for (name, code, why) in [
         ("unexpected", 3, "a transaction did not do what was expected"),
         ("open", 3, "the batch was not closed"),
-        ("number", 3, "the bootloader rejected the batch: "),
-        ("rejected", 3, "the bootloader rejected the batch: "),
+        ("number", 1, "the bootloader rejected the batch: "),
+        ("rejected", 1, "the bootloader rejected the batch: "),
         ("gap", 1, "the run failed"),
     ] {
         for how in ["-o r", "--no-trace"] {
