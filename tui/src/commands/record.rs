@@ -107,7 +107,7 @@ fn record_to(path: &Path, args: &RecordArgs, mut loaded: Loaded, config: &RunCon
     let recording = Recording::open(path)?;
     recording.load_overview()?;
     print_summary(&recording, took);
-    let compare = || anyhow::Ok(print_differences(&expectations, &recording.reports()?));
+    let compare = || anyhow::Ok(print_verdicts(&expectations, &recording.reports()?));
     let exit = match driven {
         Ok(DriveEnd::Finished) => compare()?,
         Ok(DriveEnd::NotClosed(missing)) => {
@@ -194,7 +194,7 @@ fn run_plain(loaded: Loaded, config: &RunConfig) -> Result<Ran> {
         plain.reports.len(),
         grouped(steps)
     );
-    let met = print_differences(&loaded.expectations, &plain.reports);
+    let met = print_verdicts(&loaded.expectations, &plain.reports);
     let exit = match end.with_context(|| loaded.name)? {
         DriveEnd::NotClosed(missing) => {
             eprintln!("eradbg: the batch cannot be closed: {missing}");
@@ -209,14 +209,18 @@ fn run_plain(loaded: Loaded, config: &RunConfig) -> Result<Ran> {
     Ok(Ran { exit, closed })
 }
 
-/// Says of each transaction that did not do what was expected what it did instead.
-fn print_differences(expectations: &[Expectation], reports: &[TransactionReport]) -> Exit {
+/// Says of each transaction with an expectation whether it came true, and what happened instead.
+fn print_verdicts(expectations: &[Expectation], reports: &[TransactionReport]) -> Exit {
     let mut met = Exit::Done;
     for (index, expectation) in expectations.iter().enumerate() {
         let report = reports.iter().find(|report| report.index == index);
-        if let Some(difference) = expectation.difference(report) {
-            println!("tx {index}: {difference}");
-            met = Exit::Unexpected;
+        match expectation.difference(report) {
+            Some(difference) => {
+                println!("tx {index}: {difference}");
+                met = Exit::Unexpected;
+            }
+            None if expectation.is_empty() => {}
+            None => println!("tx {index}: as expected"),
         }
     }
     let checked = expectations

@@ -34,7 +34,8 @@ fn record_says_that_expectations_came_true() {
     let printed = run_line(folder.path(), "record scenario.ron -o r").ok();
     assert!(printed.starts_with("tx 0    ok "), "{printed}");
     assert!(
-        printed.ends_with("All 1 transactions with an expectation did what was expected.\n"),
+        printed
+            .ends_with("tx 0: as expected\nAll 1 transactions with an expectation did what was expected.\n"),
         "{printed}"
     );
     let info = run_line(folder.path(), "info r").ok();
