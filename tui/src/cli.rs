@@ -32,8 +32,8 @@ pub(crate) enum Command {
     Debug(DebugArgs),
     /// Runs a VM dump or scenario and records every opcode.
     ///
-    /// After a scenario it says which transactions did not do what the scenario expects; the exit code is 3 then, and if
-    /// the batch could not be committed to the state of its chain.
+    /// After a scenario it says of each transaction whether it did what the scenario expects. The exit code is 3 if one
+    /// did not, or if the batch could not be committed to the state of its chain.
     #[command(
         after_help = "Examples:\n  eradbg record dump.json.gz\n  eradbg record dump.json --run run.json -o my-recording\n  \
                             eradbg record dump.json --no-trace\n  eradbg record scenario.ron\n\n\
