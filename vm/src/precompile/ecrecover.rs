@@ -1,7 +1,8 @@
 //! Recovery of the Ethereum address that made a secp256k1 signature.
 
-use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 use primitive_types::U256;
+use secp256k1::ecdsa::{RecoverableSignature, RecoveryId};
+use secp256k1::{Message, SECP256K1};
 use sha3::{Digest, Keccak256};
 
 use super::bytes;
@@ -12,20 +13,19 @@ use super::bytes;
 /// Of v only the lowest byte counts. It selects the parity of the point's y; the calling contract lets only 0 and 1
 /// pass, and other values, at which the official processor aborts, are refused here. A high s is accepted.
 pub(super) fn recover([digest, v, r, s]: [U256; 4]) -> Option<U256> {
-    let is_y_odd = match v.byte(0) {
-        0 => false,
-        1 => true,
+    let parity = match v.byte(0) {
+        0 => RecoveryId::Zero,
+        1 => RecoveryId::One,
         _ => return None,
     };
-    let signature = Signature::from_scalars(bytes(r), bytes(s)).ok()?;
-    // k256 refuses a high s, but (s, parity) and (n - s, other parity) are the same signature.
-    let (signature, is_y_odd) = match signature.normalize_s() {
-        Some(low) => (low, !is_y_odd),
-        None => (signature, is_y_odd),
-    };
-    let id = RecoveryId::new(is_y_odd, false);
-    let key = VerifyingKey::recover_from_prehash(&bytes(digest), &signature, id).ok()?;
-    let hash = Keccak256::digest(&key.to_encoded_point(false).as_bytes()[1..]);
+    let mut compact = [0; 64];
+    compact[..32].copy_from_slice(&bytes(r));
+    compact[32..].copy_from_slice(&bytes(s));
+    let signature = RecoverableSignature::from_compact(&compact, parity).ok()?;
+    let key = SECP256K1
+        .recover_ecdsa(Message::from_digest(bytes(digest)), &signature)
+        .ok()?;
+    let hash = Keccak256::digest(&key.serialize_uncompressed()[1..]);
     Some(U256::from_big_endian(&hash[12..]))
 }
 
@@ -33,6 +33,37 @@ pub(super) fn recover([digest, v, r, s]: [U256; 4]) -> Option<U256> {
 mod tests {
     use super::*;
     use crate::precompile::tests::hex;
+
+    /// The same with the library of the official processor.
+    fn recover_with_k256([digest, v, r, s]: [U256; 4]) -> Option<U256> {
+        use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
+        let signature = Signature::from_scalars(bytes(r), bytes(s)).ok()?;
+        let low = signature.normalize_s();
+        let is_y_odd = (v == U256::one()) != low.is_some();
+        let id = RecoveryId::new(is_y_odd, false);
+        let key = VerifyingKey::recover_from_prehash(&bytes(digest), &low.unwrap_or(signature), id).ok()?;
+        let hash = Keccak256::digest(&key.to_encoded_point(false).as_bytes()[1..]);
+        Some(U256::from_big_endian(&hash[12..]))
+    }
+
+    #[test]
+    fn random_words_recover_as_with_the_official_processors_library() {
+        let word = |seed: u64| U256::from_big_endian(&Keccak256::digest(seed.to_be_bytes()));
+        let mut recovered = 0;
+        for seed in 0..300 {
+            let words = [
+                word(seed),
+                U256::from(seed % 2),
+                word(seed + 1_000),
+                word(seed + 2_000),
+            ];
+            let address = recover(words);
+            assert_eq!(address, recover_with_k256(words), "seed {seed}");
+            recovered += usize::from(address.is_some());
+        }
+        // Every second word is the x of a point.
+        assert!((100..200).contains(&recovered), "{recovered} recovered");
+    }
 
     fn order() -> U256 {
         hex("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141")
