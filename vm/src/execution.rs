@@ -1,9 +1,13 @@
 //! The state of execution: registers, flags, frames and memories. What lives on the chain is in
 //! [`VmState`](crate::VmState).
 
+mod rollback;
+
 use std::sync::Arc;
 
 use primitive_types::{H160, U256};
+
+pub use rollback::ExecutionSnapshot;
 
 use crate::decode::Program;
 use crate::flags::Flags;
@@ -14,6 +18,7 @@ use crate::outcome::{End, PanicCause};
 use crate::stack::Stack;
 use crate::storage::BOOTLOADER;
 use crate::value::{FatPointer, Value};
+use rollback::Journal;
 
 /// What stays fixed while a batch runs and decides how instructions behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,34 +68,6 @@ pub struct Execution {
     pub(crate) settings: Settings,
     /// Old values of memory that a snapshot must be able to restore.
     journal: Option<Journal>,
-}
-
-/// What an operator's snapshot of the execution holds.
-#[derive(Debug, Clone)]
-pub struct ExecutionSnapshot {
-    registers: [U256; 16],
-    pointers: u16,
-    flags: Flags,
-    context_register: u128,
-    tx_number: u16,
-    next_page: u32,
-    /// The bootloader's frame without its stack.
-    frame: Frame,
-}
-
-#[derive(Debug, Clone)]
-struct Journal {
-    /// Pages below existed when the snapshot was taken.
-    pages_below: u32,
-    undo: Vec<Undo>,
-}
-
-#[derive(Debug, Clone)]
-enum Undo {
-    Memory { page: u32, offset: u32, old: U256 },
-    MemoryAdded { page: u32 },
-    MemoryRemoved { page: u32, heap: Heap },
-    Stack { slot: u16, old: Value },
 }
 
 impl Execution {
@@ -271,84 +248,6 @@ impl Execution {
         }
     }
 
-    /// Starts to remember what [`Self::roll_back`] must restore. Taking a snapshot copies the registers and the
-    /// bootloader's frame without its stack; memory is remembered as it is overwritten.
-    ///
-    /// # Panics
-    /// When a far call is active: the operator acts in the bootloader's frame only.
-    pub fn snapshot(&mut self) -> ExecutionSnapshot {
-        assert!(
-            self.callers.is_empty(),
-            "a snapshot is taken in the bootloader's frame"
-        );
-        self.journal = Some(Journal {
-            pages_below: self.next_page,
-            undo: Vec::new(),
-        });
-        let stack = std::mem::take(&mut self.frame.stack);
-        let frame = self.frame.clone();
-        self.frame.stack = stack;
-        ExecutionSnapshot {
-            registers: self.registers,
-            pointers: self.pointers,
-            flags: self.flags,
-            context_register: self.context_register,
-            tx_number: self.tx_number,
-            next_page: self.next_page,
-            frame,
-        }
-    }
-
-    /// Forgets the last snapshot.
-    pub fn drop_snapshot(&mut self) {
-        self.journal = None;
-    }
-
-    /// Restores the last snapshot; the number of steps stays.
-    ///
-    /// # Panics
-    /// When there is no snapshot to restore.
-    pub fn roll_back(&mut self, snapshot: ExecutionSnapshot) {
-        let journal = self.journal.take().expect("a rollback follows a snapshot");
-        let root = if self.callers.is_empty() {
-            &mut self.frame
-        } else {
-            &mut self.callers[0]
-        };
-        let stack = std::mem::take(&mut root.stack);
-        self.callers.clear();
-        self.frame = Frame {
-            stack,
-            ..snapshot.frame
-        };
-        self.registers = snapshot.registers;
-        self.pointers = snapshot.pointers;
-        self.flags = snapshot.flags;
-        self.context_register = snapshot.context_register;
-        self.tx_number = snapshot.tx_number;
-        self.next_page = snapshot.next_page;
-        self.pending_panic = None;
-        self.ended = None;
-        self.depth = self.frame.depth();
-        for undo in journal.undo.into_iter().rev() {
-            match undo {
-                Undo::Memory { page, offset, old } => {
-                    let slot = self.heaps.slot(page).expect("a journaled memory lives");
-                    self.heaps.at_mut(slot).write_word(offset, old);
-                }
-                Undo::MemoryAdded { page } => drop(self.heaps.remove(page)),
-                Undo::MemoryRemoved { page, heap } => drop(self.heaps.insert(page, heap)),
-                Undo::Stack { slot, old } => self.frame.stack.write(slot, old),
-            }
-        }
-        for page in self.heaps.page_ids() {
-            if page >= journal.pages_below {
-                self.heaps.remove(page);
-            }
-        }
-        self.relink_frames();
-    }
-
     /// The bootloader's frame.
     fn root(&self) -> &Frame {
         self.callers.first().unwrap_or(&self.frame)
@@ -411,11 +310,7 @@ impl Execution {
     /// Brings a memory to life with content.
     pub(crate) fn add_memory<O: Observer>(&mut self, page: u32, heap: Heap, observer: &mut O) -> HeapSlot {
         observer.memory_added(page, &heap);
-        if let Some(journal) = &mut self.journal
-            && page < journal.pages_below
-        {
-            journal.undo.push(Undo::MemoryAdded { page });
-        }
+        self.journal_memory_added(page);
         self.heaps.insert(page, heap)
     }
 
@@ -425,30 +320,7 @@ impl Execution {
             return;
         };
         observer.memory_removed(page, &heap);
-        if let Some(journal) = &mut self.journal
-            && page < journal.pages_below
-        {
-            journal.undo.push(Undo::MemoryRemoved { page, heap });
-        }
-    }
-
-    #[cold]
-    fn journal_stack(&mut self, slot: u16) {
-        let old = self.frame.stack.read(slot);
-        if let Some(journal) = &mut self.journal {
-            journal.undo.push(Undo::Stack { slot, old });
-        }
-    }
-
-    #[cold]
-    fn journal_memory(&mut self, slot: HeapSlot, offset: u32) {
-        let page = self.heaps.page_of(slot);
-        if let Some(journal) = &mut self.journal
-            && page < journal.pages_below
-        {
-            let old = self.heaps.at(slot).read_word(offset);
-            journal.undo.push(Undo::Memory { page, offset, old });
-        }
+        self.journal_memory_removed(page, heap);
     }
 }
 
