@@ -19,6 +19,7 @@ use crate::bytecode::{self, compress};
 use crate::decode::Program;
 use crate::execution::Settings;
 use crate::observer::Observer;
+use crate::outcome::End;
 use crate::pubdata::builder::{PubdataError, PubdataInput};
 use crate::storage::{KNOWN_CODES_STORAGE, Missing, Storage, StorageKey};
 use crate::vm::{EraVm, Snapshot};
@@ -186,11 +187,18 @@ impl<S: Storage> OperatorVm<S> {
         Ok(Pushed { hash, compressed })
     }
 
-    /// Whether all of these bytecodes are marked as known by now.
+    /// Whether all of these bytecodes are marked as known by now. A bootloader that failed has undone the marks.
     ///
     /// # Errors
     /// When storage does not say.
     pub fn are_known(&mut self, bytecodes: &[compress::CompressedBytecode]) -> Result<bool, OperatorError> {
+        let failed = matches!(
+            self.inner.execution.ended(),
+            Some(End::Reverted(_) | End::Panicked(_))
+        );
+        if failed {
+            return Ok(bytecodes.is_empty());
+        }
         for bytecode in bytecodes {
             if !self.is_known(bytecode.hash)? {
                 return Ok(false);
@@ -207,7 +215,9 @@ impl<S: Storage> OperatorVm<S> {
         Ok(self.bootloader_state.start_block(block)?)
     }
 
-    /// Takes an external snapshot of machine and bootloader state, in place of an earlier one.
+    /// Takes an external snapshot of machine and bootloader state, in place of an earlier one. It holds until it is
+    /// dropped, replaced or restored: what was run since, L2 blocks that were started included, can be taken back even
+    /// when it succeeded.
     pub fn make_snapshot<O: Observer>(&mut self, observer: &mut O) {
         self.snapshot = Some(VmSnapshot {
             machine: self.inner.snapshot(observer),

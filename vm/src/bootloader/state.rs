@@ -11,7 +11,7 @@ use crate::bytecode::compress::{self, CompressedBytecode};
 pub type Words = Vec<(u32, U256)>;
 
 /// The bootloader's side of the batch.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootloaderState {
     layout: Layout,
     system: SystemEnv,
@@ -29,7 +29,7 @@ pub struct BootloaderState {
     memory: Words,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Pushed {
     hash: H256,
     encoding: usize,

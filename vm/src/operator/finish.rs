@@ -7,7 +7,7 @@ use primitive_types::U256;
 use crate::bytecode::words_to_bytes;
 use crate::events::{self, Event, L2ToL1Log};
 use crate::observer::Observer;
-use crate::operator::result::RunResult;
+use crate::operator::result::{ExecutionResult, RunResult};
 use crate::operator::{OperatorError, OperatorVm, RunMode};
 use crate::pubdata::builder::{self, DaTarget, PubdataBuilder, PubdataInput};
 use crate::pubdata::state_diff::StateDiff;
@@ -23,10 +23,11 @@ pub struct PubdataTarget {
     pub da: DaTarget,
 }
 
-/// A closed batch.
+/// A closed batch. Of one that the bootloader rejected there are no events, logs and changes, since a bootloader that fails
+/// undoes them; refunds, costs and code that was asked for stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchResult {
-    /// The run that closed it.
+    /// The run that closed it, or the one that failed.
     pub tip: RunResult,
     /// Events of the whole batch.
     pub events: Vec<Event>,
@@ -42,7 +43,7 @@ pub struct BatchResult {
     pub storage_refunds: Vec<u32>,
     /// Pubdata delta of each access.
     pub pubdata_costs: Vec<i32>,
-    /// What the settlement layer gets.
+    /// What the settlement layer gets; empty when the bootloader did not get as far as asking for it.
     pub pubdata: Vec<u8>,
     /// State diffs that the pubdata was made from.
     pub state_diffs: Vec<StateDiff>,
@@ -54,31 +55,44 @@ impl<S: Storage> OperatorVm<S> {
     /// Runs what is left and closes the batch.
     ///
     /// # Errors
-    /// When input is missing, or the pubdata cannot be built.
+    /// When input is missing, the pubdata cannot be built, or the bootloader has ended before: a transaction that halted
+    /// is to be rolled back first.
     pub fn finish_batch<O: Observer>(
         &mut self,
         target: PubdataTarget,
         observer: &mut O,
     ) -> Result<BatchResult, OperatorError> {
         let tip = self.run(RunMode::Batch(target), observer)?;
+        let (pubdata, state_diffs) = match self.pubdata.take() {
+            Some(input) => (
+                builder::settlement_pubdata(&input, target.builder)?,
+                input.state_diffs,
+            ),
+            None => (Vec::new(), Vec::new()),
+        };
         let state = &self.inner.state;
-        let events = events::merge_events(state.events());
         let mut used_contract_hashes: Vec<U256> = state.decommitted_hashes().keys().copied().collect();
         used_contract_hashes.sort_unstable();
-        let input = self.pubdata.take().unwrap_or_default();
-        Ok(BatchResult {
+        let mut result = BatchResult {
             tip,
-            user_l2_to_l1_logs: events::user_l2_to_l1_logs(&events),
-            events,
-            storage_changes: state.changes().collect(),
+            events: Vec::new(),
+            storage_changes: Vec::new(),
             used_contract_hashes,
-            system_l2_to_l1_logs: state.l2_to_l1_logs().to_vec(),
+            system_l2_to_l1_logs: Vec::new(),
+            user_l2_to_l1_logs: Vec::new(),
             storage_refunds: state.refunds().to_vec(),
             pubdata_costs: state.pubdata_costs().to_vec(),
-            pubdata: builder::settlement_pubdata(&input, target.builder)?,
-            state_diffs: input.state_diffs,
+            pubdata,
+            state_diffs,
             bootloader_memory: self.bootloader_state.replay_memory(),
-        })
+        };
+        if matches!(result.tip.result, ExecutionResult::Success(_)) {
+            result.events = events::merge_events(state.events());
+            result.user_l2_to_l1_logs = events::user_l2_to_l1_logs(&result.events);
+            result.system_l2_to_l1_logs = state.l2_to_l1_logs().to_vec();
+            result.storage_changes = state.changes().collect();
+        }
+        Ok(result)
     }
 
     /// Puts the pubdata of the batch into the bootloader's heap.

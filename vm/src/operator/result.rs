@@ -5,6 +5,7 @@
 use primitive_types::{H256, U256};
 
 use crate::events::{Event, L2ToL1Log};
+use crate::outcome::PanicCause;
 use crate::state::StorageChange;
 
 /// How a transaction (or the end of a batch) went.
@@ -68,6 +69,8 @@ pub enum Halt {
     FailedToAppendTransactionToL2Block(String),
     /// The bootloader panicked.
     VMPanic,
+    /// The operator wants bytecodes published in compressed form, and they were not.
+    FailedToPublishCompressedBytecodes,
 }
 
 /// What one run of the machine gave.
@@ -159,6 +162,30 @@ impl std::fmt::Display for RevertReason {
 }
 
 impl Halt {
+    /// What a panic of the bootloader's own frame is, which has `ergs` left. It is out of gas when it could not pay the
+    /// price of a step; a panic that a return asks for has been paid.
+    ///
+    /// Source: `matter-labs/zksync-era` `core/lib/multivm/src/versions/vm_latest/tracers/result_tracer.rs`. `vm_fast`
+    /// goes by the ergs alone.
+    pub const fn of_bootloader_panic(cause: PanicCause, ergs: u32) -> Self {
+        let is_unpaid = match cause {
+            PanicCause::OutOfErgs | PanicCause::InvalidOpcode => true,
+            PanicCause::Explicit
+            | PanicCause::RetPointerExpected
+            | PanicCause::RetPointerUnexpected
+            | PanicCause::RetForeignPointer
+            | PanicCause::RetMalformedPointer
+            | PanicCause::RetUnpaidGrowth => false,
+            // The panic is a step of its own, which has a price too.
+            _ => ergs == 0,
+        };
+        if is_unpaid {
+            Self::BootloaderOutOfGas
+        } else {
+            Self::VMPanic
+        }
+    }
+
     /// Name in the node's interface.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -176,6 +203,7 @@ impl Halt {
             Self::FailedToSetL2Block(_) => "FailedToSetL2Block",
             Self::FailedToAppendTransactionToL2Block(_) => "FailedToAppendTransactionToL2Block",
             Self::VMPanic => "VMPanic",
+            Self::FailedToPublishCompressedBytecodes => "FailedToPublishCompressedBytecodes",
         }
     }
 
@@ -209,6 +237,9 @@ impl std::fmt::Display for Halt {
             Self::ValidationOutOfGas => "validation used more ergs than the limit allows",
             Self::NotEnoughGasProvided => "too little gas to start the transaction",
             Self::VMPanic => "the bootloader panicked",
+            Self::FailedToPublishCompressedBytecodes => {
+                "the transaction's compressed bytecodes did not get published"
+            }
             Self::UnexpectedVMBehavior(text)
             | Self::FailedToSetL2Block(text)
             | Self::FailedToAppendTransactionToL2Block(text) => text,

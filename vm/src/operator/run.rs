@@ -67,12 +67,12 @@ impl<S: Storage> OperatorVm<S> {
     /// # Panics
     /// When a transaction is to run that was not pushed.
     pub fn run<O: Observer>(&mut self, mode: RunMode, observer: &mut O) -> Result<RunResult, OperatorError> {
+        if self.inner.execution.ended().is_some() {
+            return Err(OperatorError::Ended);
+        }
         let one_transaction = matches!(mode, RunMode::OneTransaction | RunMode::Validation);
         if one_transaction {
             self.bootloader_state.start_transaction();
-        }
-        if self.inner.execution.ended().is_some() {
-            return Err(OperatorError::Ended);
         }
         let mark = self.inner.state.mark();
         let first_step = self.inner.execution.steps();
@@ -105,12 +105,12 @@ impl<S: Storage> OperatorVm<S> {
                 }
             }
         };
-        // A halted transaction is rolled back by the caller; a revert that ended the bootloader has undone everything.
+        // What halted is taken back by the caller, and a bootloader that failed has undone everything.
         let keeps_logs = match &result {
             ExecutionResult::Success(_) => true,
             ExecutionResult::Revert(_) => !ended,
             ExecutionResult::Halt(_) => false,
-        } || !one_transaction;
+        };
         let gas_remaining = self.inner.execution.frame().ergs;
         let mut collected = RunResult {
             result,
@@ -177,10 +177,10 @@ impl<S: Storage> OperatorVm<S> {
         match end {
             End::Finished(output) => ExecutionResult::Success(output),
             End::Reverted(output) => ExecutionResult::of_bootloader_revert(&output),
-            End::Panicked(_) if self.inner.execution.frame().ergs == 0 => {
-                ExecutionResult::Halt(Halt::BootloaderOutOfGas)
+            End::Panicked(cause) => {
+                let ergs = self.inner.execution.frame().ergs;
+                ExecutionResult::Halt(Halt::of_bootloader_panic(cause, ergs))
             }
-            End::Panicked(_) => ExecutionResult::Halt(Halt::VMPanic),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod calls;
+mod ends;
 mod far_calls;
 mod far_failures;
 mod kernel;

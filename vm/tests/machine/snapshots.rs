@@ -3,7 +3,7 @@
 use eradbg_fixtures::abi::{FarCallAbi, slice};
 use eradbg_fixtures::assembler::{In, Out, op};
 use eradbg_fixtures::{Assembler, TransactionKind, mini_batch};
-use eradbg_vm::batch::BatchInput;
+use eradbg_vm::batch::{BatchInput, L2BlockEnv};
 use eradbg_vm::operator::{ExecutionResult, OperatorVm, RunMode};
 use eradbg_vm::outcome::Stop;
 use eradbg_vm::storage::SnapshotStorage;
@@ -149,7 +149,9 @@ fn an_ended_run_can_be_taken_back() {
     assert_eq!(vm.execution.steps(), 3);
 }
 
-fn operator(input: BatchInput) -> (OperatorVm<SnapshotStorage>, Vec<eradbg_vm::batch::Transaction>) {
+pub(crate) fn operator(
+    input: BatchInput,
+) -> (OperatorVm<SnapshotStorage>, Vec<eradbg_vm::batch::Transaction>) {
     let transactions = input.transactions().cloned().collect();
     let storage = SnapshotStorage::new(input.storage);
     (
@@ -215,4 +217,38 @@ fn a_finished_transaction_can_be_taken_back_and_run_again() {
         }
     }
     assert_eq!(runs[0], runs[1]);
+}
+
+#[test]
+fn a_successful_transaction_and_the_block_after_it_can_still_be_taken_back() {
+    let (mut operator, transactions) = operator(mini_batch(2));
+    operator
+        .push_transaction(&transactions[0], true, &mut ())
+        .unwrap();
+    operator.run(RunMode::OneTransaction, &mut ()).unwrap();
+    let before = (
+        parts(&operator.machine().state),
+        operator.bootloader_state().clone(),
+    );
+    operator.make_snapshot(&mut ());
+    operator
+        .push_transaction(&transactions[1], true, &mut ())
+        .unwrap();
+    let run = operator.run(RunMode::OneTransaction, &mut ()).unwrap();
+    assert!(matches!(run.result, ExecutionResult::Success(_)));
+    let last = operator.bootloader_state().last_block();
+    let next = L2BlockEnv {
+        number: last.env.number + 1,
+        timestamp: last.env.timestamp + 1,
+        prev_block_hash: last.hash(),
+        ..last.env.clone()
+    };
+    operator.start_l2_block(next).unwrap();
+    operator.roll_back(&mut ());
+    let after = (
+        parts(&operator.machine().state),
+        operator.bootloader_state().clone(),
+    );
+    assert_eq!(after.0, before.0);
+    assert!(after.1 == before.1);
 }
