@@ -1,18 +1,19 @@
 //! Drives a batch: pushes its transactions, runs them, takes halted ones back, closes the batch.
 //!
-//! Before each transaction a snapshot is taken, and rolled back to if the transaction halts. A script may have one
-//! snapshot held over several transactions instead: then a halt takes all of them back, and their reports wait until it
-//! is known whether they stay.
+//! A script may have one snapshot held over several transactions instead of one for each: then a halt takes all of them
+//! back, and their reports wait until it is known whether they stay.
 
-use eradbg_vm::batch::{BatchInput, L2Block, SystemEnv, Transaction};
-use eradbg_vm::operator::{BatchResult, ExecutionResult, OperatorError, OperatorVm, PubdataTarget, RunMode};
+mod transaction;
+
+use eradbg_vm::batch::{BatchInput, L2Block, SystemEnv};
+use eradbg_vm::operator::{BatchResult, ExecutionResult, OperatorError, OperatorVm, PubdataTarget};
 use eradbg_vm::pubdata::builder::{DaTarget, PubdataBuilder};
 use eradbg_vm::storage::SnapshotStorage;
 use eradbg_vm::{EraVm, Observer};
 
 use crate::report::{BatchReport, TransactionReport};
 use crate::source::Script;
-use crate::source::run::{self, Driver, RunConfig};
+use crate::source::run::{self, OptionsError, RunConfig};
 
 /// Takes what a run gives, transaction by transaction, besides observing it.
 pub trait Sink: Observer {
@@ -55,12 +56,18 @@ pub enum DriveEnd {
 
 /// Why a batch could not be driven on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {error}")]
-pub struct DriveError {
-    /// Which transaction or part of the batch.
-    pub place: String,
-    /// What happened.
-    pub error: OperatorError,
+pub enum DriveError {
+    /// The options contradict each other or the batch; nothing was run.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// The operator cannot go on.
+    #[error("{place}: {error}")]
+    Operator {
+        /// Which transaction or part of the batch.
+        place: String,
+        /// What happened.
+        error: OperatorError,
+    },
 }
 
 /// A batch that is driven, with the sink that watches it.
@@ -100,8 +107,10 @@ impl<K: Sink> Session<K> {
     /// Drives the batch as the configuration says.
     ///
     /// # Errors
-    /// When input is missing or a transaction does not fit. What the sink has got until then stays good.
+    /// When the options do not fit the batch, input is missing, an L2 block does not follow the one before, or a
+    /// transaction does not fit. What the sink has got until then stays good.
     pub fn drive(&mut self, config: &RunConfig) -> Result<DriveEnd, DriveError> {
+        config.check(&self.script)?;
         let end = self.drive_blocks(config);
         self.release();
         end
@@ -128,6 +137,7 @@ impl<K: Sink> Session<K> {
     }
 
     fn drive_blocks(&mut self, config: &RunConfig) -> Result<DriveEnd, DriveError> {
+        let count: usize = self.blocks.iter().map(|block| block.transactions.len()).sum();
         let mut index = 0;
         for (block_index, mut block) in std::mem::take(&mut self.blocks).into_iter().enumerate() {
             let number = block.env.number;
@@ -136,7 +146,7 @@ impl<K: Sink> Session<K> {
                     block.env.prev_block_hash = self.operator.bootloader_state().last_block().hash();
                 }
                 let started = self.operator.start_l2_block(block.env);
-                started.map_err(|error| DriveError {
+                started.map_err(|error| DriveError::Operator {
                     place: format!("l2_blocks[{block_index}]"),
                     error,
                 })?;
@@ -147,7 +157,8 @@ impl<K: Sink> Session<K> {
                     .unwrap_or_else(|| transaction.hash(self.system.chain_id));
                 self.sink
                     .transaction_started(index, number, self.operator.machine().execution.steps());
-                match self.run_transaction(index, transaction, config) {
+                let is_last = index + 1 == count;
+                match self.run_transaction(index, is_last, transaction, config) {
                     Ok(report) => {
                         if let Some(report) = report {
                             let tx_hash = format!("{hash:#x}");
@@ -161,7 +172,7 @@ impl<K: Sink> Session<K> {
                     }
                     Err(OperatorError::Cancelled) => return Ok(DriveEnd::Interrupted),
                     Err(error) => {
-                        return Err(DriveError {
+                        return Err(DriveError::Operator {
                             place: format!("transaction {index} ({hash:#x})"),
                             error,
                         });
@@ -175,50 +186,6 @@ impl<K: Sink> Session<K> {
         } else {
             Ok(DriveEnd::Finished)
         }
-    }
-
-    /// Runs one transaction; `None` when it was only pushed.
-    fn run_transaction(
-        &mut self,
-        index: usize,
-        transaction: &Transaction,
-        config: &RunConfig,
-    ) -> Result<Option<TransactionReport>, OperatorError> {
-        let Self {
-            operator,
-            script,
-            held,
-            sink,
-            ..
-        } = self;
-        if config.driver == Driver::OneTx && held.is_none() {
-            operator.make_snapshot(sink);
-            if script.snapshots.contains(&index) {
-                *held = Some(Vec::new());
-            }
-        }
-        let pushed = operator.push_transaction(transaction, config.bytecode_compression, sink)?;
-        let run = match config.driver {
-            Driver::Batch => return Ok(None),
-            Driver::ValidateOnly => operator.run(RunMode::Validation, sink)?,
-            Driver::OneTx => operator.run(RunMode::OneTransaction, sink)?,
-        };
-        let compressed = operator
-            .are_known(&pushed.compressed)?
-            .then_some(&pushed.compressed[..]);
-        let halted = matches!(run.result, ExecutionResult::Halt(_));
-        let rolled_back = halted && config.driver == Driver::OneTx;
-        let report = TransactionReport::new(&run, compressed, rolled_back);
-        if rolled_back {
-            operator.roll_back(sink);
-        }
-        match held {
-            // The snapshot that is held can be rolled back to once more.
-            Some(_) if rolled_back => operator.make_snapshot(sink),
-            None if !rolled_back => operator.drop_snapshot(sink),
-            _ => {}
-        }
-        Ok(Some(report))
     }
 
     /// Hands a report on, or keeps it while a snapshot is held; then does what the script says comes after it.
@@ -277,7 +244,7 @@ impl<K: Sink> Session<K> {
             Err(OperatorError::Missing(missing)) if config.finish_batch == run::FinishBatch::ByMode => {
                 Ok(DriveEnd::NotClosed(missing.to_string()))
             }
-            Err(error) => Err(DriveError {
+            Err(error) => Err(DriveError::Operator {
                 place: "closing the batch".to_owned(),
                 error,
             }),

@@ -57,7 +57,11 @@ pub struct TransactionReport {
     pub rolled_back: bool,
     /// Lengths and hashes of bytecodes published in compressed form, or an error.
     pub compressed_bytecodes: Value,
-    /// The run.
+    /// The run that was taken back since compressed bytecodes did not get published, when the transaction was run once
+    /// more without compression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_attempt: Option<RunReport>,
+    /// The run that counts.
     #[serde(flatten)]
     pub run: RunReport,
 }

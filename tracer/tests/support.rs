@@ -9,12 +9,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use eradbg_fixtures::mini_batch;
 use eradbg_tracer::Recording;
 use eradbg_tracer::drive::{DriveEnd, Session};
 use eradbg_tracer::listing::Listing;
 use eradbg_tracer::manifest::{EndKind, Manifest};
 use eradbg_tracer::recorder::{Control, Recorder};
-use eradbg_tracer::source::run::RunConfig;
+use eradbg_tracer::source::run::{RunConfig, UnpublishedBytecodes};
 use eradbg_tracer::source::{self, Loaded, Script};
 use eradbg_tracer::store::FORMAT;
 use eradbg_vm::batch::BatchInput;
@@ -51,11 +52,26 @@ pub(crate) struct Recorded {
 
 /// Inputs of which every position can be tried: our own, and small real ones where the vectors are.
 pub(crate) fn small_inputs() -> Vec<Input> {
-    vectors(&[
+    let mut inputs = vectors(&[
         "eth_call",
         "real_estimate_fee_for_transfer_to_self",
         "real_validation_adjacent_storage_slots",
-    ])
+    ]);
+    inputs.push(mini_retried());
+    inputs
+}
+
+/// The mini batch with a transaction that is run once more without compression, and one that is rejected.
+pub(crate) fn mini_retried() -> Input {
+    Input {
+        name: "mini_retried".to_owned(),
+        batch: mini_batch(4),
+        script: Script::default(),
+        config: RunConfig {
+            unpublished_bytecodes: UnpublishedBytecodes::Retry,
+            ..RunConfig::default()
+        },
+    }
 }
 
 /// Inputs of 1.5 million steps, where the vectors are.

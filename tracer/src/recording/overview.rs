@@ -19,8 +19,11 @@ pub struct TransactionRow {
     pub l2_block: u32,
     /// Its first step.
     pub first_step: u64,
-    /// Its steps.
+    /// Its steps, those of a first attempt included.
     pub steps: u64,
+    /// First step of the attempt that counts, when the transaction was run once more since its compressed bytecodes did
+    /// not get published.
+    pub rerun_at: Option<u64>,
     /// How it went.
     pub status: TxStatus,
     /// Why it failed; empty when it did not.
@@ -200,6 +203,7 @@ impl TransactionRow {
             l2_block,
             first_step,
             steps,
+            rerun_at: None,
             status: TxStatus::Unfinished,
             reason: String::new(),
             gas_used: 0,
@@ -211,7 +215,8 @@ impl TransactionRow {
 
     fn finish(&mut self, report: &TransactionReport) {
         self.hash = report.tx_hash.parse().unwrap_or_default();
-        self.steps = report.run.cycles_used;
+        self.steps = (report.run.first_step + report.run.cycles_used).saturating_sub(self.first_step);
+        self.rerun_at = report.first_attempt.as_ref().map(|_| report.run.first_step);
         self.status = match report.run.status() {
             "success" => TxStatus::Success,
             "revert" => TxStatus::Reverted,

@@ -7,7 +7,7 @@ use primitive_types::H160;
 use serde::{Deserialize, Deserializer};
 
 use super::error::InputError;
-use super::{SIZE_LIMIT, file, wire};
+use super::{SIZE_LIMIT, Script, file, wire};
 
 const EXPECTED: &str = "run options (a JSON object, or RON in a file that ends in .ron)";
 
@@ -25,6 +25,9 @@ pub struct RunConfig {
     pub finish_batch: FinishBatch,
     /// Whether factory dependencies of L2 transactions are pushed compressed.
     pub bytecode_compression: bool,
+    /// What becomes of a transaction whose compressed bytecodes did not get published.
+    #[serde(deserialize_with = "wire::name")]
+    pub unpublished_bytecodes: UnpublishedBytecodes,
     /// What is handed to the L1 messenger when the batch is closed.
     #[serde(deserialize_with = "wire::name")]
     pub pubdata_builder: PubdataBuilder,
@@ -42,8 +45,45 @@ pub enum Driver {
     OneTx,
     /// All transactions are pushed first, then run in one go while the batch is closed.
     Batch,
-    /// The transaction is run until its validation has ended.
+    /// Each transaction is run by itself until its validation has ended. All but the last one are then taken back, so
+    /// that each is validated on the state before the batch. They have to be in one L2 block.
     ValidateOnly,
+}
+
+/// What becomes of a transaction whose compressed bytecodes did not get published, say since it ran out of gas. Space for
+/// compressed bytecodes is limited, and nobody pays for it.
+///
+/// Source: `matter-labs/zksync-era` `core/lib/vm_executor/src/batch/factory.rs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnpublishedBytecodes {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It is taken back and run once more without compression, as an external node does.
+    Retry,
+    /// It is rejected, as by a main node that insists on compression.
+    Reject,
+}
+
+/// Run options that contradict each other, or what the scenario asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// A batch is to be closed within a transaction.
+    #[error("finish_batch: is true, expected false: driver validate_only stops within a transaction")]
+    ClosedWithinTransaction,
+    /// Without results of transactions nothing can become of them.
+    #[error("unpublished_bytecodes: expected keep: with driver {} transactions are not run to their ends", .0.name())]
+    NoResults(Driver),
+    /// The snapshot to go back to is held over several transactions.
+    #[error(
+        "unpublished_bytecodes: expected keep or reject: retry takes single transactions back, and the scenario holds \
+         snapshots over several"
+    )]
+    RetryWithinSnapshot,
+    /// The operator of a scenario acts between transactions.
+    #[error("driver: is {}, expected one_tx: the scenario has steps Snapshot", .0.name())]
+    NoSnapshots(Driver),
 }
 
 /// Whether a batch is closed at the end of a run.
@@ -70,6 +110,17 @@ pub enum PubdataBuilder {
     Hashed,
 }
 
+impl Driver {
+    /// Its name in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OneTx => "one_tx",
+            Self::Batch => "batch",
+            Self::ValidateOnly => "validate_only",
+        }
+    }
+}
+
 impl RunConfig {
     /// Reads the options from a file.
     ///
@@ -83,6 +134,29 @@ impl RunConfig {
         }
         let json = file::unpack(path, &bytes, SIZE_LIMIT)?;
         file::parse(path, &json, EXPECTED)
+    }
+
+    /// Checks that the options fit each other, and what the operator is to do between transactions.
+    ///
+    /// # Errors
+    ///
+    /// They do not.
+    pub fn check(&self, script: &Script) -> Result<(), OptionsError> {
+        let has_snapshots = !script.snapshots.is_empty();
+        match self.driver {
+            Driver::ValidateOnly if self.finish_batch == FinishBatch::Yes => {
+                Err(OptionsError::ClosedWithinTransaction)
+            }
+            Driver::OneTx if has_snapshots && self.unpublished_bytecodes == UnpublishedBytecodes::Retry => {
+                Err(OptionsError::RetryWithinSnapshot)
+            }
+            Driver::OneTx => Ok(()),
+            driver if self.unpublished_bytecodes != UnpublishedBytecodes::Keep => {
+                Err(OptionsError::NoResults(driver))
+            }
+            driver if has_snapshots => Err(OptionsError::NoSnapshots(driver)),
+            Driver::Batch | Driver::ValidateOnly => Ok(()),
+        }
     }
 
     /// Returns whether a batch of this execution mode is closed at the end.
@@ -103,6 +177,7 @@ impl Default for RunConfig {
             driver: Driver::default(),
             finish_batch: FinishBatch::default(),
             bytecode_compression: true,
+            unpublished_bytecodes: UnpublishedBytecodes::default(),
             pubdata_builder: PubdataBuilder::default(),
             l2_da_validator: H160::zero(),
         }
@@ -139,12 +214,13 @@ mod tests {
 
     #[test]
     fn all_options_are_read() {
-        let json = r#"{"driver":"validate_only","finish_batch":false,"bytecode_compression":false,
+        let json = r#"{"driver":"validate_only","finish_batch":false,"bytecode_compression":false,"unpublished_bytecodes":"retry",
             "pubdata_builder":"hashed","l2_da_validator":"0x0101010101010101010101010101010101010101"}"#;
         let expected = RunConfig {
             driver: Driver::ValidateOnly,
             finish_batch: FinishBatch::No,
             bytecode_compression: false,
+            unpublished_bytecodes: UnpublishedBytecodes::Retry,
             pubdata_builder: PubdataBuilder::Hashed,
             l2_da_validator: H160::repeat_byte(1),
         };
@@ -190,6 +266,43 @@ mod tests {
             error.contains("finish_batch: invalid type: string \"yes\", expected a boolean"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn options_that_contradict_each_other_or_the_scenario_are_refused() {
+        let held = Script {
+            snapshots: [1].into(),
+            ..Script::default()
+        };
+        let check = |json: &str, script: &Script| parse(json).unwrap().check(script).err();
+        let plain = Script::default();
+        for (json, script, expected) in [
+            (r#"{"unpublished_bytecodes":"retry"}"#, &plain, None),
+            (r#"{"unpublished_bytecodes":"reject"}"#, &held, None),
+            (r#"{"driver":"validate_only","finish_batch":false}"#, &plain, None),
+            (
+                r#"{"driver":"validate_only","finish_batch":true}"#,
+                &plain,
+                Some(OptionsError::ClosedWithinTransaction),
+            ),
+            (
+                r#"{"unpublished_bytecodes":"retry"}"#,
+                &held,
+                Some(OptionsError::RetryWithinSnapshot),
+            ),
+            (
+                r#"{"driver":"batch","unpublished_bytecodes":"reject"}"#,
+                &plain,
+                Some(OptionsError::NoResults(Driver::Batch)),
+            ),
+            (
+                r#"{"driver":"batch"}"#,
+                &held,
+                Some(OptionsError::NoSnapshots(Driver::Batch)),
+            ),
+        ] {
+            assert_eq!(check(json, script), expected, "{json}");
+        }
     }
 
     #[test]

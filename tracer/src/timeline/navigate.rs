@@ -115,9 +115,11 @@ impl Timeline {
         use eradbg_vm::bootloader::Hook;
         let hooks = self.recording.hooks();
         let seen = &hooks[..hooks.partition_point(|hook| hook.step <= self.position)];
-        let start = self
-            .transaction()
-            .map_or(0, |index| self.recording.transactions()[index].first_step);
+        let start = self.transaction().map_or(0, |index| {
+            let transaction = &self.recording.transactions()[index];
+            let rerun = transaction.rerun_at.filter(|&step| step <= self.position);
+            rerun.unwrap_or(transaction.first_step)
+        });
         let telling = seen.iter().rev().filter(|hook| hook.step > start);
         let last = telling
             .filter_map(|row| Hook::new(row.hook))

@@ -28,7 +28,7 @@ use eradbg_tracer::manifest::EndKind;
 use eradbg_tracer::recorder::{Control, Recorder};
 use eradbg_tracer::recording::TxStatus;
 use eradbg_tracer::report::{BatchReport, TransactionReport};
-use eradbg_tracer::source::run::{Driver, FinishBatch, RunConfig};
+use eradbg_tracer::source::run::{Driver, FinishBatch, RunConfig, UnpublishedBytecodes};
 use eradbg_tracer::source::{Script, scenario};
 use eradbg_vm::batch::BatchInput;
 use eradbg_vm::bytecode::{hash_bytecode, words_to_bytes};
@@ -137,6 +137,17 @@ fn transactions_that_a_held_snapshot_takes_back_are_the_same_on_the_official_fas
     let recording = Recording::open(&path).unwrap();
     assert_eq!(Transcript::of(&recording).transactions.len(), 4);
     assert_eq!(compare(&input.batch, &recording), []);
+}
+
+#[test]
+fn transactions_that_are_run_again_without_compression_are_the_same_on_the_official_fast_vm() {
+    let mut inputs = vectors(&["out_of_gas_execution"]);
+    inputs.push(mini(3));
+    for mut input in inputs {
+        input.config.unpublished_bytecodes = UnpublishedBytecodes::Retry;
+        assert_eq!(record(&input, 16_384).recording.undone().len(), 1);
+        check(&input);
+    }
 }
 
 #[test]

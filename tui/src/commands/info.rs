@@ -93,6 +93,7 @@ fn document(recording: &Recording) -> Value {
             "l2_block": row.l2_block,
             "first_step": row.first_step,
             "steps": row.steps,
+            "rerun_at": row.rerun_at,
             "status": status,
             "reason": row.reason,
             "gas_used": row.gas_used,

@@ -81,6 +81,10 @@ fn load(args: &RecordArgs) -> Result<Job> {
     let start = loaded.start.take();
     let chain = state.zip(start).map(|(state, start)| Chain { state, start });
     let config = given.unwrap_or(loaded.run);
+    let place = args.run.as_ref().unwrap_or(&args.input);
+    config
+        .check(&loaded.script)
+        .with_context(|| place.display().to_string())?;
     Ok(Job {
         loaded,
         config,
@@ -343,6 +347,9 @@ pub(crate) fn transaction_line(row: &TransactionRow) -> String {
         grouped(row.gas_refunded),
         row.pubdata,
     );
+    if row.rerun_at.is_some() {
+        line.push_str("  second attempt, without compression");
+    }
     if !row.reason.is_empty() {
         line.push_str("  ");
         line.push_str(&row.reason);

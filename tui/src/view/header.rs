@@ -56,6 +56,14 @@ fn place(view: &View<'_>) -> Vec<Piece> {
                 ),
             ],
         ));
+        if let Some(step) = row.rerun_at {
+            let text = if view.timeline.position() < step {
+                "first attempt"
+            } else {
+                "second attempt"
+            };
+            pieces.push(piece(6, [(text.to_owned(), theme.faint())]));
+        }
         if row.rolled_back {
             pieces.push(piece(6, [("rolled back".to_owned(), theme.undone())]));
         }

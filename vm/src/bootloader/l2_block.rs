@@ -21,8 +21,9 @@ pub struct L2BlockState {
 /// Why a block cannot follow another.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BlockError {
-    /// The block before has no transaction.
-    #[error("L2 block {next} cannot start: block {last} has no transaction")]
+    /// The block before has no transaction: only the fictive block that ends a batch is empty. A node seals a block when at
+    /// least one of its transactions stayed, and puts what comes after rejected ones in the same block.
+    #[error("L2 block {next} cannot start: block {last} has no transaction that was not taken back")]
     AfterEmpty {
         /// Number of the block before.
         last: u32,
