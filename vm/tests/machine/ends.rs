@@ -33,7 +33,7 @@ fn operator(bootloader: &Assembler, ergs: u32, mode: ExecutionMode) -> OperatorV
     let mut input = mini_batch(1);
     let words = bootloader.words();
     input.system.bootloader = SystemCode {
-        hash: hash_bytecode(&words_to_bytes(&words)).unwrap(),
+        hash: hash_bytecode(&words_to_bytes(&words)).expect("the assembler makes valid code"),
         words,
     };
     input.system.bootloader_gas_limit = ergs;
@@ -42,14 +42,14 @@ fn operator(bootloader: &Assembler, ergs: u32, mode: ExecutionMode) -> OperatorV
     let mut operator = OperatorVm::new(input.batch, input.system, storage, &mut ());
     operator
         .push_transaction(&input.blocks[0].transactions[0], false, &mut ())
-        .unwrap();
+        .expect("there is room");
     operator
 }
 
 fn run(bootloader: &Assembler, ergs: u32, mode: RunMode) -> RunResult {
     operator(bootloader, ergs, ExecutionMode::VerifyExecute)
         .run(mode, &mut ())
-        .unwrap()
+        .expect("it needs nothing")
 }
 
 fn layout() -> Layout {
