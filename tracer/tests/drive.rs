@@ -267,3 +267,24 @@ fn a_real_deployment_out_of_gas_is_retried_without_compression() {
         assert_ne!(retried.run.cycles_used, kept.run.cycles_used);
     }
 }
+
+#[test]
+fn a_real_eth_call_reverts_or_halts_by_the_bootloaders_code_and_leaves_no_logs() {
+    for input in vectors(&["eth_call"]) {
+        let result_of = |change: &dyn Fn(&mut BatchInput)| {
+            let mut batch = input.batch.clone();
+            change(&mut batch);
+            let (reports, end) = drive(batch, &input.config);
+            assert_eq!(end, Ok(DriveEnd::Finished));
+            let report = reports.transactions[0].clone();
+            assert!(report.run.events.is_empty() && report.run.storage_changes.is_empty());
+            report
+        };
+        let reverted =
+            result_of(&|batch| batch.blocks[0].transactions[0].data = vec![0xde, 0xad, 0xbe, 0xef]);
+        assert_eq!((reverted.run.status(), reverted.rolled_back), ("revert", false));
+        let halted = result_of(&|batch| batch.batch.first_l2_block.timestamp = 1);
+        assert_eq!((halted.run.status(), halted.rolled_back), ("halt", true));
+        assert_eq!(halted.run.result["reason"]["halt"], "FailedToSetL2Block");
+    }
+}

@@ -242,6 +242,7 @@ impl<S: Storage> OperatorVm<S> {
         self.inner.roll_back(snapshot.machine, observer);
         self.bootloader_state.roll_back(snapshot.bootloader);
         self.suspended_at = snapshot.suspended_at;
+        self.pubdata = None;
     }
 
     fn compress(
