@@ -245,6 +245,13 @@ const SPECIAL_FIELDS: &[(&str, &[TransactionKind])] = {
     ]
 };
 
+impl TransactionType {
+    /// Whether Ethereum has such transactions.
+    pub(super) const fn is_ethereum(self) -> bool {
+        !matches!(self, Self::Eip712)
+    }
+}
+
 impl Transaction<'_> {
     /// The first field that is there although this kind of transaction does not have it.
     pub(super) fn misplaced_field(&self, kind: TransactionKind) -> Option<&'static str> {

@@ -87,11 +87,16 @@ impl Maker<'_> {
         fields: &format::Transaction,
     ) -> Result<Transaction> {
         let from = self.required(place, "from", fields.from.as_ref())?;
-        let (to, data) = if kind == TransactionKind::Deploy {
-            (CONTRACT_DEPLOYER, self.deployment(place, fields)?)
-        } else {
-            let to = self.required(place, "to", fields.to.as_ref())?;
-            (to, self.calldata(place, fields)?)
+        let is_ethereum_call =
+            kind == TransactionKind::Call && fields.r#type.is_some_and(|it| it.is_ethereum());
+        let (to, data) = match kind {
+            TransactionKind::Deploy => (Some(CONTRACT_DEPLOYER), self.deployment(place, fields)?),
+            // Ethereum's way to deploy a contract.
+            _ if is_ethereum_call && fields.to.is_none() => (None, self.calldata(place, fields)?),
+            _ => {
+                let to = self.required(place, "to", fields.to.as_ref())?;
+                (Some(to), self.calldata(place, fields)?)
+            }
         };
         let base_fee = U256::from(self.parameters.base_fee);
         let max_fee = given(fields.max_fee, base_fee);
@@ -104,7 +109,7 @@ impl Maker<'_> {
             TransactionType::Eip1559 => tx_type::EIP_1559,
             TransactionType::Eip712 => tx_type::EIP_712,
         };
-        let mut reserved = l2_reserved_words(tx_type, Some(to), None);
+        let mut reserved = l2_reserved_words(tx_type, to, None);
         // Its signature covers the chain id.
         reserved[0] = u64::from(tx_type == tx_type::LEGACY).into();
         let counted = self.counters.nonces.get(&from).copied();
@@ -113,7 +118,7 @@ impl Maker<'_> {
         Ok(Transaction {
             tx_type,
             from,
-            to: Some(to),
+            to,
             gas_limit: given(fields.gas_limit, GAS_LIMIT),
             gas_per_pubdata_limit: given(fields.gas_per_pubdata, MAX_GAS_PER_PUBDATA_BYTE),
             max_fee_per_gas: max_fee,
