@@ -39,7 +39,7 @@ impl Sink for Reports {
 
 /// Writes and loads a scenario, with the real base beside it; `None` where there are no vectors.
 fn load(folder: &Path, text: &str) -> Option<Loaded> {
-    if !real_base::write(&folder.join("zkout")) {
+    if !real_base::write(&folder.join("zkout"), 29) {
         return None;
     }
     let path = folder.join("scenario.ron");

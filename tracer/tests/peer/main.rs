@@ -13,6 +13,9 @@
 mod chain;
 mod compare;
 mod machine;
+mod real;
+#[path = "../support/real_base.rs"]
+mod real_base;
 #[path = "../support.rs"]
 mod support;
 mod transcript;

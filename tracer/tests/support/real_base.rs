@@ -1,23 +1,22 @@
 //! A folder of compiled system contracts, put together from the reference vectors: what each of their dumps holds of the
-//! real bootloader and contracts of protocol version 29.
+//! real bootloaders and contracts of a protocol version.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use eradbg_tracer::source;
 use eradbg_vm::U256;
+use eradbg_vm::batch::ExecutionMode;
 use eradbg_vm::bytecode::words_to_bytes;
 use eradbg_vm::pubdata::state_diff::derived_key;
 use eradbg_vm::storage::ACCOUNT_CODE_STORAGE;
 use serde_json::json;
 
-/// The version whose contracts are taken.
-const VERSION: u16 = 29;
-
 /// Contracts by address, named as their artifacts are. Their order is that of the addresses.
 const CONTRACTS: &[(u64, &str)] = &[
     (0x0001, "Ecrecover.yul/Ecrecover"),
     (0x0002, "SHA256.yul/SHA256"),
+    (0x0004, "Identity.yul/Identity"),
     (0x0006, "EcAdd.yul/EcAdd"),
     (0x0007, "EcMul.yul/EcMul"),
     (0x0008, "EcPairing.yul/EcPairing"),
@@ -42,8 +41,8 @@ const CONTRACTS: &[(u64, &str)] = &[
     (0x1_0005, "L2MessageRoot.sol/L2MessageRoot"),
 ];
 
-/// Writes the artifacts into `folder`; `false`, and a line that says so, where there are no vectors.
-pub(crate) fn write(folder: &Path) -> bool {
+/// Writes the artifacts of a version into `folder`; `false`, and a line that says so, where there are no vectors.
+pub(crate) fn write(folder: &Path, version: u16) -> bool {
     let root = std::env::var_os("ERADBG_VECTORS").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors")),
         PathBuf::from,
@@ -58,7 +57,7 @@ pub(crate) fn write(folder: &Path) -> bool {
     });
     let mut found = BTreeMap::new();
     for dump in dumps.filter(|path| path.is_file()) {
-        collect(&dump, &mut found);
+        collect(&dump, version, &mut found);
     }
     for (name, code) in &found {
         let path = folder.join(format!("{name}.json"));
@@ -70,23 +69,33 @@ pub(crate) fn write(folder: &Path) -> bool {
 }
 
 /// Adds what a dump of the version has.
-fn collect(dump: &Path, found: &mut BTreeMap<&'static str, Vec<u8>>) {
+fn collect(dump: &Path, version: u16, found: &mut BTreeMap<&'static str, Vec<u8>>) {
     let input = source::load(dump, None).unwrap().input;
-    if input.system.version.number() != VERSION {
+    if input.system.version.number() != version {
+        return;
+    }
+    // Simulations have a bootloader of their own. Batches with high numbers are those of a chain, compiled by others.
+    let mode = input.system.execution_mode;
+    let bootloader = match mode {
+        ExecutionMode::VerifyExecute => "proved_batch.yul/Bootloader",
+        ExecutionMode::EstimateFee => "fee_estimate.yul/Bootloader",
+        ExecutionMode::EthCall => "playground_batch.yul/Bootloader",
+    };
+    if input.batch.number == 1 || mode != ExecutionMode::VerifyExecute {
+        found.insert(bootloader, words_to_bytes(&input.system.bootloader.words));
+    }
+    if input.batch.number != 1 {
         return;
     }
     let system = [
-        ("proved_batch.yul/Bootloader", Some(&input.system.bootloader)),
         (
             "DefaultAccount.sol/DefaultAccount",
             Some(&input.system.default_account),
         ),
         ("EvmEmulator.yul/EvmEmulator", input.system.evm_emulator.as_ref()),
     ];
-    let is_proved = input.batch.number == 1
-        && input.system.execution_mode == eradbg_vm::batch::ExecutionMode::VerifyExecute;
     for (name, code) in system {
-        if let Some(code) = code.filter(|_| is_proved) {
+        if let Some(code) = code {
             found.insert(name, words_to_bytes(&code.words));
         }
     }
