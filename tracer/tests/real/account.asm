@@ -1,5 +1,5 @@
 ; An account that signs nothing: what stands in place of its signature is called at NonceHolder while it is validated.
-; It pays what it has to, or lets a paymaster pay, and executes what it is told.
+; It pays what it has to, or lets a paymaster pay, and executes what it is told. It has no immutables.
 
 .equ NONCE_HOLDER, 0x8003
 .equ BOOTLOADER, 0x8001
@@ -15,6 +15,8 @@
 ; Places on the stack.
 .equ CALLDATA, 0
 .equ STACK_SLOTS, 1
+
+.equ CONSTRUCTOR_CALL, 1
 
 .rodata
 VALIDATE:
@@ -33,10 +35,14 @@ FORWARD:
     .cell forward()
 ONE_WORD:
     .cell ret(0, 32)
+NO_IMMUTABLES:
+    .cell ret(0, 64)
 
 .text
 main:
     nop stack+=[STACK_SLOTS]
+    and! CONSTRUCTOR_CALL, r2, r0
+    jump.ne @constructed
     ptr.add r1, r0, stack[CALLDATA]
     ld r1, r2
     shr.s 224, r2, r2
@@ -47,6 +53,12 @@ main:
     sub! @EXECUTE[0], r2, r0
     jump.eq @execute
     ret.ok r0
+
+constructed:
+    add 32, r0, r1
+    st.1 0, r1
+    add @NO_IMMUTABLES[0], r0, r1
+    ret.ok r1
 
 validate:
     add SIGNATURE_OFFSET, r0, r2
