@@ -1,44 +1,14 @@
 //! The embedded bootloader ends with the right failure code when the operator's words are wrong.
-//!
-//! A scenario is run once to learn what the operator writes and when; then the machine alone runs it again with one of
-//! these words changed.
 
 #![allow(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
 
-use eradbg_tracer::drive::{DriveEnd, Session, Sink};
-use eradbg_tracer::report::BatchReport;
+#[path = "support/words.rs"]
+mod words;
+
 use eradbg_tracer::source::{Loaded, scenario};
-use eradbg_vm::bootloader::Layout;
-use eradbg_vm::bytecode::hash_bytecode;
-use eradbg_vm::execution::Settings;
-use eradbg_vm::operator::ExecutionResult;
-use eradbg_vm::outcome::{End, Stop};
-use eradbg_vm::storage::SnapshotStorage;
-use eradbg_vm::{EraVm, Observer, Program, U256};
+use eradbg_vm::U256;
 
-/// Words of the operator with the number of hooks before each, and the length of the pubdata in bytes.
-#[derive(Debug, Default)]
-struct Writes {
-    hooks: usize,
-    words: Vec<(usize, u32, U256)>,
-    pubdata: usize,
-}
-
-impl Observer for Writes {
-    fn hook(&mut self, _: u32, _: [U256; 3]) {
-        self.hooks += 1;
-    }
-
-    fn operator_write(&mut self, slot: u32, _: U256, new: U256) {
-        self.words.push((self.hooks, slot, new));
-    }
-}
-
-impl Sink for Writes {
-    fn batch_done(&mut self, report: BatchReport) {
-        self.pubdata = report.pubdata_input.len() / 2 - 1;
-    }
-}
+use words::{end_with, layout, run, writes};
 
 /// Where pubdata starts in its area: after validator, offset, length, and the header of the operator's input.
 const FIRST_BYTE: usize = 4 * 32 + 4 + 6 * 32;
@@ -47,73 +17,14 @@ fn load(name: &str) -> Loaded {
     scenario::embedded(name).unwrap()
 }
 
-fn layout(loaded: &Loaded) -> Layout {
-    Layout::of(loaded.input.system.version)
-}
-
-/// What the operator writes when everything is right.
-fn writes(name: &str) -> Writes {
-    let loaded = load(name);
-    let mut session = Session::new(loaded.input, loaded.script, Writes::default());
-    assert_eq!(session.drive(&loaded.run), Ok(DriveEnd::Finished));
-    session.into_parts().0
-}
-
-/// Runs a scenario's batch with words of the operator: the machine at the end, and how the bootloader ended.
-fn run(name: &str, words: &[(usize, u32, U256)]) -> (EraVm, String) {
-    let input = load(name).input;
-    let system = input.system;
-    let settings = Settings {
-        default_account: system.default_account.hash,
-        evm_emulator: system.default_account.hash,
-        hook_offset: Layout::of(system.version).hook as u32 * 32,
-        unpaid_growth_raises_bound: false,
-        ec_precompiles: true,
-    };
-    let bootloader = Program::new(system.bootloader.hash, system.bootloader.words);
-    let mut vm = EraVm::new(bootloader, u32::MAX, settings);
-    let mut storage = input.storage;
-    let brought = input.blocks.iter().flat_map(|block| &block.transactions);
-    for code in brought.flat_map(|transaction| &transaction.factory_deps) {
-        storage
-            .factory_deps
-            .insert(hash_bytecode(code).unwrap(), code.clone());
-    }
-    let mut storage = SnapshotStorage::new(storage);
-    for hooks in 0.. {
-        for (_, slot, word) in words.iter().filter(|(before, ..)| *before == hooks) {
-            vm.execution.operator_write(*slot, *word, &mut ());
-        }
-        match vm.run(&mut storage, &mut (), u64::MAX).unwrap() {
-            Stop::Hook(_) => {}
-            Stop::Ended(End::Finished(_)) => return (vm, "finished".to_owned()),
-            Stop::Ended(End::Reverted(output)) => match ExecutionResult::of_bootloader_revert(&output) {
-                ExecutionResult::Halt(halt) => return (vm, halt.to_string()),
-                other => panic!("{other:?}"),
-            },
-            stop => panic!("{stop:?}"),
-        }
-    }
-    unreachable!("the bootloader ends")
-}
-
-/// Changes what the operator writes to a slot, and tells how the bootloader ends.
-fn end_with(name: &str, slot: usize, change: impl Fn(U256) -> U256) -> String {
-    let mut words = writes(name).words;
-    let changed = words.iter_mut().filter(|(_, written, _)| *written == slot as u32);
-    let mut count = 0;
-    for (.., word) in changed {
-        *word = change(*word);
-        count += 1;
-    }
-    assert!(count > 0, "the operator writes slot {slot}");
-    run(name, &words).1
-}
-
 #[test]
 fn the_operators_own_words_let_the_batch_finish() {
     for name in ["transfer", "deploy", "l2_to_l1_message", "priority_success"] {
-        assert_eq!(run(name, &writes(name).words).1, "finished", "{name}");
+        assert_eq!(
+            run(&load(name), &writes(&load(name)).words).1,
+            "finished",
+            "{name}"
+        );
     }
 }
 
@@ -130,7 +41,7 @@ fn wrong_batch_information_ends_the_bootloader() {
         (2, 1_800_000_000.into(), "Block starts before its batch"),
     ];
     for (slot, word, expected) in cases {
-        let found = end_with("transfer", slot, |_| word);
+        let found = end_with(&load("transfer"), slot, |_| word);
         assert!(found.contains(expected), "slot {slot} := {word}: {found}");
     }
 }
@@ -177,13 +88,13 @@ fn wrong_words_about_a_transaction_end_the_bootloader() {
             "Assertion error: Refund is above the gas limit",
         ),
     ] {
-        check(slot, end_with("transfer", slot, add(number)), expected);
+        check(slot, end_with(&load("transfer"), slot, add(number)), expected);
     }
     for (slot, number, expected) in [
         (layout.l2_blocks + 3, 0, "First block needs a virtual one"),
         (interop.roots_per_block, 0, "error code: 34"),
     ] {
-        check(slot, end_with("transfer", slot, set(number)), expected);
+        check(slot, end_with(&load("transfer"), slot, set(number)), expected);
     }
 }
 
@@ -192,7 +103,7 @@ fn fields_that_are_too_wide_end_the_bootloader() {
     let layout = layout(&load("transfer"));
     let bits = [160, 160, 64, 32, 128, 128, 160];
     for (field, bits) in (1..).zip(bits) {
-        let found = end_with("transfer", layout.encodings + 1 + field, |word| {
+        let found = end_with(&load("transfer"), layout.encodings + 1 + field, |word| {
             word + (U256::one() << bits)
         });
         assert!(
@@ -228,7 +139,7 @@ fn wrong_fields_of_a_transaction_end_the_bootloader() {
         ),
     ];
     for (name, word, new, expected) in cases {
-        let found = end_with(name, layout.encodings + word, |_| new);
+        let found = end_with(&load(name), layout.encodings + word, |_| new);
         assert!(
             found.contains(expected),
             "{name}: expected {expected}, found {found}"
@@ -239,7 +150,7 @@ fn wrong_fields_of_a_transaction_end_the_bootloader() {
 #[test]
 fn wrong_pubdata_ends_the_bootloader() {
     let layout = layout(&load("l2_to_l1_message"));
-    let changed = |words: usize| end_with("l2_to_l1_message", layout.pubdata + words, |word| word + 1);
+    let changed = |words: usize| end_with(&load("l2_to_l1_message"), layout.pubdata + words, |word| word + 1);
     // Validator, offset, length; then selector, rolling hash of logs, root, messages, bytecodes, offset, length, data.
     assert!(
         changed(2).contains("Pubdata is at a wrong offset"),
@@ -262,7 +173,7 @@ fn wrong_pubdata_ends_the_bootloader() {
         changed(7)
     );
     // Everything between the count of logs and the diffs in full is checked.
-    for word in 11..(FIRST_BYTE + writes("l2_to_l1_message").pubdata) / 32 {
+    for word in 11..(FIRST_BYTE + writes(&load("l2_to_l1_message")).pubdata) / 32 {
         let found = changed(word);
         assert!(
             found.contains("Failed to publish pubdata"),
@@ -276,13 +187,13 @@ fn compressed_code_that_is_not_the_original_fails_the_transaction() {
     let layout = layout(&load("deploy"));
     // Pointer, hash, place for the selector, two offsets, length of the original, then its first word.
     let original = (layout.compressed_bytecodes + 6) as u32;
-    let good = writes("deploy").words;
+    let good = writes(&load("deploy")).words;
     let mut bad = good.clone();
     let word = bad.iter_mut().find(|(_, slot, _)| *slot == original);
     word.unwrap().2 += U256::one();
     let other_end = "Failed to publish pubdata via L1Messenger for: Logs are not those of the batch";
     for (words, success, expected) in [(good, 1, "finished"), (bad, 0, other_end)] {
-        let (vm, end) = run("deploy", &words);
+        let (vm, end) = run(&load("deploy"), &words);
         let result = vm
             .execution
             .bootloader_heap()
@@ -294,7 +205,7 @@ fn compressed_code_that_is_not_the_original_fails_the_transaction() {
 #[test]
 fn no_gas_limit_of_a_priority_transaction_ends_the_bootloader() {
     let layout = layout(&load("priority_with_value"));
-    let good = writes("priority_with_value").words;
+    let good = writes(&load("priority_with_value")).words;
     let mut successes = 0;
     for limit in (178_000..420_000).step_by(500) {
         let mut words = good.clone();
@@ -305,7 +216,7 @@ fn no_gas_limit_of_a_priority_transaction_ends_the_bootloader() {
                 *word = U256::zero();
             }
         }
-        let (vm, end) = run("priority_with_value", &words);
+        let (vm, end) = run(&load("priority_with_value"), &words);
         let result = vm
             .execution
             .bootloader_heap()

@@ -16,9 +16,12 @@ mod machine;
 mod real;
 #[path = "../support/real_base.rs"]
 mod real_base;
+mod real_words;
 #[path = "../support.rs"]
 mod support;
 mod transcript;
+#[path = "../support/words.rs"]
+mod words;
 
 use std::sync::Arc;
 

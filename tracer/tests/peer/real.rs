@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use eradbg_fixtures::embedded::SCENARIOS;
+use eradbg_tracer::chain::Contents;
 use eradbg_tracer::report::RunReport;
 use eradbg_tracer::source::{self, Loaded, scenario};
 use eradbg_vm::pubdata::state_diff::derived_key;
@@ -72,6 +73,12 @@ impl RealContracts {
     pub(crate) fn load(&self, name: &str) -> Loaded {
         let path = self.folder.path().join(name).with_extension("ron");
         source::load(&path, None).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Loads a scenario that goes on with a chain.
+    pub(crate) fn load_after(&self, name: &str, before: &Contents) -> Loaded {
+        let path = self.folder.path().join(name).with_extension("ron");
+        source::load(&path, Some(before)).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Loads the text of a scenario without a base.

@@ -1,0 +1,5 @@
+; Takes all ergs at once.
+
+.text
+main:
+    invalid
