@@ -16,6 +16,7 @@ mod machine;
 mod real;
 #[path = "../support/real_base.rs"]
 mod real_base;
+mod real_modes;
 mod real_words;
 #[path = "../support.rs"]
 mod support;

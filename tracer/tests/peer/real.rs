@@ -10,9 +10,11 @@ use eradbg_fixtures::embedded::SCENARIOS;
 use eradbg_tracer::chain::Contents;
 use eradbg_tracer::report::RunReport;
 use eradbg_tracer::source::{self, Loaded, scenario};
+use eradbg_vm::batch::SystemCode;
+use eradbg_vm::bytecode::{bytes_to_words, hash_bytecode};
 use eradbg_vm::pubdata::state_diff::derived_key;
 use eradbg_vm::storage::ACCOUNT_CODE_STORAGE;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::compare::compare;
@@ -23,6 +25,12 @@ use crate::support::{Input, record};
 pub(crate) struct RealContracts {
     folder: TempDir,
 }
+
+/// Versions whose contracts the vectors have, with the folders for them.
+const BASES: [(u16, &str); 3] = [(29, "zkout"), (28, "zkout28"), (26, "zkout26")];
+
+/// How scenarios name the first of them.
+const BASE: &str = "base: \"zkout\",";
 
 /// Precompiles that no vector has the contracts of: those of eradbg stand in.
 const MISSING: [(u64, &str); 5] = [
@@ -51,15 +59,16 @@ const NO_IMMUTABLES: &str =
     "the samples' constructors do not return the list of immutables that the real deployer reads";
 
 impl RealContracts {
-    /// Contracts of a protocol version; `None`, and a line that says so, where there are no vectors.
-    pub(crate) fn of(version: u16) -> Option<Self> {
+    /// The contracts of each version, in folders that scenarios name as their base; `None`, and a line that says so, where
+    /// there are no vectors.
+    pub(crate) fn new() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        if !real_base::write(&folder.path().join("zkout"), version) {
-            return None;
+        for (version, base) in BASES {
+            if !real_base::write(&folder.path().join(base), version) {
+                return None;
+            }
         }
-        if version == 29 {
-            write_missing(&folder.path().join("zkout"));
-        }
+        write_missing(&folder.path().join(BASES[0].1));
         let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real");
         copy(&tests, folder.path());
         copy(
@@ -75,10 +84,40 @@ impl RealContracts {
         source::load(&path, None).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// Loads a scenario with another base.
+    fn load_with(&self, name: &str, base: &str) -> Loaded {
+        let path = self.folder.path().join(name).with_extension("ron");
+        let text = fs::read_to_string(path).unwrap();
+        assert_eq!(text.matches(BASE).count(), 1, "{name}");
+        let name = format!("{name} {base}").replace(|it: char| !it.is_alphanumeric(), "_");
+        self.load_text(&name, &text.replace(BASE, base))
+    }
+
+    /// The words of a bootloader for simulations, by the name of its artifact.
+    pub(crate) fn bootloader(&self, base: &str, name: &str) -> SystemCode {
+        let path = self
+            .folder
+            .path()
+            .join(base)
+            .join(format!("{name}.yul/Bootloader.json"));
+        let artifact: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        let code = hex::decode(artifact["bytecode"]["object"].as_str().unwrap()).unwrap();
+        SystemCode {
+            hash: hash_bytecode(&code).unwrap(),
+            words: bytes_to_words(&code),
+        }
+    }
+
     /// Loads a scenario that goes on with a chain.
     pub(crate) fn load_after(&self, name: &str, before: &Contents) -> Loaded {
         let path = self.folder.path().join(name).with_extension("ron");
         source::load(&path, Some(before)).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Loads the text of a scenario.
+    pub(crate) fn load_text(&self, name: &str, text: &str) -> Loaded {
+        fs::write(self.folder.path().join(name).with_extension("ron"), text).unwrap();
+        self.load(name)
     }
 
     /// Loads the text of a scenario without a base.
@@ -86,15 +125,13 @@ impl RealContracts {
         let (comment, rest) = text
             .split_once("\n(\n")
             .expect("a comment comes before the scenario");
-        let text = format!("{comment}\n(\nbase: \"zkout\",\n{rest}");
-        fs::write(self.folder.path().join(name).with_extension("ron"), text).unwrap();
-        self.load(name)
+        self.load_text(name, &format!("{comment}\n(\n{BASE}\n{rest}"))
     }
 }
 
 #[test]
 fn scenarios_on_real_contracts_end_as_they_say() {
-    let Some(contracts) = RealContracts::of(29) else {
+    let Some(contracts) = RealContracts::new() else {
         return;
     };
     let problems: Vec<String> = names()
@@ -104,9 +141,38 @@ fn scenarios_on_real_contracts_end_as_they_say() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
+/// Scenarios that end alike on the contracts of versions before 29, with the first of them.
+const ALIKE: [(&str, u16); 7] = [
+    ("bytecodes_unpaid", 26),
+    ("deployments", 28),
+    ("gas_limits", 26),
+    ("l1_transactions", 26),
+    ("paymasters", 26),
+    ("senders", 26),
+    ("transfers", 26),
+];
+
+#[test]
+fn scenarios_on_the_contracts_of_earlier_versions_end_as_they_say() {
+    let Some(contracts) = RealContracts::new() else {
+        return;
+    };
+    let mut problems = Vec::new();
+    for (version, base) in &BASES[1..] {
+        for (name, _) in ALIKE.iter().filter(|(_, first)| first <= version) {
+            let loaded = contracts.load_with(
+                name,
+                &format!("base: \"{base}\", chain: (protocol_version: {version}),"),
+            );
+            problems.extend(self::problems(loaded));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
 #[test]
 fn embedded_scenarios_end_alike_on_the_real_contracts() {
-    let Some(contracts) = RealContracts::of(29) else {
+    let Some(contracts) = RealContracts::new() else {
         return;
     };
     let mut problems = Vec::new();

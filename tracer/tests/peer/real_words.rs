@@ -69,7 +69,7 @@ fn encoding(loaded: &Loaded, index: usize) -> usize {
 
 #[test]
 fn wrong_words_about_l2_blocks_end_the_real_bootloader() {
-    let Some(contracts) = RealContracts::of(29) else {
+    let Some(contracts) = RealContracts::new() else {
         return;
     };
     let loaded = contracts.load("blocks");
@@ -111,7 +111,7 @@ fn wrong_words_about_l2_blocks_end_the_real_bootloader() {
 
 #[test]
 fn wrong_words_about_the_batch_end_the_real_bootloader() {
-    let Some(contracts) = RealContracts::of(29) else {
+    let Some(contracts) = RealContracts::new() else {
         return;
     };
     let loaded = contracts.load("blocks");
@@ -135,7 +135,7 @@ fn wrong_words_about_the_batch_end_the_real_bootloader() {
 
 #[test]
 fn the_batch_after_another_one_follows_it_on_the_real_bootloader() {
-    let Some(contracts) = RealContracts::of(29) else {
+    let Some(contracts) = RealContracts::new() else {
         return;
     };
     let first = contracts.load("blocks");
@@ -170,7 +170,7 @@ fn the_batch_after_another_one_follows_it_on_the_real_bootloader() {
 
 #[test]
 fn wrong_words_about_a_transaction_end_the_real_bootloader() {
-    let Some(contracts) = RealContracts::of(29) else {
+    let Some(contracts) = RealContracts::new() else {
         return;
     };
     let loaded = contracts.load("blocks");
@@ -232,7 +232,7 @@ fn wrong_words_about_a_transaction_end_the_real_bootloader() {
 
 #[test]
 fn wrong_interop_roots_end_the_real_bootloader() {
-    let Some(contracts) = RealContracts::of(29) else {
+    let Some(contracts) = RealContracts::new() else {
         return;
     };
     let loaded = contracts.load("blocks");
@@ -272,7 +272,7 @@ fn wrong_interop_roots_end_the_real_bootloader() {
 
 #[test]
 fn wrong_pubdata_ends_the_real_bootloader() {
-    let Some(contracts) = RealContracts::of(29) else {
+    let Some(contracts) = RealContracts::new() else {
         return;
     };
     let loaded = contracts.load("blocks");
@@ -295,7 +295,7 @@ fn wrong_pubdata_ends_the_real_bootloader() {
 
 #[test]
 fn refunds_may_be_known_beforehand_on_the_real_bootloader() {
-    let Some(contracts) = RealContracts::of(29) else {
+    let Some(contracts) = RealContracts::new() else {
         return;
     };
     let loaded = contracts.load("blocks");
@@ -337,7 +337,7 @@ fn refunds_may_be_known_beforehand_on_the_real_bootloader() {
 
 #[test]
 fn gas_that_the_operator_trusts_above_80_million_can_be_used_on_the_real_bootloader() {
-    let Some(contracts) = RealContracts::of(29) else {
+    let Some(contracts) = RealContracts::new() else {
         return;
     };
     let loaded = contracts.load("trusted_gas");
@@ -372,7 +372,7 @@ fn effects(vm: &EraVm) -> (BTreeMap<StorageKey, U256>, String) {
 
 #[test]
 fn places_that_are_used_here_are_those_of_the_layout() {
-    let Some(contracts) = RealContracts::of(29) else {
+    let Some(contracts) = RealContracts::new() else {
         return;
     };
     let loaded = contracts.load("blocks");

@@ -1,9 +1,11 @@
 ; An account that signs nothing: what stands in place of its signature is called at NonceHolder while it is validated.
-; It pays what it has to, or lets a paymaster pay, and executes what it is told. It has no immutables.
+; It pays what it has to, or lets a paymaster pay, and executes what it is told, by system calls where ContractDeployer is
+; called. It has no immutables.
 
 .equ NONCE_HOLDER, 0x8003
 .equ BOOTLOADER, 0x8001
 .equ MSG_VALUE_SIMULATOR, 0x8009
+.equ DEPLOYER, 0x8006
 ; Calldata: selector, two hashes, offset of the tuple, the tuple.
 .equ TUPLE, 100
 .equ TO, 100 + 64
@@ -101,7 +103,13 @@ execute:
     add r6, r0, r3
     sub! r3, r0, r0
     jump.ne @execute_with_value
+    sub.s! DEPLOYER, r4, r0
+    jump.eq @execute_system_call
     ptr.pack.s @FORWARD_CALL[0], r1, r1
+    far_call r1, r4, @failed
+    ret.ok r0
+execute_system_call:
+    ptr.pack.s @SYSTEM_FORWARD_CALL[0], r1, r1
     far_call r1, r4, @failed
     ret.ok r0
 execute_with_value:
