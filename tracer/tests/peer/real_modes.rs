@@ -4,8 +4,10 @@
 use eradbg_tracer::drive::{DriveEnd, Session, Sink};
 use eradbg_tracer::report::TransactionReport;
 use eradbg_tracer::source::Loaded;
-use eradbg_vm::Observer;
 use eradbg_vm::batch::ExecutionMode;
+use eradbg_vm::bootloader::Hook;
+use eradbg_vm::observer::Step;
+use eradbg_vm::{Execution, Observer, Opcode, U256};
 
 use crate::real::{RealContracts, problems};
 
@@ -175,6 +177,65 @@ fn validation_ends_when_it_has_used_what_the_limit_allows() {
         })
         .collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_validation_limit_counts_prices_of_instructions_and_of_four_precompiles() {
+    let Some(contracts) = RealContracts::new() else {
+        return;
+    };
+    let status_with = |limit: u32| {
+        let head = format!(
+            "base: \"zkout\", chain: (validation_gas_limit: {limit}), run: (finish_batch: Some(false)),"
+        );
+        let text = scenario(&head, "Transfer(from: \"alice\", to: \"bob\", value: 1)");
+        let loaded = contracts.load_text("metered", &text);
+        let mut session = Session::new(loaded.input, loaded.script, Meter::default());
+        assert_eq!(session.drive(&loaded.run), Ok(DriveEnd::Finished));
+        let meter = session.into_parts().0;
+        (meter.used, meter.status)
+    };
+    let (used, status) = status_with(u32::MAX);
+    assert_eq!(status, "success");
+    assert!(used > 10_000, "{used}");
+    assert_eq!(status_with(used).1, "success");
+    assert_eq!(status_with(used - 1).1, "halt");
+}
+
+/// Sums prices between the hooks of validation.
+#[derive(Debug, Default)]
+struct Meter {
+    is_on: bool,
+    used: u32,
+    status: String,
+}
+
+impl Observer for Meter {
+    fn before_step(&mut self, execution: &Execution, step: Step<'_>) {
+        if !self.is_on {
+            return;
+        }
+        self.used += step.instruction.ergs;
+        let address = execution.frame().this.to_low_u64_be();
+        // ecrecover, SHA-256, P256Verify, Keccak-256.
+        if step.instruction.opcode == Opcode::Precompile && [0x1, 0x2, 0x100, 0x8010].contains(&address) {
+            self.used += execution.register(step.instruction.src1).word.low_u32();
+        }
+    }
+
+    fn hook(&mut self, id: u32, _: [U256; 3]) {
+        match Hook::new(id) {
+            Some(Hook::AccountValidationEntered) => self.is_on = true,
+            Some(Hook::ValidationExited) => self.is_on = false,
+            _ => {}
+        }
+    }
+}
+
+impl Sink for Meter {
+    fn transaction_done(&mut self, report: TransactionReport) {
+        report.run.status().clone_into(&mut self.status);
+    }
 }
 
 /// Keeps reports: `zksync_vm2` has no such limit, so there is nothing to record.
