@@ -17,6 +17,7 @@ mod real;
 #[path = "../support/real_base.rs"]
 mod real_base;
 mod real_modes;
+mod real_pubdata;
 mod real_rules;
 mod real_words;
 #[path = "../support.rs"]

@@ -171,6 +171,19 @@ fn scenarios_on_the_contracts_of_earlier_versions_end_as_they_say() {
 }
 
 #[test]
+fn precompiles_for_signatures_are_as_exact_on_the_real_contracts() {
+    let Some(contracts) = RealContracts::new() else {
+        return;
+    };
+    // Those of version 26 are in the vectors, both of them.
+    let name = "precompiles_of_signatures";
+    let embedded = SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap();
+    let base = "base: \"zkout26\", chain: (protocol_version: 26),";
+    let text = embedded.text.replacen("\n(\n", &format!("\n(\n{base}\n"), 1);
+    assert_eq!(problems(contracts.load_text(name, &text)), [""; 0]);
+}
+
+#[test]
 fn embedded_scenarios_end_alike_on_the_real_contracts() {
     let Some(contracts) = RealContracts::new() else {
         return;

@@ -11,9 +11,11 @@ use crate::real::RealContracts;
 
 /// Keeps reports.
 #[derive(Debug, Default)]
-struct Reports {
-    transactions: Vec<TransactionReport>,
-    batch: Option<BatchReport>,
+pub(crate) struct Reports {
+    /// Of the transactions, in their order.
+    pub(crate) transactions: Vec<TransactionReport>,
+    /// Of the batch, if it was closed.
+    pub(crate) batch: Option<BatchReport>,
 }
 
 impl Observer for Reports {}

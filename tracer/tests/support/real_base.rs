@@ -81,21 +81,27 @@ fn collect(dump: &Path, version: u16, found: &mut BTreeMap<&'static str, Vec<u8>
         ExecutionMode::EstimateFee => "fee_estimate.yul/Bootloader",
         ExecutionMode::EthCall => "playground_batch.yul/Bootloader",
     };
-    if input.batch.number == 1 || mode != ExecutionMode::VerifyExecute {
-        found.insert(bootloader, words_to_bytes(&input.system.bootloader.words));
-    }
-    if input.batch.number != 1 {
-        return;
-    }
-    let system = [
+    let is_ours = input.batch.number == 1;
+    let system = &input.system;
+    let codes = [
+        (
+            bootloader,
+            Some(&system.bootloader),
+            is_ours || mode != ExecutionMode::VerifyExecute,
+        ),
         (
             "DefaultAccount.sol/DefaultAccount",
-            Some(&input.system.default_account),
+            Some(&system.default_account),
+            is_ours,
         ),
-        ("EvmEmulator.yul/EvmEmulator", input.system.evm_emulator.as_ref()),
+        (
+            "EvmEmulator.yul/EvmEmulator",
+            system.evm_emulator.as_ref(),
+            is_ours,
+        ),
     ];
-    for (name, code) in system {
-        if let Some(code) = code {
+    for (name, code, is_taken) in codes {
+        if let Some(code) = code.filter(|_| is_taken) {
             found.insert(name, words_to_bytes(&code.words));
         }
     }

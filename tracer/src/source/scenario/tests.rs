@@ -135,6 +135,17 @@ fn fields_of_transactions_have_defaults_by_type() {
 }
 
 #[test]
+fn a_call_of_an_ethereum_type_without_target_deploys() {
+    let found = transactions("Call(from: \"alice\", type: Eip1559, data: \"0x6001\"),");
+    assert_eq!((found[0].to, &found[0].data[..]), (None, &[0x60, 1][..]));
+    assert_eq!(found[0].reserved[1], U256::one());
+    refused(
+        "Call(from: \"alice\", data: \"0x6001\")",
+        "f.ron:3:1: blocks[0].steps[0].Call: the field `to` is missing",
+    );
+}
+
+#[test]
 fn wrong_signatures_differ_from_the_right_one() {
     let found = transactions(
         "Transfer(from: \"alice\", to: \"bob\", nonce: 0),
