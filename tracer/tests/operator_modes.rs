@@ -87,7 +87,7 @@ fn a_hook_that_the_version_does_not_have_stops_the_run() {
         Err(OperatorError::UnknownHook { id: 13, step: 2 })
     );
     assert_eq!(end_of(write(0)).0, Ok(ExecutionResult::Success(Vec::new())));
-    // A refund for no transaction.
+    // Refunds are for transactions that are run one by one.
     assert_eq!(end_of(write(8)).0, Ok(ExecutionResult::Success(Vec::new())));
 }
 

@@ -1,6 +1,8 @@
 //! The real contracts in other modes than that of the chain: calls and estimations, which have bootloaders of their own,
 //! and validation with a limit.
 
+use std::fmt::Write;
+
 use eradbg_tracer::drive::{DriveEnd, Session, Sink};
 use eradbg_tracer::report::TransactionReport;
 use eradbg_tracer::source::Loaded;
@@ -150,17 +152,21 @@ fn validation_ends_when_it_has_used_what_the_limit_allows() {
     );
     for account in ["loops", "catches", "recurses"] {
         for gas_limit in [1_000_000, 10_000_000, 100_000_000, 1_000_000_000] {
-            steps += &format!(
+            write!(
+                steps,
                 "Transfer(from: \"{account}\", to: \"bob\", signature: \"0x\", gas_limit: {gas_limit},
                           expect: Rejected(\"validation used more ergs than the limit allows\")),\n"
-            );
+            )
+            .unwrap();
         }
     }
     for account in ["loops", "catches"] {
-        steps += &format!(
+        write!(
+            steps,
             "Transfer(from: \"{account}\", to: \"bob\", signature: \"0x\", gas_limit: 250_000,
                       expect: Rejected(\"the account did not accept the transaction\")),\n"
-        );
+        )
+        .unwrap();
     }
     let text = scenario("base: \"zkout\", chain: (validation_gas_limit: 300_000),", &steps);
     let loaded = contracts.load_text("validation_limit", &text);

@@ -88,7 +88,7 @@ impl Maker<'_> {
     ) -> Result<Transaction> {
         let from = self.required(place, "from", fields.from.as_ref())?;
         let is_ethereum_call =
-            kind == TransactionKind::Call && fields.r#type.is_some_and(|it| it.is_ethereum());
+            kind == TransactionKind::Call && fields.r#type.is_some_and(TransactionType::is_ethereum);
         let (to, data) = match kind {
             TransactionKind::Deploy => (Some(CONTRACT_DEPLOYER), self.deployment(place, fields)?),
             // Ethereum's way to deploy a contract.
