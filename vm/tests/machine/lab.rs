@@ -14,6 +14,8 @@ use eradbg_vm::{
     EraVm, Execution, H160, Missing, Observer, Opcode, Program, Storage, StorageKey, U256, Value,
 };
 
+use crate::official::{self, Verdict};
+
 /// Address of the user contract under test.
 pub(crate) const USER: u64 = 0x1_0000;
 
@@ -109,6 +111,9 @@ impl Lab {
         let stop = vm
             .run(&mut self.clone(), &mut trace, steps)
             .expect("the lab has all code");
+        if let Verdict::Aborted(step, reason) = official::compare(self, root, steps) {
+            eprintln!("the official VM aborted in step {step}: {reason}");
+        }
         Outcome { vm, trace, stop }
     }
 

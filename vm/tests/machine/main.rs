@@ -9,6 +9,7 @@ mod kernel;
 mod lab;
 mod memory;
 mod mini_batch;
+mod official;
 mod operands;
 mod pointers;
 mod predicates;

@@ -1,0 +1,176 @@
+//! The official VM beside ours: `zk_evm` executes the same program, and both must agree after every step.
+//!
+//! `zk_evm` brings no world of its own; what stands in for the operator's oracles is in the modules below.
+
+mod compare;
+mod memory;
+mod oracles;
+
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+use eradbg_fixtures::Assembler;
+use eradbg_vm::outcome::Stop;
+use eradbg_vm::{FatPointer, H160, U256};
+use zk_evm::aux_structures::{MemoryPage, PubdataCost};
+use zk_evm::block_properties::BlockProperties;
+use zk_evm::tracing::{
+    AfterDecodingData, AfterExecutionData, BeforeExecutionData, Tracer, VmLocalStateData,
+};
+use zk_evm::vm_state::{CallStackEntry, PrimitiveValue, Version, VmState};
+use zk_evm::witness_trace::DummyTracer;
+use zk_evm::zkevm_opcode_defs as defs;
+
+use crate::lab::Lab;
+use compare::Differences;
+use memory::Memory;
+use oracles::{Decommitter, Events, Precompiles, Storage};
+
+/// The official machine.
+pub(crate) type Official = VmState<Storage, Memory, Events, Precompiles, Decommitter, DummyTracer>;
+
+/// How a comparison ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Both went through so many steps alike, to the end of the run or of the steps that were asked for.
+    Agreed(u64),
+    /// The official VM aborted in this step: it asserts what its callers never do.
+    Aborted(u64, String),
+}
+
+/// Runs `root` on both machines, one step at a time.
+///
+/// # Panics
+/// When they differ, naming step and field.
+pub(crate) fn compare(lab: &Lab, root: &Assembler, steps: u64) -> Verdict {
+    let mut ours = lab.machine(root);
+    let mut storage = lab.clone();
+    let mut official = machine(lab, &root.words());
+    for step in 0..steps {
+        if let Err(reason) = quietly(|| official.cycle(&mut Silent)) {
+            return Verdict::Aborted(step, reason);
+        }
+        let before = ours.execution.clone();
+        let stop = ours.run(&mut storage, &mut (), 1).expect("the lab has all code");
+        let mut differences = Differences::default();
+        if let Stop::Ended(end) = stop {
+            differences.ends(&end, &official);
+            differences.report(step, &before, &ours.execution);
+            return Verdict::Agreed(step + 1);
+        }
+        differences.steps(&ours, &official, step % 32 == 31);
+        differences.report(step, &before, &ours.execution);
+    }
+    Verdict::Agreed(steps)
+}
+
+/// The official machine at the first instruction of a bootloader.
+fn machine(lab: &Lab, code: &[U256]) -> Official {
+    let settings = &lab.settings;
+    // The official VM insists on well-formed hashes; a lab without these contracts never gets to see them.
+    let or_unknown = |hash: U256| {
+        if hash.is_zero() {
+            U256([1, 0, 0, 0x0100_0001 << 32])
+        } else {
+            hash
+        }
+    };
+    let mut memory = Memory::default();
+    memory.fill(defs::BOOTLOADER_CODE_PAGE, code);
+    let version = if settings.unpaid_growth_raises_bound {
+        Version::Initial
+    } else {
+        Version::Version27
+    };
+    let mut vm = VmState::empty_state(
+        Storage::new(lab),
+        memory,
+        Events::default(),
+        Precompiles {
+            ec_precompiles: settings.ec_precompiles,
+        },
+        Decommitter::new(lab),
+        DummyTracer,
+        BlockProperties {
+            default_aa_code_hash: or_unknown(settings.default_account),
+            evm_emulator_code_hash: or_unknown(settings.evm_emulator),
+            zkporter_is_available: false,
+        },
+        version,
+    );
+    vm.local_state.callstack.current.ergs_remaining = lab.ergs;
+    let bootloader = H160::from_low_u64_be(0x8001);
+    vm.push_bootloader_context(
+        0,
+        CallStackEntry {
+            this_address: bootloader,
+            msg_sender: H160::zero(),
+            code_address: bootloader,
+            base_memory_page: MemoryPage(defs::BOOTLOADER_BASE_PAGE),
+            code_page: MemoryPage(defs::BOOTLOADER_CODE_PAGE),
+            sp: 0,
+            pc: 0,
+            heap_bound: u32::MAX,
+            aux_heap_bound: u32::MAX,
+            exception_handler_location: u16::MAX,
+            ergs_remaining: lab.ergs,
+            this_shard_id: 0,
+            caller_shard_id: 0,
+            code_shard_id: 0,
+            is_static: false,
+            is_local_frame: false,
+            context_u128_value: 0,
+            total_pubdata_spent: PubdataCost(0),
+            stipend: 0,
+        },
+    );
+    let calldata = FatPointer {
+        page: defs::BOOTLOADER_CALLDATA_PAGE,
+        ..FatPointer::default()
+    };
+    vm.local_state.registers[0] = PrimitiveValue {
+        value: calldata.to_word(),
+        is_pointer: true,
+    };
+    vm
+}
+
+/// Runs something of the official VM that may abort: why it did, without a message on stderr.
+fn quietly(run: impl FnOnce() -> anyhow::Result<()>) -> Result<(), String> {
+    thread_local!(static QUIET: Cell<bool> = const { Cell::new(false) });
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let loud = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                loud(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    QUIET.set(false);
+    match result {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(payload) => Err(payload
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string))
+            .unwrap_or_default()),
+    }
+}
+
+/// Watches nothing.
+#[derive(Debug)]
+struct Silent;
+
+impl Tracer for Silent {
+    type SupportedMemory = Memory;
+
+    fn before_decoding(&mut self, _: VmLocalStateData<'_>, _: &Memory) {}
+    fn after_decoding(&mut self, _: VmLocalStateData<'_>, _: AfterDecodingData, _: &Memory) {}
+    fn before_execution(&mut self, _: VmLocalStateData<'_>, _: BeforeExecutionData, _: &Memory) {}
+    fn after_execution(&mut self, _: VmLocalStateData<'_>, _: AfterExecutionData, _: &Memory) {}
+}
