@@ -55,4 +55,4 @@ pub use vm::EraVm;
 
 /// Number of the machine's semantics. A recording replays only on the revision that made it, so every change of what
 /// an instruction does raises it.
-pub const MACHINE_REVISION: u32 = 1;
+pub const MACHINE_REVISION: u32 = 2;

@@ -21,30 +21,23 @@ pub(super) fn sub<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) 
 
 /// `dst0 := low half of src0, high half of src1`; the low half of src1 must be zero.
 pub(super) fn pack<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
-    let (pointer, high) = operands(cx, i)?;
-    if high.low_u128() != 0 {
-        return Err(PanicCause::PackLowBits.into());
-    }
-    Ok(finish(
-        cx,
-        i,
-        U256([pointer.0[0], pointer.0[1], high.0[2], high.0[3]]),
-    ))
+    execute(cx, i, |pointer, high| {
+        if high.low_u128() == 0 {
+            Ok(U256([pointer.0[0], pointer.0[1], high.0[2], high.0[3]]))
+        } else {
+            Err(PanicCause::PackLowBits)
+        }
+    })
 }
 
 /// `dst0 := pointer src0 with length - low 32 bits of src1`.
 pub(super) fn shrink<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
-    let (word, by) = operands(cx, i)?;
-    let pointer = FatPointer::from_word(word);
-    let length = pointer
-        .length
-        .checked_sub(by.low_u32())
-        .ok_or(PanicCause::ShrinkUnderflow)?;
-    Ok(finish(
-        cx,
-        i,
-        with_pointer(word, FatPointer { length, ..pointer }),
-    ))
+    execute(cx, i, |word, by| {
+        let pointer = FatPointer::from_word(word);
+        let length = pointer.length.checked_sub(by.low_u32());
+        let length = length.ok_or(PanicCause::ShrinkUnderflow)?;
+        Ok(with_pointer(word, FatPointer { length, ..pointer }))
+    })
 }
 
 fn move_offset<H: Host, O: Observer>(
@@ -52,42 +45,36 @@ fn move_offset<H: Host, O: Observer>(
     i: &Instruction,
     moved: impl Fn(u32, u32) -> Option<u32>,
 ) -> Done<H::Error> {
-    let (word, by) = operands(cx, i)?;
-    let by = u32::try_from(by).map_err(|_| PanicCause::PointerOperandTooLarge)?;
-    let pointer = FatPointer::from_word(word);
-    let offset = moved(pointer.offset, by).ok_or(PanicCause::PointerOffsetOverflow)?;
-    Ok(finish(
-        cx,
-        i,
-        with_pointer(word, FatPointer { offset, ..pointer }),
-    ))
+    execute(cx, i, |word, by| {
+        let by = u32::try_from(by).map_err(|_| PanicCause::PointerOperandTooLarge)?;
+        let pointer = FatPointer::from_word(word);
+        let offset = moved(pointer.offset, by).ok_or(PanicCause::PointerOffsetOverflow)?;
+        Ok(with_pointer(word, FatPointer { offset, ..pointer }))
+    })
 }
 
-/// The pointer and the second operand's word, both checked for their tags.
-fn operands<H: Host, O: Observer>(
+/// Sets dst0 to a pointer made of two words, once their tags are checked. Failing or not, all operands have moved the
+/// stack pointer.
+fn execute<H: Host, O: Observer>(
     cx: &mut Cx<'_, H, O>,
     i: &Instruction,
-) -> Result<(U256, U256), PanicCause> {
+    make: impl Fn(U256, U256) -> Result<U256, PanicCause>,
+) -> Done<H::Error> {
     let (pointer, by) = cx.pointer_operands(i);
+    let target = cx.target(i);
     let by = cx.plain(by);
     if !pointer.is_pointer {
-        return Err(PanicCause::NotAPointer);
+        return Err(PanicCause::NotAPointer.into());
     }
     if by.is_pointer {
-        return Err(PanicCause::PointerPlusPointer);
+        return Err(PanicCause::PointerPlusPointer.into());
     }
-    Ok((pointer.word, by.word))
-}
-
-fn finish<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction, word: U256) -> Next {
-    cx.write(
-        i,
-        Value {
-            word,
-            is_pointer: true,
-        },
-    );
-    Next::Continue
+    let value = Value {
+        word: make(pointer.word, by.word)?,
+        is_pointer: true,
+    };
+    cx.write_to(i, target, value);
+    Ok(Next::Continue)
 }
 
 fn with_pointer(word: U256, pointer: FatPointer) -> U256 {
