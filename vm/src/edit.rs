@@ -156,9 +156,7 @@ impl Editor<'_> {
     /// Writes 32 bytes of a memory, which comes to life when it did not live.
     pub fn write_memory(&mut self, page: u32, offset: u32, word: U256) {
         let heaps = &mut self.0.heaps;
-        let slot = heaps
-            .slot(page)
-            .unwrap_or_else(|| heaps.insert(page, Heap::default()));
+        let slot = heaps.slot_or_insert(page);
         heaps.at_mut(slot).write_word(offset, word);
     }
 

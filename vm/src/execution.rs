@@ -358,11 +358,6 @@ pub enum DirtyPage<'a> {
 
 /// Looks a frame's memories up by their page ids, making those that are missing.
 pub(crate) fn relink(frame: &mut Frame, heaps: &mut Heaps) {
-    let mut find = |page| {
-        heaps
-            .slot(page)
-            .unwrap_or_else(|| heaps.insert(page, Heap::default()))
-    };
-    frame.heap = find(frame::heap_page(frame.base_page));
-    frame.aux_heap = find(frame::aux_heap_page(frame.base_page));
+    frame.heap = heaps.slot_or_insert(frame::heap_page(frame.base_page));
+    frame.aux_heap = heaps.slot_or_insert(frame::aux_heap_page(frame.base_page));
 }

@@ -169,6 +169,12 @@ impl Heaps {
         slot
     }
 
+    /// The slot of a page id, where an empty memory comes to life when none lives.
+    pub fn slot_or_insert(&mut self, page: u32) -> HeapSlot {
+        self.slot(page)
+            .unwrap_or_else(|| self.insert(page, Heap::default()))
+    }
+
     /// Removes and returns the memory of a page id.
     pub fn remove(&mut self, page: u32) -> Option<Heap> {
         let recorded = self.recorded_heap(page).cloned();

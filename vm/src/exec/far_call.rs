@@ -14,7 +14,6 @@ use crate::exec::ret::{Forwarding, forwarding_mode};
 use crate::exec::{Cx, Done, Fault, Next};
 use crate::flags::Flags;
 use crate::frame::{self, CallKind, Frame};
-use crate::heap::Heap;
 use crate::host::{Answer, Host};
 use crate::isa::{self, Opcode};
 use crate::observer::Observer;
@@ -331,8 +330,9 @@ fn enter<H: Host, O: Observer>(
         code_page,
         base_page,
         calldata_page: 0,
-        heap: ex.heaps.insert(frame::heap_page(base_page), Heap::default()),
-        aux_heap: ex.heaps.insert(frame::aux_heap_page(base_page), Heap::default()),
+        // A precompile may have written there already: kernel code names any page.
+        heap: ex.heaps.slot_or_insert(frame::heap_page(base_page)),
+        aux_heap: ex.heaps.slot_or_insert(frame::aux_heap_page(base_page)),
         stack: Stack::default(),
         context,
         is_static: (ex.frame.is_static || i.flag0) && !target.is_evm,

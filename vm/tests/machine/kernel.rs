@@ -240,6 +240,29 @@ fn a_precompile_call_takes_ergs_writes_its_output_and_declares_pubdata() {
 }
 
 #[test]
+fn a_precompile_writes_to_any_page_even_of_a_frame_to_come() {
+    let mut reads = Assembler::new();
+    reads.push(op(Opcode::HeapRead).src0(In::Imm(32)).dst0(Out::Reg(3)));
+    reads.push(op(Opcode::AuxHeapRead).src0(In::Imm(64)).dst0(Out::Reg(4)));
+    reads.ret(Opcode::RetOk, 0);
+    let mut a = Assembler::new();
+    let after = a.label();
+    for (page, word) in [(2058, 1), (2059, 2)] {
+        a.load(1, U256([0, word, page << 32, 0]));
+        a.push(op(Opcode::Precompile).src0(In::Reg(1)).dst0(Out::Reg(3)));
+    }
+    a.load(1, U256([0, 0, 0, 1000])).load(2, 0x2_0000);
+    a.far_call(1, 2, after);
+    a.place(after);
+    a.ret(Opcode::RetOk, 0);
+    let outcome = run(Lab::new().contract(0x2_0000, &reads), 0x8010, &a);
+    let of_nothing = Value::integer(U256::from_big_endian(keccak256(&[]).as_bytes()));
+    let callee = outcome.first().1;
+    assert_eq!(callee.frame().base_page, 2056);
+    assert_eq!((callee.register(3), callee.register(4)), (of_nothing, of_nothing));
+}
+
+#[test]
 fn an_unknown_precompile_takes_its_ergs_and_succeeds() {
     let outcome = precompile(KERNEL, 90);
     let execution = outcome.first().1;
