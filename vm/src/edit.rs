@@ -12,6 +12,7 @@ use crate::flags::Flags;
 use crate::frame::{self, Frame, NearFrame};
 use crate::heap::{Heap, Heaps};
 use crate::outcome::{End, PanicCause};
+use crate::paged::PAGE_WORDS;
 use crate::value::Value;
 
 /// The parts of an execution.
@@ -202,18 +203,24 @@ impl Editor<'_> {
     }
 }
 
-/// The program of a frame whose code lies on a page that can be written: as it is there now.
+/// The program of a frame whose code lies on a page that can be written: as it is there now, or nothing when the page
+/// has died.
 pub fn program_on_page(program: &Arc<Program>, code_page: u32, heaps: &Heaps) -> Arc<Program> {
-    match heaps.get(code_page) {
-        Some(heap) if !code_page.is_multiple_of(frame::PAGES_PER_FRAME) => {
-            let words = program.words().len() as u32;
-            let words: Vec<U256> = (0..words).map(|index| heap.read_word(index * 32)).collect();
-            if words == program.words() {
-                Arc::clone(program)
-            } else {
-                Program::new(program.hash(), words)
-            }
-        }
-        _ => Arc::clone(program),
+    if code_page.is_multiple_of(frame::PAGES_PER_FRAME) {
+        return Arc::clone(program);
     }
+    let words = heaps.get(code_page).map(code_words).unwrap_or_default();
+    let (code, rest) = words.split_at(words.len().min(program.words().len()));
+    if code == program.words() && rest.iter().all(U256::is_zero) {
+        Arc::clone(program)
+    } else {
+        Program::new(program.hash(), words)
+    }
+}
+
+/// Words of a memory that code addresses reach, as far as it was written.
+fn code_words(heap: &Heap) -> Vec<U256> {
+    let pages = heap.pages().pages().last().map_or(0, |(last, _)| last + 1);
+    let written = pages.saturating_mul(PAGE_WORDS as u32).min(1 << 16);
+    (0..written).map(|index| heap.read_word(index * 32)).collect()
 }

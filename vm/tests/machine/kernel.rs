@@ -1,11 +1,11 @@
 //! What only kernel code can do: context values, transactions, logs, code as data, precompiles.
 
 use eradbg_fixtures::Assembler;
-use eradbg_fixtures::abi::FarCallAbi;
+use eradbg_fixtures::abi::{FarCallAbi, Forward, ret_abi, slice};
 use eradbg_fixtures::assembler::{In, Out, op};
 use eradbg_vm::events::{L2ToL1Log, RawEvent};
 use eradbg_vm::keccak::keccak256;
-use eradbg_vm::outcome::RetKind;
+use eradbg_vm::outcome::{PanicCause, RetKind};
 use eradbg_vm::storage::system_address;
 use eradbg_vm::{FatPointer, Opcode, U256, Value};
 
@@ -182,6 +182,54 @@ fn code_that_was_decommitted_to_a_heap_runs_there_as_it_is_now() {
         let outcome = run(lab, KERNEL, &a);
         assert_eq!(outcome.trace.entered[1].frame().code_page, 2050);
         assert_eq!(outcome.first().0.kind, kind);
+    }
+}
+
+#[test]
+fn code_on_a_heap_goes_on_behind_its_own_words() {
+    let mut reads_behind = Assembler::new();
+    reads_behind.copy(In::Code(0, 3), Out::Reg(5));
+    reads_behind.ret(Opcode::RetOk, 0);
+    assert_eq!(reads_behind.words().len(), 1);
+    let lab = Lab::new().contract(0x2_0000, &reads_behind);
+    let (lab, hash) = lab.code(&reads_behind);
+    let mut a = Assembler::new();
+    let after = a.label();
+    a.load(1, hash).load(2, 1000);
+    a.push(op(Opcode::Decommit).src0(In::Reg(1)).src1(2).dst0(Out::Reg(3)));
+    a.load(1, 77);
+    a.push(op(Opcode::HeapWrite).src0(In::Imm(3 * 32)).src1(1));
+    a.load(1, U256([0, 0, 0, 1000])).load(2, 0x2_0000);
+    a.far_call(1, 2, after);
+    a.place(after);
+    a.ret(Opcode::RetOk, 0);
+    assert_eq!(run(lab, KERNEL, &a).first().1.register(5), integer(77));
+}
+
+#[test]
+fn code_is_gone_when_the_heap_that_it_was_decommitted_to_has_died() {
+    // The code oracle's memories live forever, and so does the code on them.
+    for (oracle, cause) in [(KERNEL, Some(PanicCause::InvalidOpcode)), (0x8012, None)] {
+        let lab = Lab::new().contract(0x2_0000, &only(Opcode::RetOk));
+        let (lab, hash) = lab.code(&only(Opcode::RetOk));
+        let mut decommits = Assembler::new();
+        decommits.load(1, hash).load(2, 1000);
+        decommits.push(op(Opcode::Decommit).src0(In::Reg(1)).src1(2).dst0(Out::Reg(3)));
+        // A returned memory lives on, even for an empty slice of it.
+        decommits.load(1, ret_abi(Forward::AuxHeap, slice(0, 0)));
+        decommits.ret(Opcode::RetOk, 1);
+        let mut root = Assembler::new();
+        for address in [oracle, 0x2_0000] {
+            let after = root.label();
+            root.load(1, U256([0, 0, 0, 5000])).load(2, address);
+            root.far_call(1, 2, after);
+            root.place(after);
+        }
+        root.ret(Opcode::RetOk, 0);
+        let outcome = lab.contract(oracle, &decommits).run(&root);
+        let entered = outcome.trace.entered[1].frame();
+        assert_eq!((entered.code_page, entered.ergs), (2050, 5000));
+        assert_eq!(outcome.last().0.cause, cause);
     }
 }
 
