@@ -71,8 +71,12 @@ impl Lab {
     }
 
     /// Makes code known without an address.
-    pub(crate) fn code(mut self, code: &Assembler) -> (Self, U256) {
-        let words = code.words();
+    pub(crate) fn code(self, code: &Assembler) -> (Self, U256) {
+        self.code_of_words(code.words())
+    }
+
+    /// Makes code known that did not come from the assembler.
+    pub(crate) fn code_of_words(mut self, words: Vec<U256>) -> (Self, U256) {
         let hash = hash_bytecode(&words_to_bytes(&words)).expect("the assembler makes valid code");
         self.codes.insert(hash, words);
         (self, hash)
@@ -96,7 +100,12 @@ impl Lab {
 
     /// A machine at the first instruction of `root`.
     pub(crate) fn machine(&self, root: &Assembler) -> EraVm {
-        EraVm::new(Program::new(U256::zero(), root.words()), self.ergs, self.settings)
+        self.machine_of_words(root.words())
+    }
+
+    /// A machine at the first instruction of words that did not come from the assembler.
+    pub(crate) fn machine_of_words(&self, root: Vec<U256>) -> EraVm {
+        EraVm::new(Program::new(U256::zero(), root), self.ergs, self.settings)
     }
 
     /// Runs `root` in the place of the bootloader, to its end.
@@ -111,7 +120,7 @@ impl Lab {
         let stop = vm
             .run(&mut self.clone(), &mut trace, steps)
             .expect("the lab has all code");
-        if let Verdict::Aborted(step, reason) = official::compare(self, root, steps) {
+        if let Verdict::Aborted(step, reason) = official::compare(self, &root.words(), steps, &mut ()) {
             eprintln!("the official VM aborted in step {step}: {reason}");
         }
         Outcome { vm, trace, stop }

@@ -13,6 +13,7 @@ mod official;
 mod operands;
 mod pointers;
 mod predicates;
+mod random;
 mod returns;
 mod snapshots;
 mod storage;

@@ -10,8 +10,8 @@ use eradbg_vm::{EraVm, Execution, FatPointer, Frame, H160, U256, Value};
 use zk_evm::vm_state::{CallStackEntry, PrimitiveValue};
 use zk_evm::zkevm_opcode_defs::system_params::EVENT_AUX_BYTE;
 
-use super::Official;
 use super::oracles::Slots;
+use super::{Official, Position};
 
 /// Words that bytes of a memory can address.
 const ADDRESSABLE_WORDS: u32 = 1 << 27;
@@ -87,10 +87,7 @@ impl Differences {
         self.same("ended", &true, &local.execution_has_ended());
         let failed = local.callstack.current.pc == u16::MAX;
         let panicked = local.flags.overflow_or_less_than_flag;
-        let output = read(
-            official,
-            FatPointer::from_word(local.registers[0].value),
-        );
+        let output = read(official, FatPointer::from_word(local.registers[0].value));
         match ours {
             End::Finished(bytes) => self.same("end", &(false, false, bytes), &(failed, panicked, &output)),
             End::Reverted(bytes) => self.same("end", &(true, false, bytes), &(failed, panicked, &output)),
@@ -100,14 +97,10 @@ impl Differences {
 
     /// # Panics
     /// When there are differences.
-    pub(super) fn report(self, step: u64, before: &Execution, after: &Execution) {
+    pub(super) fn report(self, step: u64, before: &Position) {
         assert!(
             self.0.is_empty(),
-            "step {step}, {:?} at {} (pending {:?}), depth now {}: ours / official\n{}",
-            before.next_instruction(),
-            before.frame().pc,
-            before.pending_panic(),
-            after.depth(),
+            "step {step}, {before:?}: ours / official\n{}",
             self.0.join("\n"),
         );
     }
@@ -121,7 +114,13 @@ impl Differences {
     fn frames(&mut self, execution: &Execution, official: &Official, thoroughly: bool) {
         let stack = &official.local_state.callstack;
         let mut ours: Vec<Entry> = execution.frames().flat_map(entries).collect();
-        let mut theirs: Vec<Entry> = stack.inner.iter().skip(1).chain([&stack.current]).map(entry).collect();
+        let mut theirs: Vec<Entry> = stack
+            .inner
+            .iter()
+            .skip(1)
+            .chain([&stack.current])
+            .map(entry)
+            .collect();
         if !thoroughly && ours.len() == theirs.len() {
             let last = ours.len().saturating_sub(2);
             (ours, theirs) = (ours.split_off(last), theirs.split_off(last));
@@ -191,7 +190,11 @@ impl Differences {
         let own: HashMap<_, _> = state.paid_changes().iter().map(|(k, v)| (*k, *v)).collect();
         self.same("paid", &own, paid);
         let own: BTreeSet<_> = state.read_storage_slots().iter().copied().collect();
-        self.same("read slots", &own, &official.storage.read.iter().copied().collect());
+        self.same(
+            "read slots",
+            &own,
+            &official.storage.read.iter().copied().collect(),
+        );
         let own: BTreeSet<_> = state.written_storage_slots().iter().copied().collect();
         self.same(
             "written slots",
@@ -200,7 +203,11 @@ impl Differences {
         );
         let own: HashMap<_, _> = state.decommitted_hashes().iter().map(|(k, v)| (*k, *v)).collect();
         self.same("code hashes", &own, &official.decommittment_processor.hashes);
-        self.same("all refunds", &state.refunds(), &official.storage.refunds.as_slice());
+        self.same(
+            "all refunds",
+            &state.refunds(),
+            &official.storage.refunds.as_slice(),
+        );
         self.same(
             "all pubdata costs",
             &state.pubdata_costs(),
@@ -313,7 +320,7 @@ fn entry(entry: &CallStackEntry) -> Entry {
 /// Bytes that a fat pointer spans in the official VM's memory.
 fn read(official: &Official, pointer: FatPointer) -> Vec<u8> {
     let start = pointer.start;
-    (0..pointer.length.min(1 << 20))
+    (0..pointer.length.min(1 << 22))
         .map(|offset| {
             let at = start.wrapping_add(offset);
             let word = official.memory.get(pointer.page, at / 32).word;
