@@ -12,6 +12,7 @@ mod mini_batch;
 mod official;
 mod operands;
 mod pointers;
+mod precompiles;
 mod predicates;
 mod random;
 mod returns;
