@@ -2,19 +2,6 @@
 
 mod arithmetic;
 mod calls;
+mod differences;
 mod ends;
-mod far_calls;
-mod far_failures;
-mod kernel;
-mod lab;
-mod memory;
-mod mini_batch;
-mod official;
-mod operands;
-mod pointers;
-mod precompiles;
-mod predicates;
-mod random;
-mod returns;
-mod snapshots;
-mod storage;
+mod differences;
