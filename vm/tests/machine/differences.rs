@@ -266,7 +266,10 @@ fn memory_of_a_living_frame_outlives_whoever_was_handed_it() {
     push_call(&mut root, USER, abi());
     root.push(op(Opcode::HeapRead).src0(In::Imm(0)).dst0(Out::Reg(6)));
     root.ret(Opcode::RetOk, 0);
-    let outcome = Lab::new().contract(KERNEL, &kernel).contract(USER, &user).run(&root);
+    let outcome = Lab::new()
+        .contract(KERNEL, &kernel)
+        .contract(USER, &user)
+        .run(&root);
     assert_eq!(outcome.trace.panics, []);
     assert_eq!(outcome.last().1.register(5), integer(77));
     assert_eq!(outcome.vm.execution.register(6), integer(77));
@@ -281,7 +284,11 @@ fn a_call_into_another_shard_reads_no_code_hash() {
     root.push(op(Opcode::FarCall).src0(In::Reg(1)).src1(2).target(after).flag1());
     root.place(after);
     root.ret(Opcode::RetOk, 0);
-    let state = Lab::new().contract(CALLEE, &only(Opcode::RetOk)).run(&root).vm.state;
+    let state = Lab::new()
+        .contract(CALLEE, &only(Opcode::RetOk))
+        .run(&root)
+        .vm
+        .state;
     assert!(state.read_storage_slots().is_empty() && state.pubdata_costs().is_empty());
     assert!(state.decommitted_hashes().is_empty());
 }

@@ -205,6 +205,44 @@ fn contexts_follow_the_kind_of_call() {
 }
 
 #[test]
+fn a_sender_and_a_destination_are_the_low_160_bits_of_their_registers() {
+    let lab = Lab::new().contract(CALLEE, &only(Opcode::RetOk));
+    let high = U256::MAX << 160;
+    let mut root = Assembler::new();
+    let after = root.label();
+    root.load(15, high | U256::from(0x77))
+        .load(2, high | U256::from(CALLEE));
+    root.load(1, abi(false, false).to_word());
+    root.push(op(Opcode::FarCallMimic).src0(In::Reg(1)).src1(2).target(after));
+    root.place(after);
+    let execution = lab.run_steps(&root, 4).vm.execution;
+    let frame = execution.frame();
+    assert_eq!(
+        (frame.this, frame.caller),
+        (H160::from_low_u64_be(CALLEE), H160::from_low_u64_be(0x77))
+    );
+}
+
+#[test]
+fn registers_of_a_system_call_keep_their_words_and_lose_their_tags() {
+    let lab = Lab::new().contract(0x9000, &only(Opcode::RetOk));
+    let mut user = Assembler::new();
+    let after = user.label();
+    user.copy_pointer(In::Reg(1), Out::Reg(3));
+    user.load(1, abi(true, false).to_word()).load(2, 0x9000);
+    user.far_call(1, 2, after);
+    user.place(after);
+    user.ret(Opcode::RetOk, 0);
+    let outcome = lab.run_user(&user, 100_000);
+    let calldata = FatPointer {
+        page: 10,
+        ..FatPointer::default()
+    };
+    let entered = &outcome.trace.entered[1];
+    assert_eq!(entered.register(3), Value::integer(calldata.to_word()));
+}
+
+#[test]
 fn a_frame_can_ask_for_its_context() {
     let mut a = Assembler::new();
     for (register, opcode) in (3..).zip([

@@ -192,6 +192,7 @@ fn what_a_frame_may_not_do_costs_its_price() {
         (Opcode::StorageRead, 2007, P::OutOfErgs, 0),
         (Opcode::ContextIncrementTx, 100, P::KernelOnly, 95),
         (Opcode::ContextSetU128, 100, P::KernelOnly, 95),
+        (Opcode::ContextAuxMutating0, 100, P::KernelOnly, 95),
         (Opcode::ToL1, 200, P::KernelOnly, 91),
         (Opcode::Event, 100, P::KernelOnly, 66),
         (Opcode::Precompile, 100, P::KernelOnly, 94),
@@ -199,6 +200,8 @@ fn what_a_frame_may_not_do_costs_its_price() {
         (Opcode::FarCallMimic, 200, P::KernelOnly, 17),
         (Opcode::StaticRead, 100, P::KernelOnly, 93),
         (Opcode::StaticWrite, 100, P::KernelOnly, 87),
+        // Too few ergs for what is forbidden anyway.
+        (Opcode::ToL1, 108, P::KernelOnly, 0),
         (Opcode::RetPanic, 100, P::Explicit, 95),
     ];
     for (opcode, ergs, cause, left) in rows {
@@ -236,6 +239,7 @@ fn a_static_kernel_frame_emits_nothing() {
         Opcode::ToL1,
         Opcode::ContextIncrementTx,
         Opcode::ContextSetU128,
+        Opcode::ContextAuxMutating0,
     ] {
         let lab = Lab::new().contract(0x9000, &only(opcode));
         let mut root = Assembler::new();

@@ -62,6 +62,16 @@ fn the_next_transaction_has_the_next_number_and_empty_transient_storage() {
 }
 
 #[test]
+fn the_reserved_operation_changes_nothing() {
+    let mut a = Assembler::new();
+    a.push(op(Opcode::ContextAuxMutating0).src0(In::Reg(1)));
+    let before = Lab::new().machine(&a);
+    let after = Lab::new().run_all(&a);
+    assert_eq!(after.registers(), before.execution.registers());
+    assert_eq!((after.frame().pc, after.frame().ergs), (1, u32::MAX - 5));
+}
+
+#[test]
 fn logs_and_events_carry_address_transaction_and_mark() {
     let mut a = Assembler::new();
     a.load(1, 5).load(2, 6);

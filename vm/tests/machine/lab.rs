@@ -98,6 +98,12 @@ impl Lab {
         self
     }
 
+    /// Sets a slot that has a value and no enumeration index, as in the middle of a batch.
+    pub(crate) fn new_slot(mut self, key: StorageKey, value: u64) -> Self {
+        self.slots.insert(key, (value.into(), 0));
+        self
+    }
+
     /// A machine at the first instruction of `root`.
     pub(crate) fn machine(&self, root: &Assembler) -> EraVm {
         self.machine_of_words(root.words())

@@ -119,6 +119,51 @@ fn a_jump_takes_16_bits_and_remembers_where_it_came_from() {
 }
 
 #[test]
+fn the_program_counter_wraps_at_16_bits() {
+    let mut a = Assembler::new();
+    a.push(op(Opcode::Jump).src0(In::Imm(0xffff)).dst0(Out::Reg(2)));
+    for _ in 1..=0xffff {
+        a.push(op(Opcode::Nop));
+    }
+    let execution = Lab::new().run_steps(&a, 2).vm.execution;
+    assert_eq!((execution.frame().pc, execution.pending_panic()), (0, None));
+    // What is behind the addressable words is never reached.
+    a.push(op(Opcode::RetPanic));
+    let outcome = Lab::new().run_steps(&a, 3);
+    assert_eq!(
+        (outcome.vm.execution.frame().pc, outcome.trace.panics),
+        (0xffff, vec![])
+    );
+}
+
+#[test]
+fn every_far_frame_has_a_stack_of_its_own() {
+    let mut callee = Assembler::new();
+    callee.copy(In::Absolute(0, 0), Out::Reg(3));
+    callee.push(op(Opcode::ContextSp).dst0(Out::Reg(4)));
+    callee.load(5, 2).copy(In::Reg(5), Out::Push(0, 7));
+    callee.ret(Opcode::RetOk, 0);
+    let mut root = Assembler::new();
+    root.load(5, 1).copy(In::Reg(5), Out::Push(0, 1));
+    for _ in 0..2 {
+        let after = root.label();
+        root.load(1, U256([0, 0, 0, 1000])).load(2, 0x2_0000);
+        root.far_call(1, 2, after);
+        root.place(after);
+    }
+    root.copy(In::Pop(0, 1), Out::Reg(6));
+    root.ret(Opcode::RetOk, 0);
+    let outcome = Lab::new().contract(0x2_0000, &callee).run(&root);
+    for (_, execution) in &outcome.trace.left {
+        assert_eq!(
+            (execution.register(3), execution.register(4)),
+            (integer(0), integer(0))
+        );
+    }
+    assert_eq!(outcome.vm.execution.register(6), integer(1));
+}
+
+#[test]
 fn stack_slots_keep_pointer_tags() {
     let mut a = Assembler::new();
     a.copy_pointer(In::Reg(1), Out::Push(0, 1));

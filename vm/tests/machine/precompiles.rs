@@ -11,6 +11,9 @@ use crate::official::{self, Verdict};
 /// Word where outputs go.
 const OUTPUT: u64 = 100;
 
+/// Points of the two groups that are paired.
+type Pair = ([U256; 2], [U256; 4]);
+
 fn word(text: &str) -> U256 {
     U256::from_str_radix(text, 16).expect("hexadecimal digits")
 }
@@ -147,7 +150,7 @@ fn pairings_of_no_pair_of_infinity_and_outside_the_subgroup() {
     let yes = [1, 1].map(U256::from);
     let no = [1, 0].map(U256::from);
     let wrong = [0, 0].map(U256::from);
-    let pairings: [(&[([U256; 2], [U256; 4])], [U256; 2]); 12] = [
+    let pairings: [(&[Pair], [U256; 2]); 12] = [
         (&[], yes),
         (&[(zero, infinity)], yes),
         (&[(one, infinity)], yes),
@@ -162,7 +165,11 @@ fn pairings_of_no_pair_of_infinity_and_outside_the_subgroup() {
         (&[(one, generator), (off_curve, infinity)], wrong),
     ];
     for (pairs, expected) in pairings {
-        let input: Vec<U256> = pairs.iter().flat_map(|(p, q)| p.iter().chain(q)).copied().collect();
+        let input: Vec<U256> = pairs
+            .iter()
+            .flat_map(|(p, q)| p.iter().chain(q))
+            .copied()
+            .collect();
         let output = call(8, &input, U256([0, 0, 0, pairs.len() as u64]));
         assert_eq!(output, expected, "{pairs:x?}");
     }
@@ -200,8 +207,26 @@ fn signatures_at_the_edges_of_their_ranges() {
     for digest in [digest, U256::zero(), order, U256::MAX, 5.into()] {
         // Of v only the low byte counts.
         for v in [0, 1, 0x1_0000] {
-            for r in [r, U256::zero(), one, 5.into(), generator_x, order - 1, order, modulus - order] {
-                for s in [s, U256::zero(), one, 5.into(), order - s, order - 1, order, U256::MAX] {
+            for r in [
+                r,
+                U256::zero(),
+                one,
+                5.into(),
+                generator_x,
+                order - 1,
+                order,
+                modulus - order,
+            ] {
+                for s in [
+                    s,
+                    U256::zero(),
+                    one,
+                    5.into(),
+                    order - s,
+                    order - 1,
+                    order,
+                    U256::MAX,
+                ] {
                     let output = fixed(1, &[digest, v.into(), r, s]);
                     assert_eq!(output.len(), 2);
                     recovered += u32::from(output[0] == one);
@@ -259,7 +284,11 @@ fn hashes_of_lengths_around_blocks_and_of_nothing() {
         for rounds in 0..4 {
             // The input length means nothing here.
             let output = call(2, &input, U256([offset | 7 << 32, 0, 0, rounds]));
-            assert_eq!(output.len(), usize::from(rounds > 0), "{rounds} rounds from {offset}");
+            assert_eq!(
+                output.len(),
+                usize::from(rounds > 0),
+                "{rounds} rounds from {offset}"
+            );
         }
     }
 }
@@ -276,8 +305,15 @@ fn input_behind_what_was_written_is_zero() {
         );
     }
     // Keccak-256 counts bytes: from the last one that 32 bits can name, it reads on.
-    let beyond = call(0x8010, &[U256::MAX], U256([u64::from(u32::MAX) | 40 << 32, 0, 0, 0]));
-    assert_eq!(beyond, call(0x8010, &[0.into(), 0.into()], U256([40 << 32, 0, 0, 0])));
+    let beyond = call(
+        0x8010,
+        &[U256::MAX],
+        U256([u64::from(u32::MAX) | 40 << 32, 0, 0, 0]),
+    );
+    assert_eq!(
+        beyond,
+        call(0x8010, &[0.into(), 0.into()], U256([40 << 32, 0, 0, 0]))
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use eradbg_vm::batch::{BatchInput, L2BlockEnv};
 use eradbg_vm::operator::{ExecutionResult, OperatorVm, RunMode};
 use eradbg_vm::outcome::Stop;
 use eradbg_vm::storage::SnapshotStorage;
-use eradbg_vm::{EraVm, Opcode, VmState};
+use eradbg_vm::{EraVm, Opcode, U256, VmState};
 
 use crate::lab::{Lab, only, user_slot};
 
@@ -93,42 +93,37 @@ fn to_hook(vm: &mut EraVm) {
 
 #[test]
 fn a_rollback_restores_every_part_and_the_run_goes_on_as_if_nothing_had_been() {
-    let root = busy_root(3);
-    for hooks in 1..=3 {
-        let mut vm = lab().machine(&root);
-        for _ in 0..hooks {
-            to_hook(&mut vm);
-        }
-        let before = vm.execution.clone();
-        let state_before = parts(&vm.state);
-        let snapshot = vm.snapshot(&mut ());
-        to_hook(&mut vm);
-        let after = (vm.execution.clone(), parts(&vm.state));
-        assert_ne!(state_before, after.1);
-        vm.roll_back(snapshot, &mut ());
+    rolls_back_at_every_hook(&lab(), &busy_root(3), 3);
+}
 
-        assert_eq!(parts(&vm.state), state_before, "after {hooks} hooks");
-        let restored = &vm.execution;
-        assert_eq!(restored.steps(), after.0.steps());
-        assert_eq!(restored.registers(), before.registers());
-        assert_eq!(
-            (restored.flags(), restored.tx_number()),
-            (before.flags(), before.tx_number())
-        );
-        assert_eq!(restored.context_register(), before.context_register());
-        assert_eq!(
-            (restored.next_page(), restored.depth()),
-            (before.next_page(), before.depth())
-        );
-        assert_eq!(restored.frame(), before.frame());
-        assert_eq!(restored.heaps(), before.heaps());
+/// Asks for code, which goes to the own heap if it is fresh, and reads its first word.
+fn push_decommit(a: &mut Assembler, hash: U256) {
+    a.load(1, hash).load(2, 1000);
+    a.push(op(Opcode::Decommit).src0(In::Reg(1)).src1(2).dst0(Out::Reg(3)));
+    a.push(op(Opcode::PointerRead).src0(In::Reg(3)).dst0(Out::Reg(4)));
+}
 
-        to_hook(&mut vm);
-        assert_eq!(parts(&vm.state), after.1);
-        assert_eq!(vm.execution.frame().ergs, after.0.frame().ergs);
-        assert_eq!(vm.execution.registers(), after.0.registers());
-        assert_eq!(vm.execution.heaps(), after.0.heaps());
+#[test]
+fn a_rollback_takes_code_back_that_was_decommitted_since_and_keeps_what_was_there_before() {
+    let (lab, first) = Lab::new().code(&only(Opcode::RetOk));
+    let (lab, second) = lab.code(&only(Opcode::RetRevert));
+    let (lab, third) = lab.code(&only(Opcode::RetPanic));
+    let mut oracle = Assembler::new();
+    push_decommit(&mut oracle, third);
+    oracle.ret(Opcode::RetOk, 0);
+    let mut root = Assembler::new();
+    for hash in [first, second, first] {
+        let after = root.label();
+        push_decommit(&mut root, hash);
+        root.load(1, U256([0, 0, 0, 10_000])).load(2, 0x8012);
+        root.far_call(1, 2, after);
+        root.place(after);
+        root.push(op(Opcode::HeapWrite).src0(In::Imm(HOOK)).src1(4));
     }
+    root.ret(Opcode::RetOk, 0);
+    let mut lab = lab.contract(0x8012, &oracle);
+    lab.settings.hook_offset = HOOK.into();
+    rolls_back_at_every_hook(&lab, &root, 2);
 }
 
 #[test]
@@ -251,4 +246,49 @@ fn a_successful_transaction_and_the_block_after_it_can_still_be_taken_back() {
     );
     assert_eq!(after.0, before.0);
     assert!(after.1 == before.1);
+}
+
+/// Runs to the next hook and takes that back, at each of the first hooks of a program.
+fn rolls_back_at_every_hook(lab: &Lab, root: &Assembler, count: usize) {
+    for hooks in 1..=count {
+        let mut vm = lab.machine(root);
+        let to_hook = |vm: &mut EraVm| {
+            let stop = vm
+                .run(&mut lab.clone(), &mut (), 10_000)
+                .expect("the lab has all code");
+            assert!(matches!(stop, Stop::Hook(_)), "{stop:?}");
+        };
+        for _ in 0..hooks {
+            to_hook(&mut vm);
+        }
+        let before = vm.execution.clone();
+        let state_before = parts(&vm.state);
+        let snapshot = vm.snapshot(&mut ());
+        to_hook(&mut vm);
+        let after = (vm.execution.clone(), parts(&vm.state));
+        assert_ne!(state_before, after.1);
+        vm.roll_back(snapshot, &mut ());
+
+        assert_eq!(parts(&vm.state), state_before, "after {hooks} hooks");
+        let restored = &vm.execution;
+        assert_eq!(restored.steps(), after.0.steps());
+        assert_eq!(restored.registers(), before.registers());
+        assert_eq!(
+            (restored.flags(), restored.tx_number()),
+            (before.flags(), before.tx_number())
+        );
+        assert_eq!(restored.context_register(), before.context_register());
+        assert_eq!(
+            (restored.next_page(), restored.depth()),
+            (before.next_page(), before.depth())
+        );
+        assert_eq!(restored.frame(), before.frame());
+        assert_eq!(restored.heaps(), before.heaps());
+
+        to_hook(&mut vm);
+        assert_eq!(parts(&vm.state), after.1);
+        assert_eq!(vm.execution.frame().ergs, after.0.frame().ergs);
+        assert_eq!(vm.execution.registers(), after.0.registers());
+        assert_eq!(vm.execution.heaps(), after.0.heaps());
+    }
 }

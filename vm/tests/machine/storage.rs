@@ -109,6 +109,33 @@ fn pubdata_is_charged_for_the_difference_to_what_was_paid() {
 }
 
 #[test]
+fn a_write_is_initial_without_an_enumeration_index_whatever_the_value() {
+    let lab = Lab::new().new_slot(user_slot(1), 5);
+    for (value, cost) in [(5, 0), (6, 34), (0, 33)] {
+        let state = run(&lab, &[write(1, value)]).vm.state;
+        assert_eq!(state.pubdata(), cost, "5 to {value}");
+    }
+}
+
+#[test]
+fn pubdata_that_a_failed_frame_gave_back_is_charged_again() {
+    let lab = Lab::new().slot(user_slot(1), 5);
+    let mut a = Assembler::new();
+    let (near, after) = (a.label(), a.label());
+    push(&mut a, &[write(1, 6)]);
+    a.near_call(0, near, after);
+    a.place(near);
+    push(&mut a, &[write(1, 5)]);
+    a.push(op(Opcode::RetPanic));
+    a.place(after);
+    a.ret(Opcode::RetOk, 0);
+    let state = lab.run_user(&a, ERGS).vm.state;
+    // The list keeps what the failed frame did.
+    assert_eq!(state.pubdata(), 6);
+    assert_eq!(state.pubdata_costs(), [0, 6, -6]);
+}
+
+#[test]
 fn a_slot_that_was_never_written_reads_zero_and_a_written_one_its_value() {
     let lab = Lab::new().slot(user_slot(2), 9);
     let read = |accesses: &[Access]| run(&lab, accesses).first().1.register(3);
