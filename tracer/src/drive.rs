@@ -7,6 +7,7 @@ mod transaction;
 
 use eradbg_vm::batch::{BatchInput, L2Block, SystemEnv};
 use eradbg_vm::operator::{BatchResult, ExecutionResult, OperatorError, OperatorVm, PubdataTarget};
+use eradbg_vm::protocol::{Protocol, PubdataFormat};
 use eradbg_vm::pubdata::builder::{DaTarget, PubdataBuilder};
 use eradbg_vm::storage::SnapshotStorage;
 use eradbg_vm::{EraVm, Observer};
@@ -228,7 +229,7 @@ impl<K: Sink> Session<K> {
     }
 
     fn finish(&mut self, config: &RunConfig) -> Result<DriveEnd, DriveError> {
-        let target = pubdata_target(config, self.system.version.number());
+        let target = pubdata_target(config, self.system.version.protocol());
         match self.operator.finish_batch(target, &mut self.sink) {
             Ok(result) => {
                 self.sink.batch_done(BatchReport::new(&result));
@@ -252,16 +253,17 @@ impl<K: Sink> Session<K> {
     }
 }
 
-fn pubdata_target(config: &RunConfig, version: u16) -> PubdataTarget {
-    let builder = match config.pubdata_builder {
-        run::PubdataBuilder::Full => PubdataBuilder::Full,
-        run::PubdataBuilder::Hashed => PubdataBuilder::Hashed,
-    };
+fn pubdata_target(config: &RunConfig, protocol: &Protocol) -> PubdataTarget {
     // Commitment schemes: 1 no DA, 3 blobs and the hash of the pubdata.
-    let da = match (version, builder) {
-        (31.., PubdataBuilder::Full) => DaTarget::CommitmentScheme(3),
-        (31.., PubdataBuilder::Hashed) => DaTarget::CommitmentScheme(1),
-        _ => DaTarget::Validator(config.l2_da_validator),
+    let (builder, usual_scheme) = match config.pubdata_builder {
+        run::PubdataBuilder::Full => (PubdataBuilder::Full, 3),
+        run::PubdataBuilder::Hashed => (PubdataBuilder::Hashed, 1),
+    };
+    let da = match protocol.pubdata {
+        PubdataFormat::Plain | PubdataFormat::DaValidator => DaTarget::Validator(config.l2_da_validator),
+        PubdataFormat::CommitmentScheme => {
+            DaTarget::CommitmentScheme(config.l2_da_commitment_scheme.unwrap_or(usual_scheme))
+        }
     };
     PubdataTarget { builder, da }
 }

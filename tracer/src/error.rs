@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use eradbg_vm::protocol::UnknownRevision;
+
 /// An error about a recording or a state: which one, where in it, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -77,6 +79,14 @@ pub enum Error {
         known: u32,
         /// The input's hash.
         sha256: String,
+    },
+    /// The recording was made with the semantics of a release that is not known.
+    #[error("{path}: it was recorded with a newer eradbg: {revision}")]
+    OtherRevision {
+        /// The path.
+        path: PathBuf,
+        /// What the recording names.
+        revision: UnknownRevision,
     },
     /// A part of the recording is missing or its checksum does not fit.
     #[error("{path}: {place}: {why}")]

@@ -7,6 +7,7 @@ use eradbg_vm::execution::{DirtyPage, Settings};
 use eradbg_vm::heap::{HeapPage, HeapSlot};
 use eradbg_vm::observer::Marks;
 use eradbg_vm::paged::{PAGE_WORDS, Page};
+use eradbg_vm::protocol::Revision;
 use eradbg_vm::stack::{Stack, StackPage};
 use eradbg_vm::{Execution, Flags, Frame, NearFrame, Program, U256, Value};
 
@@ -136,18 +137,27 @@ fn encode_settings(e: &mut Encoder, settings: &Settings) {
     e.word(settings.default_account);
     e.word(settings.evm_emulator);
     e.number(settings.hook_offset);
-    e.bits([settings.unpaid_growth_raises_bound, settings.ec_precompiles]);
+    // The first revision has no bits, as in recordings that know of no other.
+    let revision = settings.revision.number();
+    e.bits([
+        settings.unpaid_growth_raises_bound,
+        settings.ec_precompiles,
+        revision & 1 != 0,
+        revision & 2 != 0,
+    ]);
 }
 
 fn decode_settings(d: &mut Decoder<'_>) -> Result<Settings, Malformed> {
     let (default_account, evm_emulator, hook_offset) = (d.word()?, d.word()?, d.number()?);
-    let [unpaid_growth_raises_bound, ec_precompiles] = d.bits()?;
+    let [unpaid_growth_raises_bound, ec_precompiles, low, high] = d.bits()?;
+    let revision = u8::from(low) | u8::from(high) << 1;
     Ok(Settings {
         default_account,
         evm_emulator,
         hook_offset,
         unpaid_growth_raises_bound,
         ec_precompiles,
+        revision: Revision::from_number(revision).ok_or(Malformed)?,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What a recording is about, and how far it was written.
 
+use eradbg_vm::protocol::Revision;
 use serde::{Deserialize, Serialize};
 
 use crate::store::codec::{Decoder, Encoder, Malformed};
@@ -9,8 +10,11 @@ use crate::store::codec::{Decoder, Encoder, Malformed};
 pub struct Manifest {
     /// Layout of the bytes.
     pub format: u32,
-    /// Revision of the machine that replays it.
+    /// Number of the semantics of the machine that replays it.
     pub machine: u32,
+    /// Name of the release of the official VMs that decided where releases differ.
+    #[serde(default = "default_revision")]
+    pub revision: String,
     /// Version of eradbg that made it.
     pub tool_version: String,
     /// Name of the input.
@@ -66,6 +70,10 @@ pub struct End {
     pub first_steps: Vec<u64>,
     /// How the run ended.
     pub kind: EndKind,
+}
+
+fn default_revision() -> String {
+    Revision::default().to_string()
 }
 
 impl Seal {

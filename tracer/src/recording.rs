@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use eradbg_vm::batch::ProtocolVersion;
 use eradbg_vm::bootloader::Layout;
+use eradbg_vm::protocol::{Protocol, ProtocolVersion, Revision};
 use eradbg_vm::{MACHINE_REVISION, Program, U256};
 
 use crate::error::{Error, Result};
@@ -39,6 +39,7 @@ pub struct Recording(Arc<Inner>);
 struct Inner {
     database: Database,
     manifest: Manifest,
+    version: ProtocolVersion,
     layout: Layout,
     end: EndKind,
     /// Whether rows after the last chunk are those of the run's end, and not of a chunk that was never finished.
@@ -80,6 +81,7 @@ impl Recording {
         Ok(Self(Arc::new(Inner {
             database,
             manifest,
+            version,
             layout: Layout::of(version),
             end: kind,
             has_tail,
@@ -167,20 +169,29 @@ impl Recording {
         self.0.database.damaged(place, why)
     }
 
+    /// What its protocol version is like.
+    pub fn protocol(&self) -> &'static Protocol {
+        self.0.version.protocol()
+    }
+
     /// Refuses to step a recording of a machine with other semantics.
     ///
     /// # Errors
-    /// When it was made by another revision.
+    /// When it was made by another machine, or with a revision that is not known.
     pub fn check_machine(&self) -> Result<()> {
         let found = self.manifest().machine;
-        if found == MACHINE_REVISION {
-            return Ok(());
+        if found != MACHINE_REVISION {
+            return Err(Error::OtherMachine {
+                path: self.path().to_owned(),
+                found,
+                known: MACHINE_REVISION,
+                sha256: self.manifest().input_sha256.clone(),
+            });
         }
-        Err(Error::OtherMachine {
+        let revision = self.manifest().revision.parse::<Revision>();
+        revision.map(drop).map_err(|revision| Error::OtherRevision {
             path: self.path().to_owned(),
-            found,
-            known: MACHINE_REVISION,
-            sha256: self.manifest().input_sha256.clone(),
+            revision,
         })
     }
 

@@ -59,6 +59,7 @@ const fn with(unpublished_bytecodes: UnpublishedBytecodes) -> RunConfig {
         unpublished_bytecodes,
         pubdata_builder: eradbg_tracer::source::run::PubdataBuilder::Full,
         l2_da_validator: eradbg_vm::H160::zero(),
+        l2_da_commitment_scheme: None,
     }
 }
 

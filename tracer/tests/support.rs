@@ -114,6 +114,7 @@ pub(crate) fn manifest(input: &Input, chunk_steps: u32) -> Manifest {
     Manifest {
         format: FORMAT,
         machine: MACHINE_REVISION,
+        revision: input.batch.system.revision.to_string(),
         tool_version: "test".to_owned(),
         name: input.name.clone(),
         input_kind: "test".to_owned(),

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use eradbg_vm::protocol::Revision;
 
 /// Time-travel debugger for EraVM batches.
 ///
@@ -96,6 +98,9 @@ pub(crate) struct RecordArgs {
     /// its transactions did what was expected. A new directory is a chain without batches.
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// The release of the official VMs that decides what instructions do where releases differ.
+    #[arg(long, value_name = "NAME", default_value_t, value_parser = revision())]
+    pub(crate) revision: Revision,
     /// Runs without recording, and prints time and steps.
     #[arg(long, conflicts_with = "output")]
     pub(crate) no_trace: bool,
@@ -170,4 +175,9 @@ pub(crate) enum ExportFormat {
 pub(crate) struct VerifyArgs {
     /// The recording.
     pub(crate) recording: PathBuf,
+}
+
+fn revision() -> impl TypedValueParser<Value = Revision> {
+    PossibleValuesParser::new(Revision::all().map(Revision::name))
+        .map(|name| name.parse().expect("only names of revisions are accepted"))
 }

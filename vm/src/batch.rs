@@ -11,11 +11,12 @@ use primitive_types::{H256, U256};
 
 pub use self::encoding::l2_reserved_words;
 pub use self::env::{
-    BatchEnv, ExecutionMode, FeeInput, InteropRoot, L2BlockEnv, MAX_GAS_PER_PUBDATA_BYTE, ProtocolVersion,
-    SystemCode, SystemEnv, UnsupportedVersion,
+    BatchEnv, ExecutionMode, FeeInput, InteropRoot, L2BlockEnv, MAX_GAS_PER_PUBDATA_BYTE, SystemCode,
+    SystemEnv,
 };
 pub use self::hash::signed_chain_id;
 pub use self::transaction::{Transaction, tx_type};
+pub use crate::protocol::{ProtocolVersion, UnsupportedVersion};
 
 /// Everything that a batch needs to be executed, whatever kind of file or node it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,12 +9,15 @@ use primitive_types::{H160, U256};
 
 pub use rollback::ExecutionSnapshot;
 
+use crate::batch::SystemEnv;
+use crate::bootloader::Layout;
 use crate::decode::Program;
 use crate::flags::Flags;
 use crate::frame::{self, CallKind, Frame};
 use crate::heap::{Heap, HeapSlot, Heaps};
 use crate::observer::Observer;
 use crate::outcome::{End, PanicCause};
+use crate::protocol::Revision;
 use crate::stack::Stack;
 use crate::storage::BOOTLOADER;
 use crate::value::{FatPointer, Value};
@@ -33,6 +36,24 @@ pub struct Settings {
     pub unpaid_growth_raises_bound: bool,
     /// Precompiles on curves and modexp exist (protocol versions from 28 on).
     pub ec_precompiles: bool,
+    /// Release of the official VMs that decides where releases differ.
+    pub revision: Revision,
+}
+
+impl Settings {
+    /// The settings of batches in a system.
+    pub fn of(system: &SystemEnv) -> Self {
+        let protocol = system.version.protocol();
+        let evm_emulator = system.evm_emulator.as_ref();
+        Self {
+            default_account: system.default_account.hash,
+            evm_emulator: evm_emulator.unwrap_or(&system.default_account).hash,
+            hook_offset: Layout::of(system.version).hook as u32 * 32,
+            unpaid_growth_raises_bound: protocol.unpaid_growth_raises_bound,
+            ec_precompiles: protocol.ec_precompiles,
+            revision: system.revision,
+        }
+    }
 }
 
 /// Everything that an instruction reads and writes, storage and logs aside.

@@ -31,6 +31,7 @@ pub mod operator;
 pub mod outcome;
 pub mod paged;
 pub mod precompile;
+pub mod protocol;
 pub mod pubdata;
 pub mod stack;
 pub mod state;
@@ -53,6 +54,6 @@ pub use storage::{Missing, Storage, StorageKey};
 pub use value::{FatPointer, Value};
 pub use vm::EraVm;
 
-/// Number of the machine's semantics. A recording replays only on the revision that made it, so every change of what
-/// an instruction does raises it.
+/// Number of the machine's semantics. A recording replays only on the number that made it, so every change of what an
+/// instruction does in any [`Revision`](protocol::Revision) raises it.
 pub const MACHINE_REVISION: u32 = 2;

@@ -102,17 +102,7 @@ impl<S: Storage> OperatorVm<S> {
     pub fn new<O: Observer>(batch: BatchEnv, system: SystemEnv, storage: S, observer: &mut O) -> Self {
         let (bootloader_state, words) = BootloaderState::new(&batch, system.clone());
         let bootloader = Program::new(system.bootloader.hash, system.bootloader.words.clone());
-        let settings = Settings {
-            default_account: system.default_account.hash,
-            evm_emulator: system
-                .evm_emulator
-                .as_ref()
-                .unwrap_or(&system.default_account)
-                .hash,
-            hook_offset: bootloader_state.layout().hook as u32 * 32,
-            unpaid_growth_raises_bound: system.version.number() < 27,
-            ec_precompiles: system.version.number() >= 28,
-        };
+        let settings = Settings::of(&system);
         let mut inner = EraVm::new(bootloader, system.bootloader_gas_limit, settings);
         for code in [Some(&system.default_account), system.evm_emulator.as_ref()]
             .into_iter()

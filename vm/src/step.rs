@@ -223,6 +223,7 @@ mod tests {
     use crate::batch::Snapshot;
     use crate::execution::Settings;
     use crate::outcome::End;
+    use crate::protocol::Revision;
     use crate::storage::SnapshotStorage;
     use crate::vm::EraVm;
 
@@ -237,6 +238,7 @@ mod tests {
                 hook_offset: 0,
                 unpaid_growth_raises_bound: false,
                 ec_precompiles: true,
+                revision: Revision::default(),
             };
             let mut vm = EraVm::new(Program::new(U256::one(), vec![no_ops]), u32::MAX, settings);
             vm.execution.depth = depth;

@@ -31,9 +31,12 @@ pub struct RunConfig {
     /// What is handed to the L1 messenger when the batch is closed.
     #[serde(deserialize_with = "wire::name")]
     pub pubdata_builder: PubdataBuilder,
-    /// Address of the validator contract that the pubdata names; used from version 26.
+    /// Address of the validator contract that the pubdata names; used from version 26 to 30.
     #[serde(deserialize_with = "address")]
     pub l2_da_validator: H160,
+    /// Number of the commitment scheme that the pubdata names; used from version 31. Without it, 3 (blobs and the hash
+    /// of the pubdata) for full pubdata and 1 (no DA) for hashed.
+    pub l2_da_commitment_scheme: Option<u8>,
 }
 
 /// In what portions a batch is run.
@@ -180,6 +183,7 @@ impl Default for RunConfig {
             unpublished_bytecodes: UnpublishedBytecodes::default(),
             pubdata_builder: PubdataBuilder::default(),
             l2_da_validator: H160::zero(),
+            l2_da_commitment_scheme: None,
         }
     }
 }
@@ -215,7 +219,8 @@ mod tests {
     #[test]
     fn all_options_are_read() {
         let json = r#"{"driver":"validate_only","finish_batch":false,"bytecode_compression":false,"unpublished_bytecodes":"retry",
-            "pubdata_builder":"hashed","l2_da_validator":"0x0101010101010101010101010101010101010101"}"#;
+            "pubdata_builder":"hashed","l2_da_validator":"0x0101010101010101010101010101010101010101",
+            "l2_da_commitment_scheme":2}"#;
         let expected = RunConfig {
             driver: Driver::ValidateOnly,
             finish_batch: FinishBatch::No,
@@ -223,6 +228,7 @@ mod tests {
             unpublished_bytecodes: UnpublishedBytecodes::Retry,
             pubdata_builder: PubdataBuilder::Hashed,
             l2_da_validator: H160::repeat_byte(1),
+            l2_da_commitment_scheme: Some(2),
         };
         assert_eq!(parse(json), Ok(expected));
     }

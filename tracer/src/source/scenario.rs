@@ -46,6 +46,7 @@ use eradbg_vm::batch::{
     SystemEnv,
 };
 use eradbg_vm::keccak::keccak256;
+use eradbg_vm::protocol::Revision;
 use primitive_types::{H160, H256, U256};
 use sha2::{Digest, Sha256};
 
@@ -128,6 +129,7 @@ pub(super) fn load(
     script.links_blocks = true;
     let system = SystemEnv {
         version,
+        revision: Revision::default(),
         chain_id,
         execution_mode: ExecutionMode::VerifyExecute,
         bootloader: system_code(&base.bootloader),

@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(value::<VersionNumber>("\"Version18\"").0, 18);
         assert_eq!(
             error::<Version>("\"Version18\""),
-            "protocol version Version18 is not supported, expected Version24 to Version31"
+            "protocol version Version18 is not supported, expected Version24 to Version32"
         );
         assert_eq!(
             error::<Version>("29"),

@@ -61,14 +61,7 @@ pub(crate) fn writes(loaded: &Loaded) -> Writes {
 pub(crate) fn run(loaded: &Loaded, words: &[(usize, u32, U256)]) -> (EraVm, String) {
     let input = loaded.input.clone();
     let system = input.system;
-    let emulator = system.evm_emulator.as_ref().unwrap_or(&system.default_account);
-    let settings = Settings {
-        default_account: system.default_account.hash,
-        evm_emulator: emulator.hash,
-        hook_offset: Layout::of(system.version).hook as u32 * 32,
-        unpaid_growth_raises_bound: false,
-        ec_precompiles: true,
-    };
+    let settings = Settings::of(&system);
     let bootloader = Program::new(system.bootloader.hash, system.bootloader.words);
     let mut vm = EraVm::new(bootloader, u32::MAX, settings);
     let mut storage = input.storage;

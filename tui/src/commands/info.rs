@@ -46,7 +46,11 @@ pub(crate) fn print(recording: &Recording) -> std::io::Result<()> {
         "batch            {} of chain {}",
         manifest.batch_number, manifest.chain_id
     )?;
-    writeln!(out, "protocol version {}", manifest.protocol_version)?;
+    writeln!(
+        out,
+        "protocol version {}, semantics of {}",
+        manifest.protocol_version, manifest.revision
+    )?;
     writeln!(
         out,
         "made by          eradbg {}, format {}, machine {}",

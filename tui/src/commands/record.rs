@@ -78,6 +78,7 @@ fn load(args: &RecordArgs) -> Result<Job> {
     let given = args.run.as_deref().map(RunConfig::load).transpose()?;
     let state = args.state.as_deref().map(ChainState::open).transpose()?;
     let mut loaded = source::load(&args.input, state.as_ref().map(ChainState::contents))?;
+    loaded.input.system.revision = args.revision;
     let start = loaded.start.take();
     let chain = state.zip(start).map(|(state, start)| Chain { state, start });
     let config = given.unwrap_or(loaded.run);
@@ -260,6 +261,7 @@ fn manifest(loaded: &Loaded, chunk_steps: u32) -> Result<Manifest> {
     Ok(Manifest {
         format: FORMAT,
         machine: eradbg_vm::MACHINE_REVISION,
+        revision: loaded.input.system.revision.to_string(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         name: loaded.name.clone(),
         input_kind: loaded.kind.to_string(),

@@ -6,6 +6,7 @@ use eradbg_fixtures::assembler::{In, Label, Out, Register, op};
 use eradbg_vm::bytecode::{hash_bytecode, words_to_bytes};
 use eradbg_vm::execution::Settings;
 use eradbg_vm::flags::Predicate;
+use eradbg_vm::protocol::Revision;
 use eradbg_vm::{Opcode, Program, U256};
 
 use crate::run::{Act, Case};
@@ -266,6 +267,7 @@ fn case(mut code: Assembler, world: World) -> Case {
             hook_offset: u32::MAX,
             unpaid_growth_raises_bound: false,
             ec_precompiles: true,
+            revision: Revision::default(),
         },
         world,
         script: vec![Act::RunToEnd],

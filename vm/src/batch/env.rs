@@ -1,9 +1,8 @@
-//! The environment of a batch: protocol version, prices, block parameters, base system contracts.
-
-use std::fmt;
+//! The environment of a batch: prices, block parameters, base system contracts.
 
 use primitive_types::{H160, H256, U256};
-use thiserror::Error;
+
+use crate::protocol::{ProtocolVersion, Revision};
 
 /// The most ergs that a byte of pubdata may cost (`MAX_GAS_PER_PUBDATA_BYTE` in zksync-era's
 /// `vm_latest/constants.rs`).
@@ -11,18 +10,6 @@ pub const MAX_GAS_PER_PUBDATA_BYTE: u64 = 50_000;
 
 /// L1 gas per byte of pubdata where the pubdata price is pegged to the L1 gas price.
 const L1_GAS_PER_PUBDATA_BYTE: u64 = 17;
-
-/// A protocol version that is supported.
-///
-/// ```
-/// use eradbg_vm::batch::ProtocolVersion;
-///
-/// let version = ProtocolVersion::parse("Version29").unwrap();
-/// assert_eq!(version.number(), 29);
-/// assert!(ProtocolVersion::parse("Version18").is_err());
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProtocolVersion(u16);
 
 /// How the bootloader treats transactions (`TxExecutionMode` in zksync-era).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,8 +95,10 @@ pub struct InteropRoot {
 /// Parameters that outlive a batch (`SystemEnv` in zksync-era).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SystemEnv {
-    /// Protocol version, which selects bootloader layout and machine revision.
+    /// Protocol version.
     pub version: ProtocolVersion,
+    /// Release of the official VMs that decides where releases differ.
+    pub revision: Revision,
     /// The chain's own id.
     pub chain_id: u64,
     /// How transactions are treated.
@@ -133,66 +122,6 @@ pub struct SystemCode {
     pub hash: U256,
     /// Code page.
     pub words: Vec<U256>,
-}
-
-/// A protocol version that is not supported or not one at all.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("protocol version {name} is not supported, expected {oldest} to {newest}",
-    oldest = ProtocolVersion::OLDEST, newest = ProtocolVersion::NEWEST)]
-pub struct UnsupportedVersion {
-    /// The version as it was given.
-    pub name: String,
-}
-
-impl ProtocolVersion {
-    /// The oldest version supported.
-    pub const OLDEST: Self = Self(24);
-    /// The newest version supported.
-    pub const NEWEST: Self = Self(31);
-
-    /// Returns the version with this number.
-    ///
-    /// # Errors
-    ///
-    /// The version is older than [`Self::OLDEST`] or newer than [`Self::NEWEST`].
-    pub fn new(number: u16) -> Result<Self, UnsupportedVersion> {
-        let version = Self(number);
-        if (Self::OLDEST..=Self::NEWEST).contains(&version) {
-            Ok(version)
-        } else {
-            Err(UnsupportedVersion {
-                name: version.to_string(),
-            })
-        }
-    }
-
-    /// Returns the version with this name, as zksync-era spells it (`Version29`).
-    ///
-    /// # Errors
-    ///
-    /// The name is not that of a supported version.
-    pub fn parse(name: &str) -> Result<Self, UnsupportedVersion> {
-        let number = name
-            .strip_prefix("Version")
-            .and_then(|digits| digits.parse().ok());
-        number
-            .and_then(|number| Self::new(number).ok())
-            .filter(|version| version.to_string() == name)
-            .ok_or_else(|| UnsupportedVersion {
-                name: name.to_owned(),
-            })
-    }
-
-    /// Returns the minor version number, 29 for `Version29`.
-    pub const fn number(self) -> u16 {
-        self.0
-    }
-}
-
-impl fmt::Display for ProtocolVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Version{}", self.0)
-    }
 }
 
 impl FeeInput {
@@ -264,34 +193,6 @@ mod tests {
                 settlement_layer_chain_id: 1,
             }
         }
-    }
-
-    #[test]
-    fn versions_outside_the_supported_range_are_refused_by_name() {
-        for (name, number) in [("Version24", 24), ("Version31", 31)] {
-            assert_eq!(ProtocolVersion::parse(name).unwrap().number(), number);
-        }
-        for name in [
-            "Version23",
-            "Version32",
-            "Version029",
-            "Version+29",
-            "29",
-            "version29",
-            "Version99999999",
-            "",
-        ] {
-            assert_eq!(
-                ProtocolVersion::parse(name),
-                Err(UnsupportedVersion {
-                    name: name.to_owned()
-                })
-            );
-        }
-        assert_eq!(
-            ProtocolVersion::new(23).unwrap_err().to_string(),
-            "protocol version Version23 is not supported, expected Version24 to Version31"
-        );
     }
 
     #[test]

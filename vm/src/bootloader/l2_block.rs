@@ -2,8 +2,9 @@
 
 use primitive_types::{H256, U256};
 
-use crate::batch::{L2BlockEnv, ProtocolVersion};
+use crate::batch::L2BlockEnv;
 use crate::keccak::{keccak256, keccak256_concat};
+use crate::protocol::ProtocolVersion;
 
 /// An L2 block that transactions are pushed into.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +97,7 @@ impl L2BlockState {
         if !is_first && number != last + 1 {
             return fail("number", number.to_string(), (last + 1).to_string());
         }
-        let may_share_timestamp = is_first || version.number() >= 29;
+        let may_share_timestamp = is_first || version.protocol().timestamps_may_repeat;
         let earliest = self.env.timestamp + u64::from(!may_share_timestamp);
         if next.timestamp < earliest {
             return fail(

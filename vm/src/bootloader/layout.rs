@@ -2,7 +2,7 @@
 //!
 //! Source: `matter-labs/zksync-era` `core/lib/multivm/src/versions/vm_latest/constants.rs`.
 
-use crate::batch::ProtocolVersion;
+use crate::protocol::{self, ProtocolVersion};
 
 /// Transactions that a batch can hold.
 pub const MAX_TRANSACTIONS: usize = 10_000;
@@ -72,14 +72,14 @@ pub struct Interop {
 impl Layout {
     /// The layout of a protocol version.
     pub fn of(version: ProtocolVersion) -> Self {
-        let number = version.number();
-        let factory_deps = if number < 26 { 32 } else { 64 };
-        let refunds = FACTORY_DEPS_CALLDATA + factory_deps + 4;
+        let protocol = version.protocol();
+        let has_interop = protocol.interop >= protocol::Interop::Roots;
+        let refunds = FACTORY_DEPS_CALLDATA + protocol.factory_deps + 4;
         let overheads = refunds + MAX_TRANSACTIONS;
         let trusted_gas_limits = overheads + MAX_TRANSACTIONS;
         let l2_blocks = trusted_gas_limits + MAX_TRANSACTIONS;
         let mut next = l2_blocks + L2_BLOCK_SLOTS * (MAX_TRANSACTIONS + 1);
-        let interop = (number >= 29).then(|| {
+        let interop = has_interop.then(|| {
             let roots_per_block = next + 3;
             let roots = roots_per_block + MAX_TRANSACTIONS;
             // One root more than a batch may hold, and the rolling hash.
@@ -89,13 +89,13 @@ impl Layout {
                 roots,
             }
         });
-        let settlement_layer = (number >= 31).then(|| {
+        let settlement_layer = (protocol.interop >= protocol::Interop::RootsAndSettlementLayer).then(|| {
             next += 2;
             next - 2
         });
         let compressed_bytecodes = next;
         let priority_operations = compressed_bytecodes + COMPRESSED_BYTECODES_SLOTS;
-        let status_hash_slots = usize::from(number >= 29);
+        let status_hash_slots = usize::from(has_interop);
         let pubdata = priority_operations + 2 + status_hash_slots;
         let descriptions = pubdata + PUBDATA_SLOTS;
         let encodings = descriptions + DESCRIPTION_SLOTS * MAX_TRANSACTIONS + POST_OP_SLOTS;

@@ -160,6 +160,7 @@ mod tests {
     use super::*;
     use crate::decode::Program;
     use crate::execution::Settings;
+    use crate::protocol::Revision;
 
     /// A bootloader's frame after many far calls, each of which left its returndata behind.
     fn after_calls(calls: u32) -> Execution {
@@ -169,6 +170,7 @@ mod tests {
             hook_offset: 0,
             unpaid_growth_raises_bound: false,
             ec_precompiles: true,
+            revision: Revision::default(),
         };
         let mut execution = Execution::new(Program::empty(), 1_000_000, settings);
         for _ in 0..calls {

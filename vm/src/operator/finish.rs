@@ -102,8 +102,7 @@ impl<S: Storage> OperatorVm<S> {
         observer: &mut O,
     ) -> Result<(), OperatorError> {
         let input = self.pubdata_input()?;
-        let built =
-            builder::bootloader_words(&input, target.builder, target.da, self.system.version.number())?;
+        let built = builder::bootloader_words(&input, target.builder, target.da, self.system.version)?;
         let first = self.bootloader_state.layout().pubdata + built.first_slot;
         let words: Vec<(u32, U256)> = (first as u32..).zip(built.words).collect();
         self.bootloader_state.note_written(&words);

@@ -8,14 +8,10 @@ use super::state_diff::{StateDiff, StateDiffError, compressed_section};
 use crate::bytecode::{BytecodeError, bytes_to_words, hash_bytecode, words_to_bytes};
 use crate::events::L2ToL1Log;
 use crate::keccak::{keccak256, keccak256_concat};
+use crate::protocol::{ProtocolVersion, PubdataFormat};
 
 /// Number of slots of the pubdata area in the bootloader's heap, in protocol versions 24 and later.
 pub const PUBDATA_SLOTS: usize = 1_360_000;
-
-/// First protocol version in which a DA validator checks the pubdata.
-const GATEWAY: u16 = 26;
-/// First protocol version in which a commitment scheme takes the validator's place.
-const MEDIUM_INTEROP: u16 = 31;
 
 /// Selector of `validatePubdata(bytes32,bytes32,bytes32,bytes32,bytes)` of the DA validators on L2.
 const VALIDATE_PUBDATA: [u8; 4] = [0x89, 0xf9, 0xa0, 0x72];
@@ -70,15 +66,15 @@ pub enum PubdataError {
     #[error(transparent)]
     Bytecode(#[from] BytecodeError),
     /// Hashed pubdata does not exist in this version.
-    #[error("protocol version {0} has no hashed pubdata")]
-    NoHashedPubdata(u16),
+    #[error("{0} has no hashed pubdata")]
+    NoHashedPubdata(ProtocolVersion),
     /// The version wants the other kind of DA target.
-    #[error("{target:?} is no DA target of protocol version {version}")]
+    #[error("{target:?} is no DA target of {version}")]
     WrongDaTarget {
         /// What was given.
         target: DaTarget,
         /// The protocol version.
-        version: u16,
+        version: ProtocolVersion,
     },
     /// The words do not fit the bootloader's pubdata area.
     #[error("pubdata takes {0} slots of the bootloader's heap, more than {PUBDATA_SLOTS}")]
@@ -99,13 +95,14 @@ pub fn bootloader_words(
     input: &PubdataInput,
     builder: PubdataBuilder,
     target: DaTarget,
-    protocol_version: u16,
+    version: ProtocolVersion,
 ) -> Result<PubdataWords, PubdataError> {
-    let operator_input = operator_input(input, builder, protocol_version)?;
-    let (first_slot, mut words) = if protocol_version < GATEWAY {
-        (2, Vec::new())
-    } else {
-        (1, vec![target_word(target, protocol_version)?, 0x40.into()])
+    let operator_input = operator_input(input, builder, version)?;
+    let (first_slot, mut words) = match version.protocol().pubdata {
+        PubdataFormat::Plain => (2, Vec::new()),
+        PubdataFormat::DaValidator | PubdataFormat::CommitmentScheme => {
+            (1, vec![target_word(target, version)?, 0x40.into()])
+        }
     };
     words.push(operator_input.len().into());
     words.extend(bytes_to_words(&operator_input));
@@ -129,16 +126,15 @@ pub fn bootloader_words(
 pub fn operator_input(
     input: &PubdataInput,
     builder: PubdataBuilder,
-    protocol_version: u16,
+    version: ProtocolVersion,
 ) -> Result<Vec<u8>, PubdataError> {
+    let is_plain = version.protocol().pubdata == PubdataFormat::Plain;
     let data = match builder {
         PubdataBuilder::Full => full_pubdata_with_records(input)?,
-        PubdataBuilder::Hashed if protocol_version < GATEWAY => {
-            return Err(PubdataError::NoHashedPubdata(protocol_version));
-        }
+        PubdataBuilder::Hashed if is_plain => return Err(PubdataError::NoHashedPubdata(version)),
         PubdataBuilder::Hashed => logs_section(&input.user_logs),
     };
-    if protocol_version < GATEWAY {
+    if is_plain {
         return Ok(data);
     }
 
@@ -164,12 +160,12 @@ pub fn settlement_pubdata(input: &PubdataInput, builder: PubdataBuilder) -> Resu
     }
 }
 
-fn target_word(target: DaTarget, version: u16) -> Result<U256, PubdataError> {
-    match target {
-        DaTarget::Validator(address) if version < MEDIUM_INTEROP => {
+fn target_word(target: DaTarget, version: ProtocolVersion) -> Result<U256, PubdataError> {
+    match (target, version.protocol().pubdata) {
+        (DaTarget::Validator(address), PubdataFormat::DaValidator) => {
             Ok(U256::from_big_endian(address.as_bytes()))
         }
-        DaTarget::CommitmentScheme(number) if version >= MEDIUM_INTEROP => Ok(number.into()),
+        (DaTarget::CommitmentScheme(number), PubdataFormat::CommitmentScheme) => Ok(number.into()),
         _ => Err(PubdataError::WrongDaTarget { target, version }),
     }
 }
@@ -294,6 +290,10 @@ mod tests {
         }
     }
 
+    fn version(number: u16) -> ProtocolVersion {
+        ProtocolVersion::new(number).unwrap()
+    }
+
     fn bytecode() -> Vec<u8> {
         [[0xbb; 32], [0xaa; 32], [0xbb; 32]].concat()
     }
@@ -324,8 +324,8 @@ mod tests {
 
     #[test]
     fn operator_input_before_the_gateway_is_pubdata_and_records() {
-        for version in [24, 25] {
-            let bytes = operator_input(&golden_input(), PubdataBuilder::Full, version).unwrap();
+        for number in [24, 25] {
+            let bytes = operator_input(&golden_input(), PubdataBuilder::Full, version(number)).unwrap();
             assert_eq!(bytes.len(), 803);
             assert_eq!(hex::encode(bytes), golden_data());
         }
@@ -333,50 +333,64 @@ mod tests {
 
     #[test]
     fn operator_input_from_the_gateway_on_is_a_call_of_the_validator() {
-        let full = operator_input(&golden_input(), PubdataBuilder::Full, 26).unwrap();
-        assert_eq!(full.len(), 1028);
-        assert_eq!(
-            hex::encode(full),
-            format!("{HEADER}{:064x}{}{}", 803, golden_data(), "00".repeat(29))
-        );
+        for number in 26..=32 {
+            let input = |builder| operator_input(&golden_input(), builder, version(number)).unwrap();
+            let full = input(PubdataBuilder::Full);
+            assert_eq!(full.len(), 1028);
+            assert_eq!(
+                hex::encode(full),
+                format!("{HEADER}{:064x}{}{}", 803, golden_data(), "00".repeat(29))
+            );
 
-        let hashed = operator_input(&golden_input(), PubdataBuilder::Hashed, 26).unwrap();
-        assert_eq!(hashed.len(), 292);
-        let logs = format!("00000001{LOG}{}", "00".repeat(4));
-        assert_eq!(hex::encode(hashed), format!("{HEADER}{:064x}{logs}", 92));
+            let hashed = input(PubdataBuilder::Hashed);
+            assert_eq!(hashed.len(), 292);
+            let logs = format!("00000001{LOG}{}", "00".repeat(4));
+            assert_eq!(hex::encode(hashed), format!("{HEADER}{:064x}{logs}", 92));
+        }
     }
 
     #[test]
     fn bootloader_words_leave_two_slots_free_before_the_gateway() {
         let target = DaTarget::Validator(H160::zero());
-        let PubdataWords { first_slot, words } =
-            bootloader_words(&golden_input(), PubdataBuilder::Full, target, 25).unwrap();
-        assert_eq!(first_slot, 2);
-        assert_eq!(words[0], 803.into());
-        assert_eq!(
-            hex::encode(words_to_bytes(&words[1..])),
-            golden_data() + &"00".repeat(29)
-        );
+        for number in [24, 25] {
+            let PubdataWords { first_slot, words } =
+                bootloader_words(&golden_input(), PubdataBuilder::Full, target, version(number)).unwrap();
+            assert_eq!(first_slot, 2);
+            assert_eq!(words[0], 803.into());
+            assert_eq!(
+                hex::encode(words_to_bytes(&words[1..])),
+                golden_data() + &"00".repeat(29)
+            );
+        }
     }
 
     #[test]
     fn bootloader_words_name_the_target_of_the_version() {
         let validator = DaTarget::Validator(H160::repeat_byte(0xda));
         let scheme = DaTarget::CommitmentScheme(3);
-        let words = |version, target| {
-            bootloader_words(&golden_input(), PubdataBuilder::Full, target, version)
+        let words = |version, builder, target| {
+            bootloader_words(&golden_input(), builder, target, version)
                 .map(|PubdataWords { first_slot, words }| (first_slot, words[..3].to_vec(), words.len()))
         };
         let validator_word = U256::from_big_endian(&[0xda; 20]);
-        let expected = |target| Ok((1, vec![target, 0x40.into(), 1028.into()], 3 + 33));
-
-        assert_eq!(words(26, validator), expected(validator_word));
-        assert_eq!(words(29, validator), expected(validator_word));
-        assert_eq!(words(31, scheme), expected(3.into()));
-        for (version, target) in [(29, scheme), (31, validator)] {
+        for number in 26..=32 {
+            let (right, wrong, word) = if number < 31 {
+                (validator, scheme, validator_word)
+            } else {
+                (scheme, validator, 3.into())
+            };
+            let version = version(number);
+            for (builder, bytes) in [(PubdataBuilder::Full, 1028), (PubdataBuilder::Hashed, 292)] {
+                let head = vec![word, 0x40.into(), bytes.into()];
+                let expected = (1, head, 3 + usize::div_ceil(bytes, 32));
+                assert_eq!(words(version, builder, right), Ok(expected));
+            }
             assert_eq!(
-                words(version, target),
-                Err(PubdataError::WrongDaTarget { target, version })
+                words(version, PubdataBuilder::Full, wrong),
+                Err(PubdataError::WrongDaTarget {
+                    target: wrong,
+                    version
+                })
             );
         }
     }
@@ -390,7 +404,7 @@ mod tests {
         };
         let largest = (PUBDATA_SLOTS - 3) * 32 - 27;
         let target = DaTarget::Validator(H160::zero());
-        let words = |bytes| bootloader_words(&message(bytes), PubdataBuilder::Full, target, 25);
+        let words = |bytes| bootloader_words(&message(bytes), PubdataBuilder::Full, target, version(25));
 
         assert_eq!(words(largest).unwrap().words.len(), PUBDATA_SLOTS - 2);
         assert_eq!(words(largest + 1), Err(PubdataError::TooLarge(PUBDATA_SLOTS + 1)));
@@ -399,14 +413,14 @@ mod tests {
     #[test]
     fn what_has_no_form_is_refused() {
         let input = golden_input();
-        let hashed = operator_input(&input, PubdataBuilder::Hashed, 25);
-        assert_eq!(hashed, Err(PubdataError::NoHashedPubdata(25)));
+        let hashed = operator_input(&input, PubdataBuilder::Hashed, version(25));
+        assert_eq!(hashed, Err(PubdataError::NoHashedPubdata(version(25))));
 
         let even = PubdataInput {
             bytecodes: vec![vec![0; 64]],
             ..input
         };
-        let error = operator_input(&even, PubdataBuilder::Full, 26);
+        let error = operator_input(&even, PubdataBuilder::Full, version(26));
         assert_eq!(error, Err(BytecodeError::EvenWords(2).into()));
     }
 }

@@ -8,6 +8,7 @@ use eradbg_vm::bytecode::{hash_bytecode, words_to_bytes};
 use eradbg_vm::execution::Settings;
 use eradbg_vm::observer::{FrameEnd, Step};
 use eradbg_vm::outcome::{PanicCause, Stop};
+use eradbg_vm::protocol::Revision;
 use eradbg_vm::pubdata::state_diff::pubdata_cost_of_write;
 use eradbg_vm::storage::ACCOUNT_CODE_STORAGE;
 use eradbg_vm::{
@@ -55,6 +56,7 @@ impl Lab {
             hook_offset: u32::MAX,
             unpaid_growth_raises_bound: false,
             ec_precompiles: true,
+            revision: Revision::default(),
         };
         Self {
             codes: HashMap::new(),

@@ -1,6 +1,7 @@
 //! Environments in a VM dump: `L1BatchEnv` and `SystemEnv` of zksync-era's `core/lib/vm_interface/src/types/inputs`.
 
 use eradbg_vm::batch::{self, BatchEnv, ExecutionMode, FeeInput, L2BlockEnv, SystemCode, SystemEnv};
+use eradbg_vm::protocol::Revision;
 use serde::Deserialize;
 
 use crate::source::wire::{self, Address, ChainId, Hash, Quantity, Version};
@@ -135,6 +136,7 @@ impl System {
         let contracts = self.base_system_smart_contracts;
         SystemEnv {
             version: self.version.0,
+            revision: Revision::default(),
             chain_id: self.chain_id.0,
             execution_mode: match self.execution_mode {
                 TxExecutionMode::VerifyExecute => ExecutionMode::VerifyExecute,

@@ -12,6 +12,7 @@ use eradbg_tracer::source::run::RunConfig;
 use eradbg_tracer::store::FORMAT;
 use eradbg_tracer::timeline::{Breakpoint, Direction};
 use eradbg_tracer::{Recording, Timeline};
+use eradbg_vm::protocol::Revision;
 use eradbg_vm::{MACHINE_REVISION, Program, disasm};
 use tempfile::TempDir;
 
@@ -50,6 +51,7 @@ fn timeline() -> (Timeline, TempDir) {
     let manifest = Manifest {
         format: FORMAT,
         machine: MACHINE_REVISION,
+        revision: Revision::default().to_string(),
         tool_version: "test".to_owned(),
         name: "mini".to_owned(),
         input_kind: "test".to_owned(),
