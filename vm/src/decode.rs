@@ -67,6 +67,15 @@ impl Instruction {
         Self::decode(1)
     }
 
+    /// Whether it writes its second output when it does not fail.
+    pub fn writes_dst1(&self) -> bool {
+        match self.opcode {
+            Opcode::Mul | Opcode::Div => true,
+            Opcode::HeapRead | Opcode::AuxHeapRead | Opcode::StaticRead | Opcode::PointerRead => self.flag0,
+            _ => false,
+        }
+    }
+
     /// Decodes one instruction word; every word decodes to something. Bits 11 and 12 are ignored.
     pub fn decode(word: u64) -> Self {
         let row = isa::variant(word as usize & (isa::TABLE_SIZE - 1));

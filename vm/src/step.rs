@@ -13,6 +13,7 @@ use crate::host::Host;
 use crate::isa;
 use crate::observer::{Observer, Step};
 use crate::outcome::{PanicCause, Stop};
+use crate::value::Value;
 
 impl Execution {
     /// Executes up to `max_steps` steps.
@@ -29,6 +30,21 @@ impl Execution {
         max_steps: u64,
     ) -> Result<Stop, H::Error> {
         assert!(self.ended.is_none(), "the run has ended");
+        if self.settings.revision.clears_unwritten_dst1() {
+            self.run_as::<true, _, _>(host, observer, max_steps)
+        } else {
+            self.run_as::<false, _, _>(host, observer, max_steps)
+        }
+    }
+
+    /// The loop. A second copy of it, for the revisions that need it, clears the second outputs that were not written:
+    /// so the other one does not have to ask at each step.
+    fn run_as<const CLEARS_DST1: bool, H: Host, O: Observer>(
+        &mut self,
+        host: &mut H,
+        observer: &mut O,
+        max_steps: u64,
+    ) -> Result<Stop, H::Error> {
         let panic = Instruction::panic();
         let nop = Instruction::nop();
         let invalid = Instruction::invalid();
@@ -43,7 +59,7 @@ impl Execution {
                 } else {
                     let pc = self.frame.pc;
                     let instruction = instructions.get(pc as usize).unwrap_or(&invalid);
-                    self.step(instruction, pc, &nop, &panic, host, observer)
+                    self.step::<CLEARS_DST1, _, _>(instruction, pc, &nop, &panic, host, observer)
                 };
                 match next? {
                     Next::Continue => {}
@@ -101,7 +117,7 @@ impl Execution {
     }
 
     #[inline(always)]
-    fn step<H: Host, O: Observer>(
+    fn step<const CLEARS_DST1: bool, H: Host, O: Observer>(
         &mut self,
         instruction: &Instruction,
         pc: u16,
@@ -139,14 +155,26 @@ impl Execution {
         if skipped {
             return self.finish_step(Next::Continue, observer);
         }
-        match exec::execute(
+        let done = exec::execute(
             &mut Cx {
                 ex: self,
                 host,
                 observer,
             },
             instruction,
-        ) {
+        );
+        if CLEARS_DST1 {
+            // A handler that fails has not come to its second output.
+            let is_written = match &done {
+                Ok(_) => instruction.writes_dst1(),
+                Err(Fault::Panic(_)) => false,
+                Err(Fault::Outside(_)) => true,
+            };
+            if !is_written {
+                self.set_register(instruction.dst1, Value::ZERO, observer);
+            }
+        }
+        match done {
             Ok(next) => self.finish_step(next, observer),
             Err(Fault::Panic(cause)) => {
                 self.pending_panic = Some(cause);

@@ -30,9 +30,19 @@ pub(super) fn ret<H: Host, O: Observer>(
     })
 }
 
-/// Leaves the current frame with a panic. Its operand is ignored; a near frame's label is not.
+/// Leaves the current frame with a panic. A near frame's label counts; a far frame's operand only in revisions that let
+/// it pay for returndata past the end of memory.
 pub(super) fn explicit_panic<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let label = i.flag0.then_some(i.imm0);
+    if cx.ex.settings.revision.explicit_panic_pays_overflow() && !cx.ex.frame.is_near() {
+        let abi = cx.pointer_register(i.src0).word;
+        let pointer = FatPointer::from_word(abi);
+        if pointer.start.checked_add(pointer.length).is_none()
+            && let Some((_, bound)) = own_memory(cx, forwarding_mode(abi))
+        {
+            cx.charge(u32::MAX - bound);
+        }
+    }
     Ok(leave(
         cx,
         RetKind::Panic,
@@ -147,7 +157,7 @@ fn root_end<H: Host, O: Observer>(
 
 /// The pointer that the caller gets, after the growth of the own heap is paid.
 fn returndata<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, abi: Value) -> Result<FatPointer, PanicCause> {
-    let frame = &mut cx.ex.frame;
+    let frame = &cx.ex.frame;
     let pointer = FatPointer::from_word(abi.word);
     let mode = forwarding_mode(abi.word);
     let overflows = pointer.start.checked_add(pointer.length).is_none();
@@ -168,10 +178,8 @@ fn returndata<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, abi: Value) -> Result
     } else {
         Ok(pointer)
     };
-    let (page, bound) = match mode {
-        Forwarding::Pointer => return checked,
-        Forwarding::Heap => (heap_page(frame.base_page), frame.heap_bound),
-        Forwarding::AuxHeap => (aux_heap_page(frame.base_page), frame.aux_heap_bound),
+    let Some((page, bound)) = own_memory(cx, mode) else {
+        return checked;
     };
     // A pointer past the end of memory is charged as if memory grew to its end.
     let end = match checked {
@@ -185,6 +193,16 @@ fn returndata<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, abi: Value) -> Result
         Ok(FatPointer { page, ..pointer })
     } else {
         Err(PanicCause::RetUnpaidGrowth)
+    }
+}
+
+/// Page and bound of the frame's memory that a return hands over; `None` when it hands over a pointer.
+fn own_memory<H: Host, O: Observer>(cx: &Cx<'_, H, O>, mode: Forwarding) -> Option<(u32, u32)> {
+    let frame = &cx.ex.frame;
+    match mode {
+        Forwarding::Pointer => None,
+        Forwarding::Heap => Some((heap_page(frame.base_page), frame.heap_bound)),
+        Forwarding::AuxHeap => Some((aux_heap_page(frame.base_page), frame.aux_heap_bound)),
     }
 }
 

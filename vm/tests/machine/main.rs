@@ -17,5 +17,6 @@ mod precompiles;
 mod predicates;
 mod random;
 mod returns;
+mod revisions;
 mod snapshots;
 mod storage;

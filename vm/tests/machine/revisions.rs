@@ -1,0 +1,191 @@
+//! What differs between releases of the official VMs, in each revision.
+
+use eradbg_fixtures::Assembler;
+use eradbg_fixtures::abi::{FarCallAbi, Forward, ret_abi, slice};
+use eradbg_fixtures::assembler::{In, Op, Out, op};
+use eradbg_vm::flags::Predicate;
+use eradbg_vm::outcome::PanicCause;
+use eradbg_vm::protocol::Revision;
+use eradbg_vm::{Opcode, U256, Value};
+
+use crate::lab::{Lab, USER, caller, integer};
+
+const OLD: Revision = Revision::ZkEvm0_153_8;
+const NEW: Revision = Revision::ZkEvm0_153_12;
+
+fn lab(revision: Revision) -> Lab {
+    let mut lab = Lab::new();
+    lab.settings.revision = revision;
+    lab
+}
+
+/// r5 after an instruction on r1 = 64 and r2 = 7, with r5 = 9 as its second output.
+fn r5_after(revision: Revision, instruction: Op) -> Value {
+    let mut a = Assembler::new();
+    a.load(1, 64);
+    a.load(2, 7);
+    a.load(5, 9);
+    a.push(instruction.src0(In::Reg(1)).src1(2).dst1(5));
+    let handler = a.label();
+    a.place(handler);
+    lab(revision).run_all(&a).register(5)
+}
+
+#[test]
+fn an_unwritten_second_output_is_cleared_only_by_newer_releases() {
+    for opcode in [
+        Opcode::Nop,
+        Opcode::Add,
+        Opcode::Xor,
+        Opcode::Shl,
+        Opcode::ContextThis,
+        Opcode::ContextSetU128,
+        Opcode::StorageRead,
+        Opcode::StorageWrite,
+        Opcode::TransientWrite,
+        Opcode::HeapRead,
+        Opcode::HeapWrite,
+        Opcode::AuxHeapWrite,
+        Opcode::StaticRead,
+    ] {
+        assert_eq!(r5_after(OLD, op(opcode)), integer(9), "{opcode:?}");
+        assert_eq!(r5_after(NEW, op(opcode)), integer(0), "{opcode:?}");
+    }
+    // With increment a write has its first output only.
+    assert_eq!(r5_after(NEW, op(Opcode::HeapWrite).flag0()), integer(0));
+}
+
+#[test]
+fn a_written_second_output_stays_in_every_release() {
+    for revision in [OLD, NEW] {
+        for (instruction, expected) in [
+            (op(Opcode::Mul), 0),
+            (op(Opcode::Div), 1),
+            (op(Opcode::HeapRead).flag0(), 96),
+            (op(Opcode::StaticRead).flag0(), 96),
+        ] {
+            assert_eq!(
+                r5_after(revision, instruction),
+                integer(expected),
+                "{revision} {instruction:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_clearing_comes_after_the_first_output() {
+    let sum = |revision| {
+        let mut a = Assembler::new();
+        a.load(1, 5);
+        let add = op(Opcode::Add).src0(In::Reg(1)).src1(1);
+        a.push(add.dst0(Out::Reg(1)).dst1(1));
+        lab(revision).run_all(&a).register(1)
+    };
+    assert_eq!((sum(OLD), sum(NEW)), (integer(10), integer(0)));
+}
+
+#[test]
+fn a_skipped_instruction_clears_nothing() {
+    let instruction = op(Opcode::Add).when(Predicate::Equal);
+    assert_eq!(r5_after(NEW, instruction), integer(9));
+}
+
+#[test]
+fn a_read_that_fails_clears_the_second_output_that_it_would_have_written() {
+    let r5 = |revision| {
+        let mut a = Assembler::new();
+        a.load(1, 64);
+        a.load(5, 9);
+        // Not a pointer.
+        let read = op(Opcode::PointerRead).flag0();
+        a.push(read.src0(In::Reg(1)).dst0(Out::Reg(2)).dst1(5));
+        let outcome = lab(revision).run_steps(&a, 3);
+        assert_eq!(
+            outcome.vm.execution.pending_panic(),
+            Some(PanicCause::NotAPointer)
+        );
+        outcome.vm.execution.register(5)
+    };
+    assert_eq!((r5(OLD), r5(NEW)), (integer(9), integer(0)));
+}
+
+#[test]
+fn a_call_clears_the_callees_register_and_a_return_the_callers() {
+    let r1 = |revision| {
+        let mut callee = Assembler::new();
+        callee.push(op(Opcode::RetOk).dst1(1));
+        let lab = lab(revision).contract(USER, &callee);
+        let mut root = Assembler::new();
+        let after = root.label();
+        let abi = FarCallAbi {
+            ergs: 50_000,
+            ..FarCallAbi::default()
+        };
+        root.load(1, abi.to_word());
+        root.load(2, USER);
+        root.push(op(Opcode::FarCall).src0(In::Reg(1)).src1(2).target(after).dst1(1));
+        root.place(after);
+        let at = |steps| lab.run_steps(&root, steps).vm.execution.register(1).is_pointer;
+        (at(3), at(4))
+    };
+    assert_eq!(r1(OLD), (true, true));
+    assert_eq!(r1(NEW), (false, false));
+}
+
+/// Ergs that come back from a frame that panics on its own with an ABI word, of 50,000.
+fn returned_by_panic(revision: Revision, word: U256) -> u32 {
+    let mut a = Assembler::new();
+    a.load(3, word);
+    a.ret(Opcode::RetPanic, 3);
+    let outcome = lab(revision).run_user(&a, 50_000);
+    let (end, _) = outcome.first();
+    assert_eq!(end.cause, Some(PanicCause::Explicit));
+    end.ergs_returned
+}
+
+#[test]
+fn an_explicit_panic_pays_for_returndata_past_the_end_of_memory_only_in_newer_releases() {
+    let kept = 50_000 - 6 - 5;
+    for forward in [Forward::Heap, Forward::AuxHeap] {
+        let past_the_end = ret_abi(forward, slice(u32::MAX, 1));
+        assert_eq!(returned_by_panic(OLD, past_the_end), kept);
+        assert_eq!(returned_by_panic(NEW, past_the_end), 0);
+        // Growth that could be is none: nothing is returned.
+        let large = ret_abi(forward, slice(8_000, 8_000));
+        assert_eq!(returned_by_panic(NEW, large), kept);
+    }
+    let pointer = ret_abi(Forward::Pointer, slice(u32::MAX, 1));
+    assert_eq!(returned_by_panic(NEW, pointer), kept);
+    assert_eq!(returned_by_panic(NEW, U256::zero()), kept);
+}
+
+#[test]
+fn an_explicit_panic_of_a_near_frame_pays_for_nothing() {
+    let mut a = Assembler::new();
+    let (target, handler) = (a.label(), a.label());
+    a.load(3, ret_abi(Forward::Heap, slice(u32::MAX, 1)));
+    a.near_call(0, target, handler);
+    a.place(target);
+    a.ret(Opcode::RetPanic, 3);
+    a.place(handler);
+    a.ret(Opcode::RetOk, 0);
+    let outcome = lab(NEW).run_user(&a, 50_000);
+    assert_eq!(outcome.last().0.ergs_returned, 50_000 - 6 - 25 - 5 - 5);
+}
+
+#[test]
+fn a_panic_that_an_instruction_turns_into_has_no_operand() {
+    let mut a = Assembler::new();
+    a.load(3, ret_abi(Forward::Heap, slice(u32::MAX, 1)));
+    a.load(5, 9);
+    // Kernel only: it becomes the panic without operands.
+    a.push(op(Opcode::ContextSetU128).src0(In::Reg(3)).dst1(5));
+    let lab = lab(NEW).contract(USER, &a);
+    let abi = FarCallAbi {
+        ergs: 50_000,
+        ..FarCallAbi::default()
+    };
+    let outcome = lab.run(&caller(USER, abi));
+    assert_eq!(outcome.first().0.ergs_returned, 50_000 - 6 - 6 - 5);
+}
