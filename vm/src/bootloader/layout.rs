@@ -10,7 +10,9 @@ pub const MAX_TRANSACTIONS: usize = 10_000;
 pub const DESCRIPTION_SLOTS: usize = 2;
 /// Slots of one transaction's L2 block: number, timestamp, previous hash, virtual blocks.
 pub const L2_BLOCK_SLOTS: usize = 4;
-/// Slots of one interop root.
+/// Interop roots that a batch can import.
+pub const MAX_INTEROP_ROOTS: usize = 100;
+/// Slots of one interop root: L2 block, chain, the root's block there, number of sides, and a side.
 pub const INTEROP_ROOT_SLOTS: usize = 5;
 /// Slots for compressed bytecodes, the bootloader's own pointer included.
 pub const COMPRESSED_BYTECODES_SLOTS: usize = 196_608;
@@ -63,10 +65,16 @@ pub struct Layout {
 /// Places of the interop area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interop {
+    /// Last L2 block whose roots were imported; the number of such blocks and the root that comes next follow.
+    pub processing: usize,
     /// Number of roots plus one, per L2 block of the batch.
     pub roots_per_block: usize,
     /// The roots.
     pub roots: usize,
+    /// Rolling hash of the imported roots.
+    pub roots_hash: usize,
+    /// Rolling hash of each transaction's hash and status.
+    pub status_hash: usize,
 }
 
 impl Layout {
@@ -79,24 +87,22 @@ impl Layout {
         let trusted_gas_limits = overheads + MAX_TRANSACTIONS;
         let l2_blocks = trusted_gas_limits + MAX_TRANSACTIONS;
         let mut next = l2_blocks + L2_BLOCK_SLOTS * (MAX_TRANSACTIONS + 1);
-        let interop = has_interop.then(|| {
-            let roots_per_block = next + 3;
-            let roots = roots_per_block + MAX_TRANSACTIONS;
-            // One root more than a batch may hold, and the rolling hash.
-            next = roots + INTEROP_ROOT_SLOTS * 101 + 1;
-            Interop {
-                roots_per_block,
-                roots,
-            }
-        });
+        let processing = next;
+        let roots_per_block = processing + 3;
+        let roots = roots_per_block + MAX_TRANSACTIONS;
+        // One root more than a batch may hold.
+        let roots_hash = roots + INTEROP_ROOT_SLOTS * (MAX_INTEROP_ROOTS + 1);
+        if has_interop {
+            next = roots_hash + 1;
+        }
         let settlement_layer = (protocol.interop >= protocol::Interop::RootsAndSettlementLayer).then(|| {
             next += 2;
             next - 2
         });
         let compressed_bytecodes = next;
         let priority_operations = compressed_bytecodes + COMPRESSED_BYTECODES_SLOTS;
-        let status_hash_slots = usize::from(has_interop);
-        let pubdata = priority_operations + 2 + status_hash_slots;
+        let status_hash = priority_operations + 2;
+        let pubdata = status_hash + usize::from(has_interop);
         let descriptions = pubdata + PUBDATA_SLOTS;
         let encodings = descriptions + DESCRIPTION_SLOTS * MAX_TRANSACTIONS + POST_OP_SLOTS;
         Self {
@@ -104,7 +110,13 @@ impl Layout {
             overheads,
             trusted_gas_limits,
             l2_blocks,
-            interop,
+            interop: has_interop.then_some(Interop {
+                processing,
+                roots_per_block,
+                roots,
+                roots_hash,
+                status_hash,
+            }),
             settlement_layer,
             compressed_bytecodes,
             priority_operations,
@@ -126,6 +138,18 @@ impl Layout {
                 ("interop root", interop.roots, INTEROP_ROOT_SLOTS),
             ]
         });
+        let of_interop = self.interop.map(|interop| {
+            [
+                ("last processed L2 block", interop.processing),
+                ("number of processed L2 blocks", interop.processing + 1),
+                ("next interop root", interop.processing + 2),
+                ("interop roots hash", interop.roots_hash),
+                ("transaction status hash", interop.status_hash),
+            ]
+        });
+        let of_settlement_layer = self
+            .settlement_layer
+            .map(|slot| [("settlement layer", slot), ("interop fee", slot + 1)]);
         let fixed = [
             ("operator address", 0),
             ("previous batch hash", 1),
@@ -144,8 +168,12 @@ impl Layout {
             ("priority operations hash", self.priority_operations),
             ("priority operations count", self.priority_operations + 1),
         ];
-        if let Some((name, _)) = fixed.iter().find(|(_, at)| *at == slot) {
-            return (*name).to_owned();
+        let mut single = fixed
+            .into_iter()
+            .chain(of_interop.into_iter().flatten())
+            .chain(of_settlement_layer.into_iter().flatten());
+        if let Some((name, _)) = single.find(|(_, at)| *at == slot) {
+            return name.to_owned();
         }
         let areas = [
             ("scratch", 8, 1),
@@ -183,44 +211,89 @@ mod tests {
         Layout::of(ProtocolVersion::new(version).unwrap())
     }
 
+    /// The versions that a column of the tables below is for.
+    const COLUMNS: [&[u16]; 4] = [&[24, 25], &[26, 27, 28], &[29, 30], &[31, 32]];
+
     #[test]
     fn places_are_those_of_each_release() {
-        let rows = |l: Layout| {
-            [
-                l.refunds,
-                l.l2_blocks,
-                l.compressed_bytecodes,
-                l.pubdata,
-                l.descriptions,
-                l.encodings,
-                l.encoding_slots,
-            ]
-        };
-        let v24 = [111, 30111, 70115, 266_725, 1_626_725, 1_646_765, 336_981];
-        let v26 = [143, 30143, 70147, 266_757, 1_626_757, 1_646_797, 336_949];
-        let v29 = [143, 30143, 80656, 277_267, 1_637_267, 1_657_307, 326_439];
-        let v31 = [143, 30143, 80658, 277_269, 1_637_269, 1_657_309, 326_437];
-        for (version, expected) in [
-            (24, v24),
-            (25, v24),
-            (26, v26),
-            (27, v26),
-            (28, v26),
-            (29, v29),
-            (30, v29),
-            (31, v31),
-        ] {
-            assert_eq!(rows(layout(version)), expected, "version {version}");
+        type Place = fn(&Layout) -> usize;
+        let rows: [(&str, Place, [usize; 4]); 14] = [
+            ("refunds", |l| l.refunds, [111, 143, 143, 143]),
+            ("overheads", |l| l.overheads, [10_111, 10_143, 10_143, 10_143]),
+            (
+                "gas limits",
+                |l| l.trusted_gas_limits,
+                [20_111, 20_143, 20_143, 20_143],
+            ),
+            ("L2 blocks", |l| l.l2_blocks, [30_111, 30_143, 30_143, 30_143]),
+            (
+                "compressed bytecodes",
+                |l| l.compressed_bytecodes,
+                [70_115, 70_147, 80_656, 80_658],
+            ),
+            (
+                "priority operations",
+                |l| l.priority_operations,
+                [266_723, 266_755, 277_264, 277_266],
+            ),
+            ("pubdata", |l| l.pubdata, [266_725, 266_757, 277_267, 277_269]),
+            (
+                "descriptions",
+                |l| l.descriptions,
+                [1_626_725, 1_626_757, 1_637_267, 1_637_269],
+            ),
+            (
+                "encodings",
+                |l| l.encodings,
+                [1_646_765, 1_646_797, 1_657_307, 1_657_309],
+            ),
+            // The official number counts the four slots of hooks besides.
+            (
+                "encoding slots",
+                |l| l.encoding_slots + 4,
+                [336_985, 336_953, 326_443, 326_441],
+            ),
+            ("hook parameters", |l| l.hook_parameters, [1_983_746; 4]),
+            ("hook", |l| l.hook, [1_983_749; 4]),
+            ("results", |l| l.results, [1_983_750; 4]),
+            ("end", |l| (l.results + MAX_TRANSACTIONS) * 32, [63_800_000; 4]),
+        ];
+        for (name, place, expected) in rows {
+            for (versions, expected) in COLUMNS.into_iter().zip(expected) {
+                for &version in versions {
+                    assert_eq!(place(&layout(version)), expected, "{name} of version {version}");
+                }
+            }
         }
-        assert_eq!(
-            layout(29).interop,
+    }
+
+    #[test]
+    fn places_of_other_chains_come_with_interop() {
+        let interop = |status_hash| {
             Some(Interop {
-                roots_per_block: 70150,
-                roots: 80150
+                processing: 70_147,
+                roots_per_block: 70_150,
+                roots: 80_150,
+                roots_hash: 80_655,
+                status_hash,
             })
-        );
-        assert_eq!(layout(31).settlement_layer, Some(80656));
-        assert_eq!((layout(24).hook, layout(31).results), (1_983_749, 1_983_750));
+        };
+        let expected = [
+            (None, None),
+            (None, None),
+            (interop(277_266), None),
+            (interop(277_268), Some(80_656)),
+        ];
+        for (versions, expected) in COLUMNS.into_iter().zip(expected) {
+            for &version in versions {
+                let layout = layout(version);
+                assert_eq!(
+                    (layout.interop, layout.settlement_layer),
+                    expected,
+                    "version {version}"
+                );
+            }
+        }
     }
 
     #[test]
@@ -230,5 +303,24 @@ mod tests {
         assert_eq!(layout.name(145), "operator refund 2");
         assert_eq!(layout.name(layout.l2_blocks + 6), "L2 block of transaction 1.2");
         assert_eq!(layout.name(layout.hook), "hook");
+    }
+
+    #[test]
+    fn slots_about_other_chains_have_names_from_their_version_on() {
+        for (slot, name) in [
+            (70_147, "last processed L2 block"),
+            (70_152, "interop roots of block 2"),
+            (80_156, "interop root 1.1"),
+            (80_655, "interop roots hash"),
+            (80_656, "settlement layer"),
+            (80_657, "interop fee"),
+            (80_658, "compressed bytecodes 0"),
+            (277_268, "transaction status hash"),
+            (277_269, "pubdata 0"),
+        ] {
+            assert_eq!(layout(31).name(slot), name);
+        }
+        assert_eq!(layout(28).name(70_147), "compressed bytecodes 0");
+        assert_eq!(layout(29).name(80_656), "compressed bytecodes 0");
     }
 }
