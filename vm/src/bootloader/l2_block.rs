@@ -142,9 +142,11 @@ mod tests {
         ));
         first.push(H256::repeat_byte(1));
         let good = hash(&first);
-        assert_eq!(first.check_next(&block(8, 101, good), version(28)), Ok(()));
-        assert_eq!(first.check_next(&block(8, 100, good), version(29)), Ok(()));
-        assert!(first.check_next(&block(8, 100, good), version(28)).is_err());
+        for version in ProtocolVersion::all() {
+            assert_eq!(first.check_next(&block(8, 101, good), version), Ok(()));
+            let repeats = first.check_next(&block(8, 100, good), version);
+            assert_eq!(repeats.is_ok(), version.number() >= 29, "{version}");
+        }
         assert!(first.check_next(&block(9, 101, good), version(29)).is_err());
         assert!(
             first

@@ -1,13 +1,13 @@
 //! Heaps: bytes, growth and its price, increments, static memory.
 
 use eradbg_fixtures::Assembler;
-use eradbg_fixtures::abi::FarCallAbi;
+use eradbg_fixtures::abi::{FarCallAbi, slice};
 use eradbg_fixtures::assembler::{In, Out, op};
 use eradbg_vm::execution::Settings;
 use eradbg_vm::outcome::PanicCause;
 use eradbg_vm::{Opcode, U256, Value};
 
-use crate::lab::{Lab, Outcome, caller, integer};
+use crate::lab::{Lab, Outcome, USER, caller, integer};
 
 const ERGS: u32 = 100_000;
 
@@ -134,6 +134,45 @@ fn unpaid_growth_takes_all_ergs_and_raises_the_bound_only_before_version_27() {
             (Some(PanicCause::UnpaidGrowth), 0)
         );
         assert_eq!(execution.frame().heap_bound, if raises { 4196 } else { 4096 });
+    }
+}
+
+#[test]
+fn calldata_whose_growth_is_not_paid_raises_the_callers_bound_only_before_version_27() {
+    for (raises, bound) in [(false, 4096), (true, 9096)] {
+        let mut lab = Lab::new();
+        lab.settings.unpaid_growth_raises_bound = raises;
+        let abi = FarCallAbi {
+            calldata: slice(0, 9096),
+            ..FarCallAbi::default()
+        };
+        let outcome = lab.run_user(&caller(USER, abi), 1000);
+        assert_eq!(outcome.trace.panics[0], PanicCause::CallUnpaidGrowth);
+        let (_, execution) = outcome.first();
+        let calling = execution.callers().last().unwrap();
+        assert_eq!((calling.heap_bound, calling.ergs), (bound, 0));
+    }
+}
+
+#[test]
+fn static_memory_out_of_range_burns_ergs_only_before_version_27() {
+    for burns in [false, true] {
+        let mut lab = Lab::new();
+        lab.settings.unpaid_growth_raises_bound = burns;
+        let mut a = Assembler::new();
+        a.load(2, U256::MAX);
+        a.push(op(Opcode::StaticRead).src0(In::Reg(2)).dst0(Out::Reg(3)));
+        let abi = FarCallAbi {
+            ergs: ERGS,
+            ..FarCallAbi::default()
+        };
+        let outcome = lab.contract(0x9000, &a).run(&caller(0x9000, abi));
+        let (end, _) = outcome.first();
+        let left = if burns { 0 } else { ERGS - 6 - 7 - 5 };
+        assert_eq!(
+            (end.cause, end.ergs_returned),
+            (Some(PanicCause::HeapOffsetTooLarge), left)
+        );
     }
 }
 
