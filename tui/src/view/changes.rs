@@ -310,7 +310,12 @@ fn chain(view: &View<'_>, row: &StateRow) -> Line<'static> {
             plain(
                 view,
                 CHANGED,
-                format!("L2→L1 log of {sender}: {} {}", short(log.key), short(log.value)),
+                format!(
+                    "L2→L1 log of {sender}: {} {}{}",
+                    short(log.key),
+                    short(log.value),
+                    log_name(view, log.key)
+                ),
                 theme.changed(),
             )
         }
@@ -392,6 +397,12 @@ pub(super) fn slot(key: &StorageKey) -> String {
 /// A word in few columns.
 pub(super) fn short(word: U256) -> String {
     text::word(word, text::Base::Hex, 14)
+}
+
+/// What a system log with this key tells in the recording's protocol version.
+pub(super) fn log_name(view: &View<'_>, key: U256) -> String {
+    let name = view.timeline.recording().protocol().system_log(key);
+    name.map(|name| format!(" ({name})")).unwrap_or_default()
 }
 
 fn plain(view: &View<'_>, sign: &str, text: String, style: Style) -> Line<'static> {

@@ -14,7 +14,7 @@ use ratatui::text::{Line, Span};
 use crate::layout::Pane;
 use crate::text::{clip, signed, thousands};
 use crate::theme::CHANGED;
-use crate::view::changes::{short, slot};
+use crate::view::changes::{log_name, short, slot};
 use crate::view::{View, draw, first_row};
 
 /// Names of the parts, in the order in which they are shown.
@@ -126,7 +126,7 @@ fn render_list(view: &View<'_>, part: usize, part_changed: bool, area: Rect, buf
     let first = first_row(total, area.height, follow, scroll);
     let touched = touched(view);
     let width = area.width as usize;
-    let rows = entries(state, part, first, area.height as usize);
+    let rows = entries(view, part, first, area.height as usize);
     let lines = rows.into_iter().enumerate().map(|(index, entry)| {
         let is_changed = match &entry.key {
             Some(key) => touched.contains(key),
@@ -149,7 +149,8 @@ struct Entry {
     text: String,
 }
 
-fn entries(state: &StateView, part: usize, first: usize, count: usize) -> Vec<Entry> {
+fn entries(view: &View<'_>, part: usize, first: usize, count: usize) -> Vec<Entry> {
+    let state = view.timeline.state();
     let of_slot = |key: &StorageKey, text: String| Entry {
         key: Some(*key),
         text: format!("{} {text}", slot(key)),
@@ -215,10 +216,11 @@ fn entries(state: &StateView, part: usize, first: usize, count: usize) -> Vec<En
                 numbered(
                     index,
                     format!(
-                        "tx {} {sender} {} = {}",
+                        "tx {} {sender} {} = {}{}",
                         log.tx_number,
                         short(log.key),
-                        short(log.value)
+                        short(log.value),
+                        log_name(view, log.key)
                     ),
                 )
             };
