@@ -79,7 +79,10 @@ pub(crate) fn write(folder: &Path, version: ProtocolVersion) -> Option<Messenger
     } else {
         // No vector has version 27, and those of 26 and 28 do not have all contracts that need not be called.
         let versions = [29, if number == 27 { 28 } else { number }];
-        if !versions.into_iter().all(|version| real_base::write(folder, version)) {
+        if !versions
+            .into_iter()
+            .all(|version| real_base::write(folder, version))
+        {
             return None;
         }
         let _ = std::fs::remove_dir_all(folder.join("proved_batch.yul"));
