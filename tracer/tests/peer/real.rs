@@ -42,19 +42,19 @@ const MISSING: [(u64, &str); 5] = [
 ];
 
 /// Embedded scenarios that end otherwise on the real contracts, with the reason.
-const OTHER_ENDS: [(&str, &str); 8] = [
-    (
-        "accounts_with_their_own_rules",
-        "its last transaction is measured for the embedded bootloader",
-    ),
+const OTHER_ENDS: [(&str, &str); 10] = [
+    ("accounts_with_their_own_rules", OTHER_GAS),
     ("contracts_that_deploy", NO_IMMUTABLES),
     ("demo", NO_IMMUTABLES),
     ("deploy", NO_IMMUTABLES),
     ("deploy_uncompressed", NO_IMMUTABLES),
     ("deploy_with_salt", NO_IMMUTABLES),
     ("priority_deploy", NO_IMMUTABLES),
+    ("rejected_without_published_code", OTHER_GAS),
+    ("retried_without_compression", OTHER_GAS),
     ("transaction_types", "the real bootloader knows all of them"),
 ];
+const OTHER_GAS: &str = "its gas limits are measured for the embedded bootloader";
 const NO_IMMUTABLES: &str =
     "the samples' constructors do not return the list of immutables that the real deployer reads";
 
