@@ -136,7 +136,7 @@ impl Timeline {
         let ex = &self.execution;
         if let Some(cause) = ex.pending_panic() {
             return Some(StepInfo {
-                instruction: Instruction::panic(),
+                instruction: Instruction::PANIC,
                 pc: None,
                 will_panic: Some(cause),
                 skipped: false,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use primitive_types::U256;
 
+use crate::exec::handler_index;
 use crate::flags::Predicate;
 use crate::isa::{self, Destination, Opcode, Source};
 
@@ -36,8 +37,10 @@ pub struct Instruction {
     pub flag0: bool,
     /// Swaps sources, or calls into a shard: see [`isa::Variant::flag1`].
     pub flag1: bool,
-    /// Bits of [`Instruction::KERNEL_ONLY`] and [`Instruction::CHANGES_STATE`].
+    /// Bits of [`Instruction::KERNEL_ONLY`], [`Instruction::CHANGES_STATE`] and what no frame allows.
     pub restrictions: u8,
+    /// Which function executes it.
+    pub(crate) handler: u16,
     /// Source immediate, jump or call target, label.
     pub imm0: u16,
     /// Destination immediate, exception handler of a near call.
@@ -51,20 +54,37 @@ impl Instruction {
     pub const KERNEL_ONLY: u8 = 1;
     /// Restriction: not in a static frame.
     pub const CHANGES_STATE: u8 = 2;
+    /// Restriction of an invalid instruction: not anywhere.
+    pub(crate) const NOWHERE: u8 = 4;
+    /// Restriction of each instruction: not when the call stack is full.
+    pub(crate) const NOT_WHEN_FULL: u8 = 8;
 
-    /// What a word past the end of the code decodes to.
-    pub fn invalid() -> Self {
-        Self::decode(0)
-    }
-
+    /// What a word past the end of the code decodes to: it costs more than any frame has.
+    pub const INVALID: Self = Self::plain(Opcode::Invalid, u32::MAX, Self::NOWHERE);
     /// What a failing instruction turns into.
-    pub fn panic() -> Self {
-        Self::decode(0x431)
-    }
-
+    pub const PANIC: Self = Self::plain(Opcode::RetPanic, isa::PANIC_COST, 0);
     /// What an instruction turns into when its predicate does not hold.
-    pub fn nop() -> Self {
-        Self::decode(1)
+    pub const NOP: Self = Self::plain(Opcode::Nop, isa::NOP_COST, 0);
+
+    /// An instruction without operands.
+    const fn plain(opcode: Opcode, ergs: u32, restrictions: u8) -> Self {
+        Self {
+            opcode,
+            source: Source::Register,
+            destination: Destination::Register,
+            predicate: Predicate::Always,
+            src0: 0,
+            src1: 0,
+            dst0: 0,
+            dst1: 0,
+            flag0: false,
+            flag1: false,
+            restrictions: restrictions | Self::NOT_WHEN_FULL,
+            handler: handler_index(opcode, Source::Register, Destination::Register),
+            imm0: 0,
+            imm1: 0,
+            ergs,
+        }
     }
 
     /// Whether it writes its second output when it does not fail.
@@ -91,7 +111,10 @@ impl Instruction {
             flag0: row.flag0,
             flag1: row.flag1,
             restrictions: row.kernel_only as u8 * Self::KERNEL_ONLY
-                + row.changes_state as u8 * Self::CHANGES_STATE,
+                + row.changes_state as u8 * Self::CHANGES_STATE
+                + u8::from(row.opcode == Opcode::Invalid) * Self::NOWHERE
+                + Self::NOT_WHEN_FULL,
+            handler: handler_index(row.opcode, row.source, row.destination),
             imm0: (word >> 32) as u16,
             imm1: (word >> 48) as u16,
             ergs: row.ergs,
@@ -164,15 +187,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn canonical_nop_and_panic_are_what_the_specification_says() {
-        assert_eq!(Instruction::nop().opcode, Opcode::Nop);
-        assert_eq!(Instruction::nop().source, Source::Register);
-        let panic = Instruction::panic();
-        assert_eq!(
-            (panic.opcode, panic.flag0, panic.src0),
-            (Opcode::RetPanic, false, 0)
-        );
-        assert_eq!(Instruction::invalid().opcode, Opcode::Invalid);
+    fn canonical_words_decode_to_the_named_instructions() {
+        assert_eq!(Instruction::decode(0), Instruction::INVALID);
+        assert_eq!(Instruction::decode(1), Instruction::NOP);
+        assert_eq!(Instruction::decode(0x431), Instruction::PANIC);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod arithmetic;
 mod context;
 mod decommit;
+mod dispatch;
 mod far_call;
 mod jump;
 mod log;
@@ -13,6 +14,8 @@ mod pointer;
 mod precompile;
 mod ret;
 mod storage;
+
+pub(crate) use dispatch::{HANDLERS, Handler, Table, handler_index};
 
 use crate::decode::Instruction;
 use crate::execution::Execution;
@@ -34,8 +37,8 @@ pub(crate) struct Cx<'a, H, O> {
 pub(crate) enum Next {
     /// At the program counter of the current frame, in the same program.
     Continue,
-    /// At the program counter of another far frame.
-    FarFrame,
+    /// At the program counter of another far frame, or of one in which other restrictions hold.
+    OtherFrame,
     /// After the operator has answered this hook.
     Suspend(u32),
     /// Nowhere: the root frame ended, as the execution says.
@@ -68,9 +71,9 @@ impl<E> From<PanicCause> for Fault<E> {
     }
 }
 
-/// Executes an instruction that passed all checks.
+/// Executes an instruction of which the caller knows the opcode while it is compiled.
 #[inline(always)]
-pub(crate) fn execute<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
+fn execute<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     match i.opcode {
         Opcode::Invalid => unreachable!("an invalid instruction is turned into a panic before"),
         Opcode::Nop => arithmetic::nop(cx, i),
@@ -133,24 +136,24 @@ pub(crate) fn panic<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, cause: PanicCau
 
 impl<H: Host, O: Observer> Cx<'_, H, O> {
     /// A register as an operand: outside kernel mode a pointer loses what tells where it points.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn register(&self, index: u8) -> Value {
         self.plain(self.ex.register(index))
     }
 
     /// A register that may be a pointer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pointer_register(&self, index: u8) -> Value {
         self.ex.register(index)
     }
 
     /// Sets a register.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn set_register(&mut self, index: u8, value: Value) {
         self.ex.set_register(index, value, self.observer);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn plain(&self, value: Value) -> Value {
         if value.is_pointer && !self.ex.frame.is_kernel {
             value.without_pointer_metadata()
@@ -160,7 +163,7 @@ impl<H: Host, O: Observer> Cx<'_, H, O> {
     }
 
     /// Takes ergs from the current frame, or all of them when it has too few: then `false`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn charge(&mut self, ergs: u32) -> bool {
         let left = self.ex.frame.ergs.checked_sub(ergs);
         self.ex.frame.ergs = left.unwrap_or(0);

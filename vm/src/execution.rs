@@ -15,6 +15,7 @@ use crate::decode::Program;
 use crate::flags::Flags;
 use crate::frame::{self, CallKind, Frame};
 use crate::heap::{Heap, HeapSlot, Heaps};
+use crate::leftovers::Leftovers;
 use crate::observer::Observer;
 use crate::outcome::{End, PanicCause};
 use crate::protocol::Revision;
@@ -89,6 +90,8 @@ pub struct Execution {
     pub(crate) settings: Settings,
     /// Old values of memory that a snapshot must be able to restore.
     journal: Option<Journal>,
+    /// What ended frames leave for new ones.
+    pub(crate) leftovers: Leftovers,
 }
 
 impl Execution {
@@ -147,6 +150,7 @@ impl Execution {
             ended: None,
             settings,
             journal: None,
+            leftovers: Leftovers::default(),
         }
     }
 
@@ -283,27 +287,44 @@ impl Execution {
     }
 
     /// Sets a register; writes to r0 are lost.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn set_register<O: Observer>(&mut self, index: u8, value: Value, observer: &mut O) {
         if index != 0 {
-            observer.register(index, self.register(index), value);
+            if O::WATCHES {
+                observer.register(index, self.register(index), value);
+            }
             self.registers[index as usize & 15] = value.word;
             self.pointers = self.pointers & !(1 << index) | u16::from(value.is_pointer) << index;
         }
     }
 
     /// Sets a stack slot of the current frame.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn set_stack<O: Observer>(&mut self, slot: u16, value: Value, observer: &mut O) {
-        observer.stack(slot, self.frame.stack.read(slot), value);
-        if self.journal.is_some() && self.callers.is_empty() {
+        if O::WATCHES {
+            observer.stack(slot, self.frame.stack.read(slot), value);
+        }
+        if self.callers.is_empty() && self.journal.is_some() {
             self.journal_stack(slot);
         }
-        self.frame.stack.write(slot, value);
+        self.frame
+            .stack
+            .write_pooled(slot, value, &mut self.leftovers.stack_pages);
+    }
+
+    /// Sets all registers from `first` on to zero.
+    pub(crate) fn clear_registers<O: Observer>(&mut self, first: u8, observer: &mut O) {
+        if O::WATCHES {
+            for index in first..16 {
+                observer.register(index, self.register(index), Value::ZERO);
+            }
+        }
+        self.registers[first as usize..].fill(U256::zero());
+        self.pointers &= (1 << first) - 1;
     }
 
     /// Writes 32 bytes of a memory.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn set_memory<O: Observer>(
         &mut self,
         slot: HeapSlot,
@@ -311,21 +332,21 @@ impl Execution {
         word: U256,
         observer: &mut O,
     ) {
-        observer.memory(
-            self.heaps.page_of(slot),
-            offset,
-            self.heaps.at(slot).read_word(offset),
-            word,
-        );
+        if O::WATCHES {
+            let old = self.heaps.at(slot).read_word(offset);
+            observer.memory(self.heaps.page_of(slot), offset, old, word);
+        }
         self.write_memory(slot, offset, word);
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_memory(&mut self, slot: HeapSlot, offset: u32, word: U256) {
-        if self.journal.is_some() {
+        if let Some(journal) = &self.journal
+            && self.heaps.page_of(slot) < journal.pages_below
+        {
             self.journal_memory(slot, offset);
         }
-        self.heaps.at_mut(slot).write_word(offset, word);
+        self.heaps.write_word(slot, offset, word);
     }
 
     /// Brings a memory to life with content.

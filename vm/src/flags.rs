@@ -48,27 +48,27 @@ impl Flags {
     }
 }
 
-/// The condition under which an instruction executes.
+/// The condition under which an instruction executes. Bit n of its number is the answer for flags n.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 #[repr(u8)]
 pub enum Predicate {
     /// Always.
     #[default]
-    Always,
+    Always = 0b1111_1111,
     /// GT.
-    Greater,
+    Greater = 0b1111_0000,
     /// LT.
-    Less,
+    Less = 0b1010_1010,
     /// EQ.
-    Equal,
+    Equal = 0b1100_1100,
     /// GT or EQ.
-    GreaterOrEqual,
+    GreaterOrEqual = 0b1111_1100,
     /// LT or EQ.
-    LessOrEqual,
+    LessOrEqual = 0b1110_1110,
     /// Not EQ.
-    NotEqual,
+    NotEqual = 0b0011_0011,
     /// GT or LT.
-    GreaterOrLess,
+    GreaterOrLess = 0b1111_1010,
 }
 
 impl Predicate {
@@ -88,20 +88,15 @@ impl Predicate {
         Self::ALL[(bits & 7) as usize]
     }
 
+    /// Its three bits in an instruction.
+    pub fn bits(self) -> u8 {
+        let at = Self::ALL.iter().position(|&predicate| predicate == self);
+        at.expect("the list has all predicates") as u8
+    }
+
     /// Whether an instruction with this predicate executes under `flags`.
     pub const fn holds(self, flags: Flags) -> bool {
-        // Bit n of a row is the answer for flags n.
-        const ROWS: [u8; 8] = [
-            0xff,
-            0b1111_0000,
-            0b1010_1010,
-            0b1100_1100,
-            0b1111_1100,
-            0b1110_1110,
-            0b0011_0011,
-            0b1111_1010,
-        ];
-        ROWS[self as usize] >> flags.0 & 1 != 0
+        self as u8 >> flags.0 & 1 != 0
     }
 
     /// Suffix in listings, empty for [`Self::Always`].

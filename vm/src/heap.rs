@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use primitive_types::U256;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::paged::{PAGE_WORDS, Page, Paged};
+use crate::paged::{PAGE_WORDS, Page, Paged, Pool};
+use crate::value::{word_from_bytes, word_to_bytes};
 
 /// Bytes in a page of a heap.
 pub const PAGE_BYTES: usize = PAGE_WORDS * 32;
@@ -17,6 +18,10 @@ pub struct HeapPage(pub [u8; PAGE_BYTES]);
 impl Page for HeapPage {
     fn zeroed() -> Box<Self> {
         Box::new(Self([0; PAGE_BYTES]))
+    }
+
+    fn clear(&mut self) {
+        self.0.fill(0);
     }
 }
 
@@ -37,35 +42,49 @@ impl Heap {
     }
 
     /// Reads 32 bytes at a byte offset, big-endian.
-    #[inline]
+    #[inline(always)]
     pub fn read_word(&self, offset: u32) -> U256 {
         let (page, at) = split(offset);
-        if at <= PAGE_BYTES - 32 {
-            return match self.pages.page(page) {
-                Some(page) => U256::from_big_endian(&page.0[at..at + 32]),
-                None => U256::zero(),
-            };
+        let Some(page) = self.pages.page(page) else {
+            return self.read_across_pages(offset);
+        };
+        match page.0[at..].first_chunk() {
+            Some(bytes) => word_from_bytes(bytes),
+            None => self.read_across_pages(offset),
         }
+    }
+
+    #[cold]
+    fn read_across_pages(&self, offset: u32) -> U256 {
         let mut bytes = [0; 32];
         self.read_bytes(offset, &mut bytes);
-        U256::from_big_endian(&bytes)
+        word_from_bytes(&bytes)
     }
 
     /// Writes 32 bytes at a byte offset, big-endian.
-    #[inline]
     pub fn write_word(&mut self, offset: u32, word: U256) {
+        self.write_pooled(offset, word, &mut Pool::default());
+    }
+
+    /// The same; new pages come from the pool.
+    #[inline(always)]
+    fn write_pooled(&mut self, offset: u32, word: U256, pool: &mut Pool<HeapPage>) {
         let (page, at) = split(offset);
-        let mut bytes = [0; 32];
-        word.to_big_endian(&mut bytes);
-        if at <= PAGE_BYTES - 32 {
-            let first = at / 32;
-            let mask = (1 | u32::from(at % 32 != 0) << 1) << first;
-            self.pages.page_mut(page, mask).0[at..at + 32].copy_from_slice(&bytes);
-        } else {
-            let (low, high) = bytes.split_at(PAGE_BYTES - at);
-            self.pages.page_mut(page, 1 << (PAGE_WORDS - 1)).0[at..].copy_from_slice(low);
-            self.pages.page_mut(page + 1, 1).0[..high.len()].copy_from_slice(high);
+        if at > PAGE_BYTES - 32 {
+            return self.write_across_pages(offset, word, pool);
         }
+        let mask = (1 | u32::from(at % 32 != 0) << 1) << (at / 32);
+        let bytes = &mut self.pages.page_mut(page, mask, pool).0[at..];
+        *bytes.first_chunk_mut().expect("32 bytes are left in the page") = word_to_bytes(word);
+    }
+
+    #[cold]
+    fn write_across_pages(&mut self, offset: u32, word: U256, pool: &mut Pool<HeapPage>) {
+        let (page, at) = split(offset);
+        let bytes = word_to_bytes(word);
+        let (low, high) = bytes.split_at(PAGE_BYTES - at);
+        self.pages.page_mut(page, 1 << (PAGE_WORDS - 1), pool).0[at..].copy_from_slice(low);
+        self.pages.page_mut(page + 1, 1, pool).0[..high.len()].copy_from_slice(high);
     }
 
     /// Fills `bytes` from a byte offset on; past the last address there is nothing but zeros.
@@ -105,7 +124,13 @@ pub struct Heaps {
     recorded: Option<Arc<RecordedHeaps>>,
     /// Recorded memories that have died since.
     dead: FxHashSet<u32>,
+    /// Empty memories and pages of those that have died, for the next ones.
+    spare: Vec<Heap>,
+    pool: Pool<HeapPage>,
 }
+
+/// Empty memories that are kept for later.
+const SPARE_HEAPS: usize = 1_024;
 
 /// Index of a living memory in [`Heaps`]; it is reused after the memory died.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -170,9 +195,27 @@ impl Heaps {
     }
 
     /// The slot of a page id, where an empty memory comes to life when none lives.
-    pub fn slot_or_insert(&mut self, page: u32) -> HeapSlot {
-        self.slot(page)
-            .unwrap_or_else(|| self.insert(page, Heap::default()))
+    pub(crate) fn slot_or_insert(&mut self, page: u32) -> HeapSlot {
+        self.slot(page).unwrap_or_else(|| {
+            let heap = self.spare.pop().unwrap_or_default();
+            self.insert(page, heap)
+        })
+    }
+
+    /// Writes 32 bytes of the memory in a slot.
+    #[inline(always)]
+    pub(crate) fn write_word(&mut self, slot: HeapSlot, offset: u32, word: U256) {
+        self.slots[slot.0 as usize]
+            .1
+            .write_pooled(offset, word, &mut self.pool);
+    }
+
+    /// Takes what a dead memory leaves behind.
+    pub(crate) fn recycle(&mut self, mut heap: Heap) {
+        heap.pages.recycle(&mut self.pool);
+        if self.spare.len() < SPARE_HEAPS {
+            self.spare.push(heap);
+        }
     }
 
     /// Removes and returns the memory of a page id.

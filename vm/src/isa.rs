@@ -13,6 +13,9 @@ pub const TABLE_SIZE: usize = 1 << 11;
 /// Ergs of the `ret.panic` that a failing instruction turns into.
 pub const PANIC_COST: u32 = 5;
 
+/// Ergs of an instruction that is skipped, when the validation limit counts it.
+pub const NOP_COST: u32 = 6;
+
 /// Ergs of decommitting one word of code (`ERGS_PER_CODE_WORD_DECOMMITTMENT`).
 pub const ERGS_PER_CODE_WORD: u32 = defs::ERGS_PER_CODE_WORD_DECOMMITTMENT;
 

@@ -46,6 +46,9 @@ pub struct FrameEnd {
 ///
 /// Every method has an empty body, so that `()` compiles to nothing.
 pub trait Observer {
+    /// Whether it wants old values; where it does not, the machine need not look them up.
+    const WATCHES: bool = true;
+
     /// Steps after which the machine shall pause; 0: before the next one.
     #[inline]
     fn pause_after(&self) -> u64 {
@@ -243,4 +246,6 @@ impl<'a> Marks<'a> {
     }
 }
 
-impl Observer for () {}
+impl Observer for () {
+    const WATCHES: bool = false;
+}

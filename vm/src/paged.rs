@@ -11,6 +11,48 @@ pub const PAGE_WORDS: usize = 32;
 pub trait Page: Clone + PartialEq {
     /// A page of zeros, on the heap.
     fn zeroed() -> Box<Self>;
+
+    /// Makes it a page of zeros.
+    fn clear(&mut self);
+}
+
+/// Pages that memories have left behind, for the next ones.
+#[derive(Debug)]
+pub struct Pool<P>(Vec<Box<P>>);
+
+/// Pages that a pool keeps; more go back to the allocator.
+const POOLED_PAGES: usize = 4_096;
+
+impl<P: Page> Pool<P> {
+    /// A page of zeros.
+    fn page(&mut self) -> Box<P> {
+        match self.0.pop() {
+            Some(mut page) => {
+                page.clear();
+                page
+            }
+            None => P::zeroed(),
+        }
+    }
+
+    fn give(&mut self, page: Box<P>) {
+        if self.0.len() < POOLED_PAGES {
+            self.0.push(page);
+        }
+    }
+}
+
+impl<P> Default for Pool<P> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+/// A copy starts with nothing in store.
+impl<P> Clone for Pool<P> {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 /// Pages by index; a missing one is all zero.
@@ -89,9 +131,9 @@ impl<P: Page> Paged<P> {
         }
     }
 
-    /// The page at an index, to write the words of `mask` into it.
-    #[inline]
-    pub fn page_mut(&mut self, index: usize, mask: u32) -> &mut P {
+    /// The page at an index, to write the words of `mask` into it. A new one comes from the pool.
+    #[inline(always)]
+    pub fn page_mut(&mut self, index: usize, mask: u32, pool: &mut Pool<P>) -> &mut P {
         if index >= self.slots.len() {
             self.grow(index);
         }
@@ -100,7 +142,17 @@ impl<P: Page> Paged<P> {
             self.dirty.push(index as u32);
         }
         slot.written |= mask;
-        slot.content.owned()
+        slot.content.owned(pool)
+    }
+
+    /// Makes it empty, for another memory; its pages go to the pool.
+    pub(crate) fn recycle(&mut self, pool: &mut Pool<P>) {
+        for slot in self.slots.drain(..) {
+            if let Content::Owned(page) = slot.content {
+                pool.give(page);
+            }
+        }
+        self.dirty.clear();
     }
 
     /// Puts a page of a recording at an index, without marking it as written.
@@ -149,10 +201,10 @@ impl<P: Page> Paged<P> {
 }
 
 impl<P: Page> Content<P> {
-    #[inline]
-    fn owned(&mut self) -> &mut P {
+    #[inline(always)]
+    fn owned(&mut self, pool: &mut Pool<P>) -> &mut P {
         if !matches!(self, Self::Owned(_)) {
-            self.make_owned();
+            self.make_owned(pool);
         }
         match self {
             Self::Owned(page) => page,
@@ -161,8 +213,8 @@ impl<P: Page> Content<P> {
     }
 
     #[cold]
-    fn make_owned(&mut self) {
-        let mut own = P::zeroed();
+    fn make_owned(&mut self, pool: &mut Pool<P>) {
+        let mut own = pool.page();
         if let Self::Recorded(page) = self {
             (*own).clone_from(page.get());
         }

@@ -22,6 +22,8 @@ use primitive_types::U256;
 pub use abi::PrecompileAbi;
 pub use output::{MAX_OUTPUT_WORDS, Output};
 
+use crate::value::word_to_bytes as bytes;
+
 /// A precompile, selected by the low 16 bits of the calling kernel contract's address.
 ///
 /// Where an output starts with `ok`, a failed check makes all its words zero.
@@ -126,13 +128,6 @@ fn words<const N: usize>(input: &[U256]) -> [U256; N] {
     input
         .try_into()
         .expect("the input has as many words as Precompile::input reads")
-}
-
-/// Big-endian bytes of a word.
-fn bytes(word: U256) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    word.to_big_endian(&mut bytes);
-    bytes
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use primitive_types::U256;
 
-use crate::paged::{PAGE_WORDS, Page, Paged};
+use crate::paged::{PAGE_WORDS, Page, Paged, Pool};
 use crate::value::Value;
 
 /// One page of a stack: words and a bit for each pointer tag.
@@ -20,6 +20,11 @@ impl Page for StackPage {
             words: [U256::zero(); PAGE_WORDS],
             pointers: 0,
         })
+    }
+
+    fn clear(&mut self) {
+        self.words.fill(U256::zero());
+        self.pointers = 0;
     }
 }
 
@@ -44,10 +49,20 @@ impl Stack {
     }
 
     /// Sets a slot.
-    #[inline]
     pub fn write(&mut self, slot: u16, value: Value) {
+        self.write_pooled(slot, value, &mut Pool::default());
+    }
+
+    /// Makes it empty, for another frame.
+    pub(crate) fn recycle(&mut self, pool: &mut Pool<StackPage>) {
+        self.pages.recycle(pool);
+    }
+
+    /// Sets a slot; a new page comes from the pool.
+    #[inline(always)]
+    pub(crate) fn write_pooled(&mut self, slot: u16, value: Value, pool: &mut Pool<StackPage>) {
         let (page, at) = (slot as usize / PAGE_WORDS, slot as usize % PAGE_WORDS);
-        let page = self.pages.page_mut(page, 1 << at);
+        let page = self.pages.page_mut(page, 1 << at, pool);
         page.words[at] = value.word;
         page.pointers = page.pointers & !(1 << at) | u32::from(value.is_pointer) << at;
     }

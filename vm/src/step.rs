@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::decode::Instruction;
-use crate::exec::{self, Cx, Fault, Next};
+use crate::exec::{self, Cx, Fault, HANDLERS, Handler, Next};
 use crate::execution::Execution;
 use crate::host::Host;
 use crate::isa;
@@ -45,31 +45,33 @@ impl Execution {
         observer: &mut O,
         max_steps: u64,
     ) -> Result<Stop, H::Error> {
-        let panic = Instruction::panic();
-        let nop = Instruction::nop();
-        let invalid = Instruction::invalid();
+        let handlers = &exec::Table::<H, O>::HANDLERS;
         let last = self.steps.saturating_add(max_steps);
         while self.steps < last {
+            if self.pending_panic.is_some() {
+                if let Next::End = self.pending_step(host, observer) {
+                    break;
+                }
+                continue;
+            }
             // Handlers change frames, so the loop keeps the running program alive for itself.
             let program = Arc::clone(&self.frame.program);
             let instructions = program.instructions();
+            let forbidden = self.forbidden();
             while self.steps < last {
-                let next = if self.pending_panic.is_some() {
-                    self.pending_step(&panic, host, observer)
-                } else {
-                    let pc = self.frame.pc;
-                    let instruction = instructions.get(pc as usize).unwrap_or(&invalid);
-                    self.step::<CLEARS_DST1, _, _>(instruction, pc, &nop, &panic, host, observer)
-                };
-                match next? {
+                let pc = self.frame.pc;
+                let instruction = instructions.get(pc as usize).unwrap_or(&Instruction::INVALID);
+                match self.step::<CLEARS_DST1, _, _>(instruction, pc, forbidden, handlers, host, observer)? {
                     Next::Continue => {}
-                    Next::FarFrame => break,
+                    Next::OtherFrame | Next::End => break,
                     Next::Suspend(hook) => return Ok(Stop::Hook(hook)),
-                    Next::End => return Ok(Stop::Ended(self.ended.clone().expect("the root frame ended"))),
                 }
             }
+            if self.ended.is_some() {
+                break;
+            }
         }
-        Ok(Stop::StepLimit)
+        Ok(self.ended.clone().map_or(Stop::StepLimit, Stop::Ended))
     }
 
     /// The instruction at the program counter; an invalid one past the end of the code.
@@ -78,7 +80,7 @@ impl Execution {
         instructions
             .get(self.frame.pc as usize)
             .copied()
-            .unwrap_or_else(Instruction::invalid)
+            .unwrap_or(Instruction::INVALID)
     }
 
     /// Why an instruction may not execute here, the most telling reason first.
@@ -112,8 +114,14 @@ impl Execution {
         } else if instruction.predicate.holds(self.flags) {
             (instruction.ergs, Some(instruction))
         } else {
-            (Instruction::nop().ergs, None)
+            (Instruction::NOP.ergs, None)
         }
+    }
+
+    /// The instruction restrictions that hold now: bits of [`Instruction`].
+    fn forbidden(&self) -> u8 {
+        let full = u8::from(self.depth >= isa::MAX_DEPTH) * Instruction::NOT_WHEN_FULL;
+        self.frame.forbidden() | Instruction::NOWHERE | full
     }
 
     #[inline(always)]
@@ -121,69 +129,82 @@ impl Execution {
         &mut self,
         instruction: &Instruction,
         pc: u16,
-        nop: &Instruction,
-        panic: &Instruction,
+        forbidden: u8,
+        handlers: &[Handler<H, O>; HANDLERS],
         host: &mut H,
         observer: &mut O,
     ) -> Result<Next, H::Error> {
-        let sp = self.frame.sp;
         let (ergs, unpaid) = self.frame.ergs.overflowing_sub(instruction.ergs);
-        let forbidden = instruction.restrictions & self.frame.forbidden();
-        if unpaid
-            || forbidden != 0
-            || self.depth >= isa::MAX_DEPTH
-            || instruction.opcode == isa::Opcode::Invalid
-        {
+        if unpaid || instruction.restrictions & forbidden != 0 {
             let cause = self.violation(instruction).expect("one of the checks failed");
             self.frame.ergs = if unpaid { 0 } else { ergs };
-            return self.panic_step(panic, Some(pc), cause, host, observer);
+            return Ok(self.panic_step(Some(pc), cause, host, observer));
         }
         self.frame.ergs = ergs;
-        let skipped = !instruction.predicate.holds(self.flags);
-        let executed = if skipped { nop } else { instruction };
-        let cause = (executed.opcode == isa::Opcode::RetPanic).then_some(PanicCause::Explicit);
+        if !instruction.predicate.holds(self.flags) {
+            self.skip(pc, observer);
+            return Ok(self.finish_step(Next::Continue, observer));
+        }
+        let panic = (instruction.opcode == isa::Opcode::RetPanic).then_some(PanicCause::Explicit);
         observer.before_step(
             self,
             Step {
-                instruction: executed,
+                instruction,
                 pc: Some(pc),
-                skipped,
-                panic: cause,
+                skipped: false,
+                panic,
             },
         );
         self.frame.pc = pc.wrapping_add(1);
-        if skipped {
-            return self.finish_step(Next::Continue, observer);
+        let handler = handlers[instruction.handler as usize % HANDLERS];
+        match handler(self, host, observer, instruction) {
+            Ok(next) => {
+                if CLEARS_DST1 && !instruction.writes_dst1() {
+                    self.set_register(instruction.dst1, Value::ZERO, observer);
+                }
+                Ok(self.finish_step(next, observer))
+            }
+            Err(fault) => self.fault::<CLEARS_DST1, _, _>(fault, instruction, pc, observer),
         }
-        let done = exec::execute(
-            &mut Cx {
-                ex: self,
-                host,
-                observer,
+    }
+
+    /// Passes over an instruction whose predicate does not hold; its price is paid.
+    #[inline(always)]
+    fn skip<O: Observer>(&mut self, pc: u16, observer: &mut O) {
+        observer.before_step(
+            self,
+            Step {
+                instruction: &Instruction::NOP,
+                pc: Some(pc),
+                skipped: true,
+                panic: None,
             },
-            instruction,
         );
-        if CLEARS_DST1 {
-            // A handler that fails has not come to its second output.
-            let is_written = match &done {
-                Ok(_) => instruction.writes_dst1(),
-                Err(Fault::Panic(_)) => false,
-                Err(Fault::Outside(_)) => true,
-            };
-            if !is_written {
-                self.set_register(instruction.dst1, Value::ZERO, observer);
-            }
-        }
-        match done {
-            Ok(next) => self.finish_step(next, observer),
-            Err(Fault::Panic(cause)) => {
+        self.frame.pc = pc.wrapping_add(1);
+    }
+
+    /// Ends a step that did not do its work. Instructions that ask the host do not move the stack pointer.
+    #[cold]
+    #[inline(never)]
+    fn fault<const CLEARS_DST1: bool, E, O: Observer>(
+        &mut self,
+        fault: Fault<E>,
+        instruction: &Instruction,
+        pc: u16,
+        observer: &mut O,
+    ) -> Result<Next, E> {
+        match fault {
+            Fault::Panic(cause) => {
+                // A handler that fails has not come to its second output.
+                if CLEARS_DST1 {
+                    self.set_register(instruction.dst1, Value::ZERO, observer);
+                }
                 self.pending_panic = Some(cause);
-                self.finish_step(Next::Continue, observer)
+                Ok(self.finish_step(Next::OtherFrame, observer))
             }
-            Err(Fault::Outside(error)) => {
+            Fault::Outside(error) => {
                 self.frame.ergs += instruction.ergs;
                 self.frame.pc = pc;
-                self.frame.sp = sp;
                 observer.step_abandoned(self);
                 Err(*error)
             }
@@ -192,15 +213,10 @@ impl Execution {
 
     #[cold]
     #[inline(never)]
-    fn pending_step<H: Host, O: Observer>(
-        &mut self,
-        panic: &Instruction,
-        host: &mut H,
-        observer: &mut O,
-    ) -> Result<Next, H::Error> {
+    fn pending_step<H: Host, O: Observer>(&mut self, host: &mut H, observer: &mut O) -> Next {
         let cause = self.pending_panic.take().expect("the caller has seen it");
         self.frame.ergs = self.frame.ergs.saturating_sub(isa::PANIC_COST);
-        self.panic_step(panic, None, cause, host, observer)
+        self.panic_step(None, cause, host, observer)
     }
 
     /// Executes a panic in place of the instruction at `pc`, or before the next one.
@@ -208,16 +224,15 @@ impl Execution {
     #[inline(never)]
     fn panic_step<H: Host, O: Observer>(
         &mut self,
-        panic: &Instruction,
         pc: Option<u16>,
         cause: PanicCause,
         host: &mut H,
         observer: &mut O,
-    ) -> Result<Next, H::Error> {
+    ) -> Next {
         observer.before_step(
             self,
             Step {
-                instruction: panic,
+                instruction: &Instruction::PANIC,
                 pc,
                 skipped: false,
                 panic: Some(cause),
@@ -235,10 +250,10 @@ impl Execution {
     }
 
     #[inline(always)]
-    fn finish_step<E, O: Observer>(&mut self, next: Next, observer: &mut O) -> Result<Next, E> {
+    fn finish_step<O: Observer>(&mut self, next: Next, observer: &mut O) -> Next {
         self.steps += 1;
         observer.after_step(self);
-        Ok(next)
+        next
     }
 }
 

@@ -99,11 +99,26 @@ impl FatPointer {
     }
 }
 
+/// The word of 32 big-endian bytes.
+#[inline(always)]
+pub(crate) fn word_from_bytes(bytes: &[u8; 32]) -> U256 {
+    let limb = |at: usize| u64::from_be_bytes(core::array::from_fn(|i| bytes[at + i]));
+    U256([limb(24), limb(16), limb(8), limb(0)])
+}
+
+/// The 32 big-endian bytes of a word.
+#[inline(always)]
+pub(crate) fn word_to_bytes(word: U256) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (limb, chunk) in word.0.iter().rev().zip(bytes.chunks_exact_mut(8)) {
+        chunk.copy_from_slice(&limb.to_be_bytes());
+    }
+    bytes
+}
+
 /// The low 160 bits of a word.
 pub fn address_of(word: U256) -> H160 {
-    let mut bytes = [0; 32];
-    word.to_big_endian(&mut bytes);
-    H160::from_slice(&bytes[12..])
+    H160::from_slice(&word_to_bytes(word)[12..])
 }
 
 /// An address as a word.
@@ -158,6 +173,15 @@ mod tests {
         );
         let integer = Value::integer(tagged.word);
         assert_eq!(integer.without_pointer_metadata(), integer);
+    }
+
+    #[test]
+    fn bytes_of_a_word_are_big_endian_in_both_directions() {
+        let word = U256([1, 2, 3, 4 << 56]);
+        let mut expected = [0; 32];
+        word.to_big_endian(&mut expected);
+        assert_eq!(word_to_bytes(word), expected);
+        assert_eq!(word_from_bytes(&expected), word);
     }
 
     #[test]

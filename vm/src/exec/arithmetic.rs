@@ -10,7 +10,7 @@ use crate::observer::Observer;
 use crate::value::Value;
 
 /// Moves the stack pointer through both operands; reads and writes nothing.
-#[inline]
+#[inline(always)]
 pub(super) fn nop<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     cx.source(i);
     cx.target(i);
@@ -18,7 +18,7 @@ pub(super) fn nop<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) 
 }
 
 /// `dst0 := src0 + src1 mod 2^256`; LT on overflow, EQ on zero, GT otherwise.
-#[inline]
+#[inline(always)]
 pub(super) fn add<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let (a, b) = cx.operands(i);
     let (sum, overflow) = a.word.overflowing_add(b.word);
@@ -28,7 +28,7 @@ pub(super) fn add<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) 
 }
 
 /// `dst0 := src0 - src1 mod 2^256`; LT on borrow, EQ on zero, GT otherwise.
-#[inline]
+#[inline(always)]
 pub(super) fn sub<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let (a, b) = cx.operands(i);
     let (difference, borrow) = a.word.overflowing_sub(b.word);
@@ -38,7 +38,7 @@ pub(super) fn sub<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) 
 }
 
 /// `dst1:dst0 := src0 * src1`; LT when the high word is not zero, EQ when the low one is, GT otherwise.
-#[inline]
+#[inline(always)]
 pub(super) fn mul<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let (a, b) = cx.operands(i);
     let product = a.word.full_mul(b.word).0;
@@ -51,7 +51,7 @@ pub(super) fn mul<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) 
 }
 
 /// `dst0 := src0 / src1`, `dst1 := src0 mod src1`; EQ on zero quotient, GT on zero remainder. By zero: both 0, LT.
-#[inline]
+#[inline(always)]
 pub(super) fn div<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let (a, b) = cx.operands(i);
     let (quotient, remainder, flags) = if b.word.is_zero() {
@@ -93,7 +93,7 @@ pub(super) fn rotate_left(word: U256, bits: u32) -> U256 {
     word << bits | word >> (256 - bits)
 }
 
-#[inline]
+#[inline(always)]
 fn set_flags<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction, less: bool, equal: bool) {
     if i.flag0 {
         cx.ex.flags = Flags::new(less, equal, !less && !equal);

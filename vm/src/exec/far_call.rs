@@ -18,7 +18,6 @@ use crate::host::{Answer, Host};
 use crate::isa::{self, Opcode};
 use crate::observer::Observer;
 use crate::outcome::PanicCause;
-use crate::stack::Stack;
 use crate::value::{self, FatPointer, Value};
 
 /// Address whose system calls take extra ergs along: `MsgValueSimulator`.
@@ -94,7 +93,7 @@ pub(super) fn far_call<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruct
     cx.ex.flags = Flags::none();
     enter(cx, i, &abi, &target, destination, code, passed + extra);
     set_registers(cx, i, &abi, &target, calldata);
-    Ok(Next::FarFrame)
+    Ok(Next::OtherFrame)
 }
 
 fn read_abi(word: U256, caller_is_kernel: bool, destination: H160) -> Abi {
@@ -333,7 +332,7 @@ fn enter<H: Host, O: Observer>(
         // A precompile may have written there already: kernel code names any page.
         heap: ex.heaps.slot_or_insert(frame::heap_page(base_page)),
         aux_heap: ex.heaps.slot_or_insert(frame::aux_heap_page(base_page)),
-        stack: Stack::default(),
+        stack: ex.leftovers.stack(),
         context,
         is_static: (ex.frame.is_static || i.flag0) && !target.is_evm,
         is_kernel,
@@ -341,8 +340,8 @@ fn enter<H: Host, O: Observer>(
         is_constructor_call: abi.constructor,
         heap_bound: memory,
         aux_heap_bound: memory,
-        returndata_pages: Vec::new(),
-        waiting: Vec::new(),
+        returndata_pages: ex.leftovers.page_list(),
+        waiting: ex.leftovers.near_frames(),
         pc: 0,
         sp: 0,
         exception_handler: i.imm0,
@@ -367,14 +366,15 @@ fn set_registers<H: Host, O: Observer>(
     cx.ex.frame.calldata_page = calldata.page;
     cx.set_register(1, Value::pointer(calldata));
     cx.set_register(2, Value::from(marks));
-    for index in 3..16 {
-        let kept = if abi.system && index < 13 {
-            cx.ex.registers[index as usize]
-        } else {
-            U256::zero()
-        };
-        cx.set_register(index, Value::integer(kept));
+    let mut first_cleared = 3;
+    if abi.system {
+        for index in 3..13 {
+            let word = cx.ex.registers[index as usize];
+            cx.set_register(index, Value::integer(word));
+        }
+        first_cleared = 13;
     }
+    cx.ex.clear_registers(first_cleared, cx.observer);
     cx.observer.frame_entered(cx.ex, false);
     cx.host.contract_called(cx.ex);
 }

@@ -7,7 +7,7 @@ use crate::observer::Observer;
 use crate::value::Value;
 
 /// `pc := low 16 bits of src0`; `dst0 := pc` of the next instruction.
-#[inline]
+#[inline(always)]
 pub(super) fn jump<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let target = cx.source(i);
     let target = cx.plain(target).word.0[0] as u16;

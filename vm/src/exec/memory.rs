@@ -66,7 +66,7 @@ pub(super) fn write<H: Host, O: Observer>(
 }
 
 /// `dst0 := 32 bytes at pointer src0`, zero past its end; with increment `dst1 := src0` moved on by 32.
-#[inline]
+#[inline(always)]
 pub(super) fn pointer_read<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let source = cx.pointer_register(i.src0);
     if !source.is_pointer {
@@ -96,7 +96,7 @@ pub(super) fn pointer_read<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Inst
     Ok(Next::Continue)
 }
 
-#[inline]
+#[inline(always)]
 fn address<H: Host, O: Observer>(cx: &Cx<'_, H, O>, i: &Instruction) -> Value {
     match i.source {
         Source::Immediate => Value::from(u64::from(i.imm0)),
@@ -111,8 +111,9 @@ fn reach<H: Host, O: Observer>(
     space: Space,
     address: U256,
 ) -> Result<u32, Fault<H::Error>> {
-    let in_range = address <= U256::from(LAST_OFFSET);
-    let offset = address.0[0] as u32;
+    let U256([low, high @ ..]) = address;
+    let in_range = high[0] | high[1] | high[2] == 0 && low <= u64::from(LAST_OFFSET);
+    let offset = low as u32;
     let frame = &mut cx.ex.frame;
     let bound = match space {
         Space::Heap => &mut frame.heap_bound,
@@ -150,7 +151,7 @@ fn reach<H: Host, O: Observer>(
     }
 }
 
-#[inline]
+#[inline(always)]
 fn slot<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, space: Space) -> HeapSlot {
     match space {
         Space::Heap => cx.ex.frame.heap,

@@ -4,6 +4,7 @@ use crate::decode::Instruction;
 use crate::exec::{Cx, Done, Next};
 use crate::flags::Flags;
 use crate::host::Host;
+use crate::isa;
 use crate::observer::Observer;
 
 /// Enters a near frame at imm0 with the low 32 bits of src0 as ergs (0, or more than there are: all); imm1 is where
@@ -29,5 +30,8 @@ pub(super) fn near_call<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruc
     frame.entered_at = entered_at;
     cx.ex.depth += 1;
     cx.observer.frame_entered(cx.ex, true);
+    if cx.ex.depth >= isa::MAX_DEPTH {
+        return Ok(Next::OtherFrame);
+    }
     Ok(Next::Continue)
 }

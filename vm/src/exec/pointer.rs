@@ -10,16 +10,19 @@ use crate::outcome::PanicCause;
 use crate::value::{FatPointer, Value};
 
 /// `dst0 := pointer src0 with offset + src1`.
+#[inline(always)]
 pub(super) fn add<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     move_offset(cx, i, u32::checked_add)
 }
 
 /// `dst0 := pointer src0 with offset - src1`.
+#[inline(always)]
 pub(super) fn sub<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     move_offset(cx, i, u32::checked_sub)
 }
 
 /// `dst0 := low half of src0, high half of src1`; the low half of src1 must be zero.
+#[inline(always)]
 pub(super) fn pack<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     execute(cx, i, |pointer, high| {
         if high.low_u128() == 0 {
@@ -31,6 +34,7 @@ pub(super) fn pack<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction)
 }
 
 /// `dst0 := pointer src0 with length - low 32 bits of src1`.
+#[inline(always)]
 pub(super) fn shrink<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     execute(cx, i, |word, by| {
         let pointer = FatPointer::from_word(word);
@@ -40,6 +44,7 @@ pub(super) fn shrink<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instructio
     })
 }
 
+#[inline(always)]
 fn move_offset<H: Host, O: Observer>(
     cx: &mut Cx<'_, H, O>,
     i: &Instruction,
@@ -55,6 +60,7 @@ fn move_offset<H: Host, O: Observer>(
 
 /// Sets dst0 to a pointer made of two words, once their tags are checked. Failing or not, all operands have moved the
 /// stack pointer.
+#[inline(always)]
 fn execute<H: Host, O: Observer>(
     cx: &mut Cx<'_, H, O>,
     i: &Instruction,

@@ -9,6 +9,7 @@ use crate::exec::{Cx, Done, Next};
 use crate::flags::Flags;
 use crate::frame::{Frame, aux_heap_page, heap_page};
 use crate::host::Host;
+use crate::isa;
 use crate::observer::{FrameEnd, Observer};
 use crate::outcome::{End, PanicCause, RetKind};
 use crate::value::{FatPointer, Value};
@@ -79,8 +80,13 @@ pub(super) fn leave<H: Host, O: Observer>(
     let exception_handler = cx.ex.frame.exception_handler;
     if let Some(caller) = cx.ex.frame.waiting.pop() {
         cx.ex.frame.set_current(caller);
+        let was_full = cx.ex.depth >= isa::MAX_DEPTH;
         resume(cx, ergs_returned, kind, exception_handler, label);
-        return Next::Continue;
+        return if was_full {
+            Next::OtherFrame
+        } else {
+            Next::Continue
+        };
     }
     let Some(caller) = cx.ex.callers.pop() else {
         cx.ex.ended = Some(root_end(cx, kind, cause, returndata));
@@ -95,12 +101,10 @@ pub(super) fn leave<H: Host, O: Observer>(
             is_pointer: true,
         },
     );
-    for index in 2..16 {
-        cx.set_register(index, Value::ZERO);
-    }
+    cx.ex.clear_registers(2, cx.observer);
     cx.ex.context_register = 0;
     resume(cx, ergs_returned, kind, exception_handler, None);
-    Next::FarFrame
+    Next::OtherFrame
 }
 
 /// Lets the caller of the frame that just ended go on.
@@ -130,12 +134,13 @@ fn bury<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, finished: Frame, returndata
         return;
     }
     let own = [heap_page(finished.base_page), aux_heap_page(finished.base_page)];
-    for page in own.into_iter().chain(finished.returndata_pages) {
+    for &page in own.iter().chain(&finished.returndata_pages) {
         // An older page belongs to a frame below.
         if page >= finished.base_page && page != returndata_page {
             cx.ex.remove_memory(page, cx.observer);
         }
     }
+    cx.ex.leftovers.take(finished);
     if returndata_page >= cx.ex.frame.base_page {
         cx.ex.frame.returndata_pages.push(returndata_page);
     }

@@ -28,7 +28,7 @@ pub struct ExecutionSnapshot {
 #[derive(Debug, Clone)]
 pub(super) struct Journal {
     /// Frames on pages from here on are younger than the snapshot: a rollback removes their memories.
-    pages_below: u32,
+    pub(super) pages_below: u32,
     undo: Vec<Undo>,
 }
 
@@ -131,9 +131,7 @@ impl Execution {
     #[cold]
     pub(super) fn journal_memory(&mut self, slot: HeapSlot, offset: u32) {
         let page = self.heaps.page_of(slot);
-        if let Some(journal) = &mut self.journal
-            && page < journal.pages_below
-        {
+        if let Some(journal) = &mut self.journal {
             let old = self.heaps.at(slot).read_word(offset);
             journal.undo.push(Undo::Memory { page, offset, old });
         }
@@ -151,6 +149,8 @@ impl Execution {
             && page < journal.pages_below
         {
             journal.undo.push(Undo::MemoryRemoved { page, heap });
+        } else {
+            self.heaps.recycle(heap);
         }
     }
 }
