@@ -65,7 +65,10 @@ impl Case {
 
     /// Addresses with something in place of a code hash.
     pub fn contracts(&self) -> impl Iterator<Item = (H160, U256)> {
-        let hashes = self.slots.iter().filter(|(key, _)| key.address == ACCOUNT_CODE_STORAGE);
+        let hashes = self
+            .slots
+            .iter()
+            .filter(|(key, _)| key.address == ACCOUNT_CODE_STORAGE);
         hashes.map(|(key, &(hash, _))| (eradbg_vm::value::address_of(key.key), hash))
     }
 }
@@ -82,7 +85,11 @@ impl Chain {
     pub fn new(case: &Case) -> Self {
         Self {
             slots: case.slots.iter().map(|(&key, &slot)| (key, slot)).collect(),
-            codes: case.codes.iter().map(|(&hash, code)| (hash, code.words())).collect(),
+            codes: case
+                .codes
+                .iter()
+                .map(|(&hash, code)| (hash, code.words()))
+                .collect(),
         }
     }
 

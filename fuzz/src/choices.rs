@@ -30,7 +30,9 @@ impl<'a> Choices<'a> {
             Source::Bytes(rest) => {
                 let taken;
                 (taken, *rest) = rest.split_at(bytes.min(rest.len()));
-                taken.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
+                taken
+                    .iter()
+                    .fold(0, |number, &byte| number << 8 | u64::from(byte))
             }
         }
     }

@@ -45,10 +45,18 @@ pub fn after_step(ours: &EraVm, peer: &mut Peer, pages: &Pages, trace: &Trace) -
     let theirs = [flags.less_than, flags.equal, flags.greater];
     let f = execution.flags();
     same("flags (lt, eq, gt)", [f.less(), f.equal(), f.greater()], theirs)?;
-    same("context register", execution.context_register(), peer.vm.context_u128_register())?;
+    same(
+        "context register",
+        execution.context_register(),
+        peer.vm.context_u128_register(),
+    )?;
     same("tx number", execution.tx_number(), peer.vm.transaction_number())?;
     same("pubdata", ours.state.pubdata(), peer.vm.pubdata())?;
-    same("frames", execution.depth() as usize, peer.vm.number_of_callframes())?;
+    same(
+        "frames",
+        execution.depth() as usize,
+        peer.vm.number_of_callframes(),
+    )?;
     let frames_changed = trace.entered_near.is_some() || trace.left.is_some();
     frames::innermost(execution, peer, pages, if frames_changed { 3 } else { 1 })?;
     if trace.entered_far() {
@@ -97,7 +105,9 @@ pub fn stack(execution: &Execution, peer: &mut Peer, pages: &Pages, whole: bool)
     let written = execution.frame().stack.pages().pages();
     let written = written.flat_map(|(index, _)| (0..32).map(move |at| index as u16 * 32 + at));
     let slots: Vec<u16> = (0..NEAR_SP).chain(near).chain(written).collect();
-    slots.into_iter().try_for_each(|slot| stack_slot(execution, peer, pages, slot))
+    slots
+        .into_iter()
+        .try_for_each(|slot| stack_slot(execution, peer, pages, slot))
 }
 
 fn registers(execution: &Execution, peer: &Peer, pages: &Pages) -> Comparison {
@@ -142,7 +152,10 @@ fn equal(ours: Value, theirs: Value, pages: &Pages) -> bool {
 fn differ(field: &str, ours: Value, theirs: Value, pages: &Pages) -> Comparison {
     let show = |value: Value| format!("{}{:#x}", if value.is_pointer { "*" } else { "" }, value.word);
     let renamed = Value {
-        word: pages.pointer_to_ours(theirs.word).filter(|_| theirs.is_pointer).unwrap_or(theirs.word),
+        word: pages
+            .pointer_to_ours(theirs.word)
+            .filter(|_| theirs.is_pointer)
+            .unwrap_or(theirs.word),
         ..theirs
     };
     Err(Mismatch {
@@ -153,6 +166,7 @@ fn differ(field: &str, ours: Value, theirs: Value, pages: &Pages) -> Comparison 
 }
 
 /// Compares two values of one kind.
+#[expect(clippy::needless_pass_by_value, reason = "both are made for this call")]
 fn same<T: PartialEq + Debug>(field: &str, ours: T, peer: T) -> Comparison {
     if ours == peer {
         return Ok(());
@@ -163,4 +177,3 @@ fn same<T: PartialEq + Debug>(field: &str, ours: T, peer: T) -> Comparison {
         peer: format!("{peer:x?}"),
     })
 }
-

@@ -8,6 +8,7 @@
 //! address 0x8012 (the memories of `CodeOracle` outlive its frame in `zk_evm`, and not in the peer).
 
 use eradbg_vm::code_hash::CodeHash;
+use eradbg_vm::frame::heap_page;
 use eradbg_vm::precompile::{Precompile, PrecompileAbi};
 use eradbg_vm::value::low16;
 use eradbg_vm::{EraVm, Opcode, U256};
@@ -52,6 +53,7 @@ reasons! {
     PrecompilePage "a precompile call names a page that is no heap of the peer, which would end the process";
     PrecompileRange "a precompile call far beyond what bytes can address: the peer wraps around at 2^32 bytes";
     LongPrecompile "a precompile call with so long an input that neither machine should be kept busy with it";
+    EcrecoverParity "an ecrecover call with another parity than 0 or 1, at which the peer ends the process";
     Pubdata "a precompile call declares so much pubdata that zk_evm asserts it away";
     MarkedDecommit "a decommit of a hash with a construction mark: the peer remembers it as another hash";
     TransientCleared "the transaction number is raised with frames open that wrote transient storage: the peer cannot roll back beyond";
@@ -85,7 +87,9 @@ pub fn before_step(vm: &EraVm, before: &Before, pages: &Pages) -> Option<Exclusi
         return None;
     }
     match i.opcode {
-        Opcode::FarCall | Opcode::FarCallDelegate | Opcode::FarCallMimic => far_call(before, frame.is_kernel, pages),
+        Opcode::FarCall | Opcode::FarCallDelegate | Opcode::FarCallMimic => {
+            far_call(before, frame.is_kernel, pages)
+        }
         Opcode::Precompile => precompile(vm, before, pages),
         Opcode::Decommit => {
             let is_marked = CodeHash::parse(before.src0().word).is_some_and(CodeHash::is_under_construction);
@@ -111,9 +115,8 @@ pub fn after_far_call(vm: &EraVm, before: &Before, chain: &Chain) -> Option<Excl
     let has_failed = vm.execution.pending_panic().is_some();
     if has_failed {
         let code = CodeHash::parse(repairs::code_hash(vm, chain, frame.code_address));
-        let is_evm = code.is_some_and(|code| {
-            code.is_evm() && code.is_under_construction() == frame.is_constructor_call
-        });
+        let is_evm = code
+            .is_some_and(|code| code.is_evm() && code.is_under_construction() == frame.is_constructor_call);
         let is_static = before.is_static || before.instruction.flag0;
         return (is_evm && is_static).then_some(Exclusion::FailedStaticEvmCall);
     }
@@ -144,7 +147,11 @@ fn ret(vm: &EraVm, before: &Before) -> Option<Exclusion> {
         return (pointer.page != frame.calldata_page).then_some(Exclusion::ForeignPointerReturned);
     }
     // Returned to the root frame, or owned by the caller, it does not die too early.
-    let caller = vm.execution.callers().last().filter(|_| vm.execution.callers().len() > 1)?;
+    let caller = vm
+        .execution
+        .callers()
+        .last()
+        .filter(|_| vm.execution.callers().len() > 1)?;
     let is_heap = matches!(pointer.page % 8, 2 | 3);
     (is_heap && pointer.page < caller.base_page).then_some(Exclusion::OlderHeapReturned)
 }
@@ -155,11 +162,16 @@ fn precompile(vm: &EraVm, before: &Before, pages: &Pages) -> Option<Exclusion> {
         return Some(Exclusion::UnpaidPrecompile);
     }
     let pubdata = i32::try_from(extra >> 32).ok();
-    if pubdata.and_then(|bytes| vm.state.pubdata().checked_add(bytes)).is_none() {
+    if pubdata
+        .and_then(|bytes| vm.state.pubdata().checked_add(bytes))
+        .is_none()
+    {
         return Some(Exclusion::Pubdata);
     }
     let abi = PrecompileAbi::from_word(before.src0().word);
-    let is_read = |page| pages.peer(page).is_some();
+    // Code has no page of its own in the peer, but copies that come and go.
+    let is_code = |page: u32| page != 0 && page % 8 == 0;
+    let is_read = |page| pages.peer(page).is_some() && !is_code(page);
     let is_written = |page: u32| page == 0 || page % 8 > 1 && vm.execution.heaps().get(page).is_some();
     if !is_read(abi.page_to_read) || !is_read(abi.page_to_write) || !is_written(abi.page_to_write) {
         return Some(Exclusion::PrecompilePage);
@@ -181,5 +193,22 @@ fn precompile(vm: &EraVm, before: &Before, pages: &Pages) -> Option<Exclusion> {
         _ => u64::from(abi.input_offset) + 5,
     };
     let is_far = input_end >= ADDRESSABLE_WORDS || u64::from(abi.output_offset) + 3 >= ADDRESSABLE_WORDS;
-    is_far.then_some(Exclusion::PrecompileRange)
+    if is_far {
+        return Some(Exclusion::PrecompileRange);
+    }
+    let has_odd_parity = precompile == Precompile::Ecrecover && parity(vm, &abi) > 1;
+    has_odd_parity.then_some(Exclusion::EcrecoverParity)
+}
+
+/// Second word of the input; only its lowest byte counts.
+fn parity(vm: &EraVm, abi: &PrecompileAbi) -> u8 {
+    let page = match abi.page_to_read {
+        0 => heap_page(vm.execution.frame().base_page),
+        page => page,
+    };
+    let offset = abi.input_offset.wrapping_add(1).wrapping_mul(32);
+    vm.execution
+        .heaps()
+        .get(page)
+        .map_or(0, |heap| heap.read_word(offset).byte(0))
 }

@@ -25,8 +25,8 @@ pub use variants::{VARIANTS, is_generated};
 /// Kernel addresses that contracts may get: precompiles, those that the machine treats in their own way, and others.
 /// `CodeOracle` (0x8012) is left out: see `exclusions`.
 const KERNEL: [u16; 22] = [
-    0x0001, 0x0002, 0x0005, 0x0006, 0x0007, 0x0008, 0x0100, 0x8010, 0x8001, 0x8002, 0x8004, 0x8006, 0x8008, 0x8009,
-    0x8009, 0x800a, 0x800b, 0x800d, 0x800d, 0x9000, 0xffff, 0x0003,
+    0x0001, 0x0002, 0x0005, 0x0006, 0x0007, 0x0008, 0x0100, 0x8010, 0x8001, 0x8002, 0x8004, 0x8006, 0x8008,
+    0x8009, 0x8009, 0x800a, 0x800b, 0x800d, 0x800d, 0x9000, 0xffff, 0x0003,
 ];
 
 /// The bootloader's balance in `L2BaseToken`: a slot that costs nothing.
@@ -49,10 +49,12 @@ struct Plan {
 pub fn case(choices: &mut Choices<'_>) -> Case {
     let kernel = 1 + choices.below(5);
     let user = 1 + choices.below(4);
-    let mut addresses: Vec<H160> = (0..kernel).map(|_| system_address(choices.pick(&KERNEL))).collect();
+    let mut addresses: Vec<H160> = (0..kernel)
+        .map(|_| system_address(choices.pick(&KERNEL)))
+        .collect();
     addresses.extend((0..user).map(|_| user_address(choices)));
     let code_count = 3 + kernel + user;
-    let lengths: Vec<u16> = (0..code_count).map(|_| 4 * (4 + choices.below(24) as u16)).collect();
+    let lengths: Vec<usize> = (0..code_count).map(|_| length(choices)).collect();
     let plan = plan(choices, addresses, code_count);
 
     let kinds = plan.addresses.iter().map(|&address| Kind::of(address));
@@ -62,7 +64,7 @@ pub fn case(choices: &mut Choices<'_>) -> Case {
         let code = program(choices, &plan, kind, length);
         codes.insert(code_hash(index), code);
     }
-    let root_length = 4 * (8 + choices.below(24) as u16);
+    let root_length = 4 * (8 + choices.below(24));
     let root = program(choices, &plan, Kind::Root, root_length);
     Case {
         root,
@@ -73,7 +75,7 @@ pub fn case(choices: &mut Choices<'_>) -> Case {
         ergs: ergs(choices),
         bounds: (bound(choices), bound(choices)),
         hook_offset: choices.pick(&[u32::MAX, u32::MAX, 64, 96, 1000]),
-        max_steps: 600 + 200 * choices.below(8) as u64,
+        max_steps: 200 + 100 * choices.below(8) as u64,
     }
 }
 
@@ -110,15 +112,33 @@ fn code_hash(index: usize) -> U256 {
 /// A hash with another version byte and construction mark.
 fn with_top(hash: U256, version: u8, mark: u8) -> U256 {
     let U256([a, b, c, d]) = hash;
-    U256([a, b, c, d & 0xffff_ffff_ffff | u64::from(version) << 56 | u64::from(mark) << 48])
+    U256([
+        a,
+        b,
+        c,
+        d & 0xffff_ffff_ffff | u64::from(version) << 56 | u64::from(mark) << 48,
+    ])
 }
 
-fn program(choices: &mut Choices<'_>, plan: &Plan, kind: Kind, length: u16) -> Code {
+/// Instructions of a program; seldom all that a program counter can count, so that it wraps around.
+fn length(choices: &mut Choices<'_>) -> usize {
+    if choices.once_in(256) && choices.once_in(16) {
+        return 1 << 16;
+    }
+    4 * (4 + choices.below(24))
+}
+
+fn program(choices: &mut Choices<'_>, plan: &Plan, kind: Kind, length: usize) -> Code {
     let mut writer = Writer::new(choices, plan, kind, length);
     if kind == Kind::Root {
         calls::main_loop(&mut writer);
+    } else {
+        for _ in 0..writer.choices.below(4) {
+            writer.load_any();
+        }
     }
     while !writer.is_full() {
+        writer.skip_to_tail();
         idiom(&mut writer);
     }
     writer.finish()
@@ -151,12 +171,12 @@ fn slots(choices: &mut Choices<'_>, plan: &Plan) -> BTreeMap<StorageKey, (U256, 
     let mut slots = BTreeMap::new();
     for (index, &address) in plan.addresses.iter().enumerate() {
         let hash = code_hash(index + 3);
-        let hash = match choices.below(16) {
-            0..=10 => hash,
-            11 => with_top(hash, 1, 1),
-            12 => with_top(hash, 2, 0),
-            13 => with_top(hash, 2, 1),
-            14 => U256::zero(),
+        let hash = match choices.below(24) {
+            0..=18 => hash,
+            19 => with_top(hash, 1, 1),
+            20 => with_top(hash, 2, 0),
+            21 => with_top(hash, 2, 1),
+            22 => U256::zero(),
             _ => with_top(hash, choices.pick(&[3, 0, 1]), choices.pick(&[0, 2, 255])),
         };
         let key = StorageKey {

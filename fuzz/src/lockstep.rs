@@ -64,19 +64,17 @@ pub enum Verdict {
 }
 
 /// Why a case goes no further.
-enum Halt {
-    Verdict(Verdict),
-}
+struct Halt(Verdict);
 
 impl From<Mismatch> for Halt {
     fn from(mismatch: Mismatch) -> Self {
-        Self::Verdict(Verdict::Differs(mismatch))
+        Self(Verdict::Differs(mismatch))
     }
 }
 
 impl From<Exclusion> for Halt {
     fn from(exclusion: Exclusion) -> Self {
-        Self::Verdict(Verdict::Excluded(exclusion))
+        Self(Verdict::Excluded(exclusion))
     }
 }
 
@@ -92,7 +90,7 @@ impl Lockstep {
             ours,
             peer: Peer::new(case, Arc::clone(&chain)),
             chain,
-            pages: Pages::new(),
+            pages: Pages::default(),
             trace: Trace::default(),
             whole_stacks: u64::from(case.ergs).wrapping_mul(0x9e37_79b9) >> 7 & (WHOLE_STACKS - 1) == 0,
             max_steps: case.max_steps,
@@ -103,10 +101,7 @@ impl Lockstep {
     /// Runs the case to its end.
     pub fn run(&mut self, statistics: &mut Statistics) -> Verdict {
         let verdict = loop {
-            if self.ours.execution.steps() >= self.max_steps {
-                break Verdict::StepLimit;
-            }
-            if let Err(Halt::Verdict(verdict)) = self.step(statistics) {
+            if let Some(verdict) = self.advance(statistics) {
                 break verdict;
             }
         };
@@ -115,6 +110,14 @@ impl Lockstep {
             Err(mismatch) if is_comparable => Verdict::Differs(mismatch),
             _ => verdict,
         }
+    }
+
+    /// Executes one instruction; how the case ended, when it did.
+    pub fn advance(&mut self, statistics: &mut Statistics) -> Option<Verdict> {
+        if self.ours.execution.steps() >= self.max_steps {
+            return Some(Verdict::StepLimit);
+        }
+        self.step(statistics).err().map(|Halt(verdict)| verdict)
     }
 
     /// The last instructions, oldest first.
@@ -151,7 +154,7 @@ impl Lockstep {
         statistics.step(&before, &self.trace, self.ours.execution.depth());
         compare::stops(&stop, end.as_ref())?;
         if let Stop::Ended(end) = stop {
-            return Err(Halt::Verdict(Verdict::Ended(end)));
+            return Err(Halt(Verdict::Ended(end)));
         }
 
         let entered_far = self.trace.entered_far();

@@ -96,7 +96,10 @@ fn explain(number: u64) {
     };
     println!("{}", describe(&case));
     let smallest = minimise(&case, differs);
-    println!("the smallest case that still differs:\n{}", report::listing(&smallest));
+    println!(
+        "the smallest case that still differs:\n{}",
+        report::listing(&smallest)
+    );
     println!("{}", describe(&smallest));
 }
 

@@ -16,7 +16,10 @@ pub fn differs(case: &Case) -> bool {
     let verdict = catch_unwind(AssertUnwindSafe(|| {
         Lockstep::new(case).run(&mut Statistics::default())
     }));
-    !matches!(verdict, Ok(Verdict::Ended(_) | Verdict::StepLimit | Verdict::Excluded(_)))
+    !matches!(
+        verdict,
+        Ok(Verdict::Ended(_) | Verdict::StepLimit | Verdict::Excluded(_))
+    )
 }
 
 /// The smallest case that is left when contracts, slots, instructions and constants are taken away as long as `differs`

@@ -14,9 +14,9 @@ pub struct Pages {
     to_ours: FxHashMap<u32, u32>,
 }
 
-impl Pages {
+impl Default for Pages {
     /// The pages of the root frame: nothing, calldata, heap, aux heap.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let mut pages = Self {
             to_peer: FxHashMap::default(),
             to_ours: FxHashMap::default(),
@@ -26,7 +26,9 @@ impl Pages {
         }
         pages
     }
+}
 
+impl Pages {
     /// Adds a pair; false when one of the two has another partner already.
     pub fn add(&mut self, ours: u32, peer: u32) -> bool {
         let is_new = !self.to_peer.contains_key(&ours) && !self.to_ours.contains_key(&peer);
@@ -67,7 +69,12 @@ fn page(word: U256) -> u32 {
 
 fn with_page(word: U256, page: u32) -> U256 {
     let U256([low, rest @ ..]) = word;
-    U256([low & 0xffff_ffff | u64::from(page) << 32, rest[0], rest[1], rest[2]])
+    U256([
+        low & 0xffff_ffff | u64::from(page) << 32,
+        rest[0],
+        rest[1],
+        rest[2],
+    ])
 }
 
 #[cfg(test)]
@@ -76,7 +83,7 @@ mod tests {
 
     #[test]
     fn pointers_translate_to_and_fro_and_keep_all_but_the_page() {
-        let mut pages = Pages::new();
+        let mut pages = Pages::default();
         assert!(pages.add(2050, 4));
         let ours = U256([2050 << 32 | 5, 6, 7, 8]);
         let peer = U256([4 << 32 | 5, 6, 7, 8]);
@@ -87,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_page_has_one_partner() {
-        let mut pages = Pages::new();
+        let mut pages = Pages::default();
         assert!(pages.add(2050, 4));
         assert!(!pages.add(2058, 4));
         assert!(!pages.add(2050, 6));

@@ -10,9 +10,7 @@ use eradbg_vm::{H160, StorageKey, U256};
 use zksync_vm2::interface::{
     CallframeInterface, GlobalStateInterface, HeapId, OpcodeType, ShouldStop, StateInterface, Tracer,
 };
-use zksync_vm2::{
-    ExecutionEnd, Program, Settings, StorageInterface, StorageSlot, VirtualMachine, World,
-};
+use zksync_vm2::{ExecutionEnd, Program, Settings, StorageInterface, StorageSlot, VirtualMachine, World};
 
 use crate::case::{Case, Chain};
 

@@ -69,7 +69,8 @@ fn evm_frame_memory(vm: &EraVm, chain: &Chain, peer: &mut Peer) -> Option<Repair
     let hash = code_hash(vm, chain, frame.code_address);
     let is_evm_version = (hash.0[3] >> 56) as u8 == CodeHash::EVM_VERSION;
     let runs_emulator = vm.execution.pending_panic().is_none()
-        && CodeHash::parse(hash).is_some_and(|code| code.is_under_construction() == frame.is_constructor_call);
+        && CodeHash::parse(hash)
+            .is_some_and(|code| code.is_under_construction() == frame.is_constructor_call);
     let mut theirs = peer.vm.current_frame();
     let is_small = [theirs.heap_bound(), theirs.aux_heap_bound()] == [isa::NEW_FRAME_MEMORY; 2];
     if frame.is_kernel || !is_evm_version || runs_emulator || !is_small {
@@ -110,9 +111,10 @@ fn decommit_target(
     let register = before.instruction.dst0;
     let (word, is_pointer) = peer.vm.read_register(register);
     let theirs = FatPointer::from_word(word);
-    let has_copied = (0..).step_by(32).zip(code).all(|(offset, &word)| {
-        is_pointer && peer.memory(theirs.page, offset) == word
-    });
+    let has_copied = (0..)
+        .step_by(32)
+        .zip(code)
+        .all(|(offset, &word)| is_pointer && peer.memory(theirs.page, offset) == word);
     if register == 0 || !has_copied {
         return None;
     }

@@ -36,7 +36,11 @@ pub fn difference(case: &Case) -> String {
     for executed in &history[history.len().saturating_sub(LAST)..] {
         let at = executed.pc.map_or("panic".to_owned(), |pc| format!("{pc:5}"));
         let text_of = disassemble(&Instruction::decode(executed.word));
-        let _ = writeln!(text, "{:8} depth {:3} pc {at}  {text_of}", executed.step, executed.depth);
+        let _ = writeln!(
+            text,
+            "{:8} depth {:3} pc {at}  {text_of}",
+            executed.step, executed.depth
+        );
     }
     text
 }
@@ -48,7 +52,11 @@ pub fn listing(case: &Case) -> String {
         case.ergs, case.bounds, case.hook_offset, case.default_account, case.evm_emulator
     );
     for (key, (value, is_initial)) in &case.slots {
-        let _ = writeln!(text, "slot {:#x} {:#x} = {value:#x} initial: {is_initial}", key.address, key.key);
+        let _ = writeln!(
+            text,
+            "slot {:#x} {:#x} = {value:#x} initial: {is_initial}",
+            key.address, key.key
+        );
     }
     text.push_str("root:\n");
     list_code(&mut text, &case.root);
@@ -60,11 +68,25 @@ pub fn listing(case: &Case) -> String {
 }
 
 fn list_code(text: &mut String, code: &Code) {
-    for (pc, &word) in code.instructions.iter().enumerate().filter(|(_, word)| **word != 1) {
-        let _ = writeln!(text, "  {pc:4} {word:#018x}  {}", disassemble(&Instruction::decode(word)));
+    for (pc, &word) in code
+        .instructions
+        .iter()
+        .enumerate()
+        .filter(|(_, word)| **word != 1)
+    {
+        let _ = writeln!(
+            text,
+            "  {pc:4} {word:#018x}  {}",
+            disassemble(&Instruction::decode(word))
+        );
     }
     let first = code.instructions.len() / 4;
-    for (index, constant) in code.constants.iter().enumerate().filter(|(_, word)| !word.is_zero()) {
+    for (index, constant) in code
+        .constants
+        .iter()
+        .enumerate()
+        .filter(|(_, word)| !word.is_zero())
+    {
         let _ = writeln!(text, "  code[{}] = {constant:#x}", first + index);
     }
 }

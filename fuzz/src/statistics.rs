@@ -118,8 +118,16 @@ impl fmt::Display for Statistics {
         }
         writeln!(f, "{:>12}  instructions compared", self.instructions)?;
         writeln!(f, "{:>12}  far frames", self.far_frames)?;
-        writeln!(f, "{:>12}  near frames, up to {} deep", self.near_frames, self.deepest)?;
-        writeln!(f, "{:>12}  of {generated} variants executed", generated - missing.len())?;
+        writeln!(
+            f,
+            "{:>12}  near frames, up to {} deep",
+            self.near_frames, self.deepest
+        )?;
+        writeln!(
+            f,
+            "{:>12}  of {generated} variants executed",
+            generated - missing.len()
+        )?;
         for index in missing.iter().take(20) {
             let instruction = Instruction::decode(*index as u64);
             writeln!(f, "              never: {index:#05x} {}", mnemonic(&instruction))?;

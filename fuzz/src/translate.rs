@@ -24,8 +24,10 @@ pub struct Lent {
     place: Place,
     /// What our machine has there.
     ours: Value,
+    /// What the peer had there.
+    theirs: Value,
     /// What the peer has there meanwhile.
-    meanwhile: U256,
+    meanwhile: Value,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -49,16 +51,16 @@ pub fn before_step(
     let i = &before.instruction;
     for place in numbers(execution, before).into_iter().flatten() {
         let ours = read(execution, place);
-        if !ours.is_pointer || pages.pointer_to_peer(ours.word) == Some(ours.word) {
+        let theirs = peer_read(peer, place);
+        let is_other_name = ours.is_pointer
+            && theirs.is_pointer
+            && theirs.word != ours.word
+            && pages.pointer_to_ours(theirs.word) == Some(ours.word);
+        if !is_other_name {
             continue;
         }
-        write(peer, place, ours);
         repairs.push(Repair::TranslatedNumber);
-        lent.push(Lent {
-            place,
-            ours,
-            meanwhile: ours.word,
-        });
+        lent.push(lend(peer, place, ours, ours));
     }
     if i.opcode == Opcode::Precompile {
         lent.extend(name_pages(i.src0, before.src0(), pages, peer, repairs));
@@ -75,30 +77,19 @@ pub fn after_step(
     pages: &Pages,
     peer: &mut Peer,
 ) {
-    for Lent {
-        place,
-        ours,
-        meanwhile,
-    } in lent.into_iter().rev()
-    {
-        let meanwhile = Value {
-            word: meanwhile,
-            ..ours
-        };
-        if read(execution, place) == ours && peer_read(peer, place) == meanwhile {
-            let word = if ours.is_pointer {
-                pages.pointer_to_peer(ours.word).unwrap_or(ours.word)
-            } else {
-                ours.word
-            };
-            write(peer, place, Value { word, ..ours });
+    for lent in lent.into_iter().rev() {
+        if read(execution, lent.place) == lent.ours && peer_read(peer, lent.place) == lent.meanwhile {
+            write(peer, lent.place, lent.theirs);
         }
     }
     if entered_far && execution.frame().is_system_call {
         for index in 3..13 {
             let old = before.registers[index as usize];
             let handed_over = peer_read(peer, Place::Register(index));
-            if old.is_pointer && pages.pointer_to_peer(old.word).map(Value::integer) == Some(handed_over) {
+            let is_theirs = handed_over.word != old.word
+                && !handed_over.is_pointer
+                && pages.pointer_to_ours(handed_over.word) == Some(old.word);
+            if old.is_pointer && is_theirs {
                 write(peer, Place::Register(index), Value::integer(old.word));
             }
         }
@@ -179,12 +170,22 @@ fn name_pages(
         repairs.push(Repair::TranslatedPage);
     }
     let place = Place::Register(register);
-    write(peer, place, Value { word: meanwhile, ..ours });
-    Some(Lent {
+    let meanwhile = Value {
+        word: meanwhile,
+        ..ours
+    };
+    Some(lend(peer, place, ours, meanwhile))
+}
+
+fn lend(peer: &mut Peer, place: Place, ours: Value, meanwhile: Value) -> Lent {
+    let theirs = peer_read(peer, place);
+    write(peer, place, meanwhile);
+    Lent {
         place,
         ours,
+        theirs,
         meanwhile,
-    })
+    }
 }
 
 fn read(execution: &Execution, place: Place) -> Value {

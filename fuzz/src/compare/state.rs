@@ -29,7 +29,11 @@ pub(super) fn changed(ours: &VmState, peer: &Peer) -> Comparison {
         .map(|(slot, &value)| ((slot.address, slot.key), value))
         .collect();
     transient.sort_unstable();
-    slots("transient storage", transient.into_iter(), vm.get_transient_storage_state())?;
+    slots(
+        "transient storage",
+        transient.into_iter(),
+        vm.get_transient_storage_state(),
+    )?;
     let mut decommitted: Vec<U256> = ours.decommitted_hashes().keys().copied().collect();
     decommitted.sort_unstable();
     let mut theirs: Vec<U256> = diff.decommitted_hashes().collect();
@@ -50,8 +54,16 @@ pub fn all_state(ours: &VmState, peer: &Peer) -> Comparison {
     let diff = peer.vm.world_diff();
     same("storage refunds", ours.refunds(), diff.storage_refunds())?;
     same("pubdata costs", ours.pubdata_costs(), diff.pubdata_costs())?;
-    same("events", events(ours).collect::<Vec<_>>(), peer.vm.events().collect())?;
-    same("L2->L1 logs", logs(ours).collect::<Vec<_>>(), peer.vm.l2_to_l1_logs().collect())?;
+    same(
+        "events",
+        events(ours).collect::<Vec<_>>(),
+        peer.vm.events().collect(),
+    )?;
+    same(
+        "L2->L1 logs",
+        logs(ours).collect::<Vec<_>>(),
+        peer.vm.l2_to_l1_logs().collect(),
+    )?;
     let ours = ours.changes().map(|change| {
         let slot = (change.key.address, change.key.key);
         (slot, [change.before, change.after], change.is_write_initial)

@@ -17,9 +17,15 @@ pub(super) fn far_call(w: &mut Writer<'_, '_>) -> (U256, u8) {
         5 => w.choices.below(500) as u32,
         _ => w.choices.below(100_000) as u32,
     };
-    let c = &mut w.choices;
+    let c = &mut *w.choices;
     let shard = u8::from(c.once_in(200));
-    let [constructor, system] = [4, 2].map(|times| if c.once_in(times) { c.pick(&[1, 1, 0x80]) } else { 0 });
+    let [constructor, system] = [8, 2].map(|times| {
+        if c.once_in(times) {
+            c.pick(&[1, 1, 0x80])
+        } else {
+            0
+        }
+    });
     let marks = u32::from_le_bytes([mode, shard, constructor, system]);
     (join(slice, u64::from(ergs) | u64::from(marks) << 32), mode)
 }
@@ -42,12 +48,13 @@ fn join(slice: FatPointer, high: u64) -> U256 {
 }
 
 fn mode(w: &mut Writer<'_, '_>) -> u8 {
-    w.choices.pick(&[0, 0, 0, FORWARD_POINTER, FORWARD_POINTER, 2, 2, 3])
+    w.choices
+        .pick(&[0, 0, 0, FORWARD_POINTER, FORWARD_POINTER, 2, 2, 3])
 }
 
 /// Mostly a slice of memory that is paid for; sometimes one that has to be paid, or no slice at all.
 fn slice(w: &mut Writer<'_, '_>) -> FatPointer {
-    let c = &mut w.choices;
+    let c = &mut *w.choices;
     let odd = c.once_in(6);
     let start = if odd {
         c.pick(&[4096, 57_344, 1 << 21, u32::MAX, 5000])

@@ -12,13 +12,13 @@ const ABI: u8 = 8;
 
 /// The first half of the root program: calls whose failure it survives, over and over.
 pub(super) fn main_loop(w: &mut Writer<'_, '_>) {
-    let end = w.length() / 2;
+    let end = w.length() as u16 / 2;
     while w.here() + 8 < end {
         match w.choices.below(10) {
             0..=2 => {
                 let ergs = near_call_ergs(w);
                 w.load(4, ergs);
-                let target = end + w.choices.below(usize::from(w.length() - end)) as u16;
+                let target = end + w.choices.below(end.into()) as u16;
                 let after = w.here() + 1;
                 w.push_always(Word::op(Opcode::NearCall).src0(4).imm0(target).imm1(after));
             }
@@ -27,7 +27,10 @@ pub(super) fn main_loop(w: &mut Writer<'_, '_>) {
                 let after = w.here() + 1;
                 w.push_always(word.imm0(after));
             }
-            7 => memory::heap(w),
+            7 => {
+                memory::heap(w);
+                w.load_any();
+            }
             8 => kernel::storage(w),
             _ => kernel::log(w),
         }
@@ -36,7 +39,13 @@ pub(super) fn main_loop(w: &mut Writer<'_, '_>) {
         w.push_always(Word::op(Opcode::Nop));
     }
     let back = if w.choices.once_in(10) { w.place() } else { 0 };
-    let jump = Word::of(Opcode::Jump, Source::Immediate, Destination::Register, false, false);
+    let jump = Word::of(
+        Opcode::Jump,
+        Source::Immediate,
+        Destination::Register,
+        false,
+        false,
+    );
     w.push_always(jump.imm0(back));
 }
 
@@ -48,7 +57,12 @@ pub(super) fn near_call(w: &mut Writer<'_, '_>) {
         w.load(register, ergs);
     }
     let (target, handler) = (w.place(), w.place());
-    w.push(Word::op(Opcode::NearCall).src0(register).imm0(target).imm1(handler));
+    w.push(
+        Word::op(Opcode::NearCall)
+            .src0(register)
+            .imm0(target)
+            .imm1(handler),
+    );
 }
 
 /// A call of any contract.
@@ -66,7 +80,9 @@ pub(super) fn ret(w: &mut Writer<'_, '_>) {
         let (word, mode) = abi::ret(w);
         load_abi(w, word, mode)
     };
-    let opcode = w.choices.pick(&[Opcode::RetOk, Opcode::RetOk, Opcode::RetRevert, Opcode::RetPanic]);
+    let opcode = w
+        .choices
+        .pick(&[Opcode::RetOk, Opcode::RetOk, Opcode::RetRevert, Opcode::RetPanic]);
     let to_label = w.choices.once_in(3);
     let word = Word::of(opcode, Source::Register, Destination::Register, to_label, false);
     let label = w.place();
@@ -76,8 +92,14 @@ pub(super) fn ret(w: &mut Writer<'_, '_>) {
 /// A jump to a place of the program, under a condition more often than not.
 pub(super) fn jump(w: &mut Writer<'_, '_>) {
     let place = w.place();
-    let register = w.register();
-    let jump = Word::of(Opcode::Jump, Source::Immediate, Destination::Register, false, false);
+    let register = w.target();
+    let jump = Word::of(
+        Opcode::Jump,
+        Source::Immediate,
+        Destination::Register,
+        false,
+        false,
+    );
     w.push(jump.imm0(place).dst0(register));
 }
 
@@ -103,7 +125,11 @@ fn prepare_far_call(w: &mut Writer<'_, '_>) -> Word {
         };
         w.load(address_register, address);
     }
-    let mimic = if w.kind.is_kernel() { Opcode::FarCallMimic } else { Opcode::FarCallDelegate };
+    let mimic = if w.kind.is_kernel() {
+        Opcode::FarCallMimic
+    } else {
+        Opcode::FarCallDelegate
+    };
     let opcode = w.choices.pick(&[
         Opcode::FarCall,
         Opcode::FarCall,

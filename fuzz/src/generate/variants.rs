@@ -53,6 +53,7 @@ pub(super) fn any(w: &mut Writer<'_, '_>) {
             let label = w.place();
             word.imm0(label)
         }
+        opcode if is_arithmetic(opcode) && !w.choices.once_in(3) => operands(w, word, row),
         _ => {
             let source = source(w, word, row);
             let second = w.register();
@@ -61,6 +62,23 @@ pub(super) fn any(w: &mut Writer<'_, '_>) {
     };
     let word = destination(w, word, row);
     w.push(word);
+}
+
+fn is_arithmetic(opcode: Opcode) -> bool {
+    (Opcode::Add..=Opcode::Div).contains(&opcode) || (Opcode::Xor..=Opcode::Ror).contains(&opcode)
+}
+
+/// Two words that mean something, or two that are close to each other.
+fn operands(w: &mut Writer<'_, '_>, word: Word, row: &Variant) -> Word {
+    let first = w.interesting();
+    let second = match w.choices.below(6) {
+        0 => first,
+        1 => first.overflowing_neg().0,
+        2 => U256::from(w.choices.below(260)),
+        _ => w.interesting(),
+    };
+    w.load(7, second);
+    w.source_of(word, row.source, first).src1(7)
 }
 
 fn left_to_chance(w: &mut Writer<'_, '_>, word: Word) -> Word {
@@ -100,7 +118,11 @@ fn pointer(w: &mut Writer<'_, '_>, word: Word, row: &Variant) -> Word {
 
 fn source(w: &mut Writer<'_, '_>, word: Word, row: &Variant) -> Word {
     let stray = w.choices.once_in(10);
-    let register = if stray || row.source == Source::Register { w.register() } else { 0 };
+    let register = if stray || row.source == Source::Register {
+        w.register()
+    } else {
+        0
+    };
     let number = match row.source {
         Source::Register => return word.src0(register),
         Source::Immediate => w.choices.word().low_u32() as u16,
@@ -114,10 +136,14 @@ fn source(w: &mut Writer<'_, '_>, word: Word, row: &Variant) -> Word {
 }
 
 fn destination(w: &mut Writer<'_, '_>, word: Word, row: &Variant) -> Word {
-    let second = w.register();
+    let second = w.target();
     let word = word.dst1(second);
     let stray = w.choices.once_in(10);
-    let register = if stray || row.destination == Destination::Register { w.register() } else { 0 };
+    let register = if stray || row.destination == Destination::Register {
+        w.target()
+    } else {
+        0
+    };
     match row.destination {
         Destination::Register => word.dst0(register),
         Destination::StackPush | Destination::StackRelative | Destination::StackAbsolute => {

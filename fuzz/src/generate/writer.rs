@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use eradbg_vm::isa::{self, Destination, Opcode, Source, Variant};
-use eradbg_vm::{U256, isa::TABLE_SIZE};
+use eradbg_vm::U256;
+use eradbg_vm::isa::{self, Destination, Opcode, Source, TABLE_SIZE, Variant};
 
 use crate::case::Code;
 use crate::choices::Choices;
 use crate::generate::Plan;
+
+/// Instructions from which on a program is mostly no-ops, but for the last few.
+const LONG: usize = 400;
+const TAIL: usize = 16;
 
 /// What a program is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +40,8 @@ type Shape = (Opcode, Source, Destination, bool, bool);
 static INDEX: LazyLock<HashMap<Shape, u64>> = LazyLock::new(|| {
     let shape = |row: &Variant| (row.opcode, row.source, row.destination, row.flag0, row.flag1);
     let rows = (0..TABLE_SIZE).rev();
-    rows.map(|index| (shape(isa::variant(index)), index as u64)).collect()
+    rows.map(|index| (shape(isa::variant(index)), index as u64))
+        .collect()
 });
 
 impl Word {
@@ -51,9 +56,19 @@ impl Word {
     }
 
     /// An opcode in a shape that the table has.
-    pub(super) fn of(opcode: Opcode, source: Source, destination: Destination, flag0: bool, flag1: bool) -> Self {
+    pub(super) fn of(
+        opcode: Opcode,
+        source: Source,
+        destination: Destination,
+        flag0: bool,
+        flag1: bool,
+    ) -> Self {
         let shape = (opcode, source, destination, flag0, flag1);
-        Self(*INDEX.get(&shape).unwrap_or_else(|| panic!("the table has no {shape:?}")))
+        Self(
+            *INDEX
+                .get(&shape)
+                .unwrap_or_else(|| panic!("the table has no {shape:?}")),
+        )
     }
 
     pub(super) fn src0(self, register: u8) -> Self {
@@ -88,12 +103,12 @@ pub(super) struct Writer<'w, 'c> {
     pub(super) kind: Kind,
     instructions: Vec<u64>,
     constants: Vec<U256>,
-    length: u16,
+    length: usize,
 }
 
 impl<'w, 'c> Writer<'w, 'c> {
     /// An empty program that will have `length` instructions, a multiple of four.
-    pub(super) fn new(choices: &'w mut Choices<'c>, plan: &'w Plan, kind: Kind, length: u16) -> Self {
+    pub(super) fn new(choices: &'w mut Choices<'c>, plan: &'w Plan, kind: Kind, length: usize) -> Self {
         Self {
             choices,
             plan,
@@ -105,7 +120,7 @@ impl<'w, 'c> Writer<'w, 'c> {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.instructions.len() >= self.length as usize
+        self.instructions.len() >= self.length
     }
 
     /// Number of the next instruction.
@@ -113,16 +128,27 @@ impl<'w, 'c> Writer<'w, 'c> {
         self.instructions.len() as u16
     }
 
-    pub(super) fn length(&self) -> u16 {
+    pub(super) fn length(&self) -> usize {
         self.length
     }
 
-    /// Any instruction of the program; sometimes behind its end.
+    /// Any instruction of the program that does something; sometimes one behind its end.
     pub(super) fn place(&mut self) -> u16 {
         if self.choices.once_in(40) {
-            return self.length + self.choices.below(400) as u16;
+            return (self.length + self.choices.below(400)) as u16;
         }
-        self.choices.below(self.length as usize) as u16
+        let place = self.choices.below(self.length.min(LONG));
+        // In a long program the places are at its start and at its end.
+        let is_at_end = self.length > LONG && place >= LONG - TAIL;
+        let skipped = if is_at_end { self.length - LONG } else { 0 };
+        (place + skipped) as u16
+    }
+
+    /// Fills a long program with no-ops up to its end.
+    pub(super) fn skip_to_tail(&mut self) {
+        if self.length > LONG && (LONG - TAIL..self.length - TAIL).contains(&self.instructions.len()) {
+            self.instructions.resize(self.length - TAIL, 1);
+        }
     }
 
     /// Appends an instruction, sometimes under a condition. What comes after the end is dropped.
@@ -156,7 +182,7 @@ impl<'w, 'c> Writer<'w, 'c> {
             self.constants.push(word);
             self.constants.len() - 1
         });
-        self.length / 4 + at as u16
+        (self.length / 4 + at) as u16
     }
 
     /// Loads a word into a register.
@@ -173,7 +199,7 @@ impl<'w, 'c> Writer<'w, 'c> {
 
     /// Loads something worth having into any register.
     pub(super) fn load_any(&mut self) {
-        let register = self.register();
+        let register = self.target();
         let word = self.interesting();
         self.load(register, word);
     }
@@ -197,6 +223,14 @@ impl<'w, 'c> Writer<'w, 'c> {
         }
     }
 
+    /// Any register to write to; seldom r1, which starts with the frame's pointer.
+    pub(super) fn target(&mut self) -> u8 {
+        match self.register() {
+            1 if !self.choices.once_in(6) => 2,
+            register => register,
+        }
+    }
+
     /// A small number.
     pub(super) fn small(&mut self) -> u16 {
         self.choices.pick(&[0, 1, 2, 3, 4, 5, 8, 31, 32, 33, 63, 64, 96])
@@ -212,7 +246,7 @@ impl<'w, 'c> Writer<'w, 'c> {
             }
             _ => {}
         }
-        let register = 6 + self.choices.below(4) as u8;
+        let register = self.choices.pick(&[6, 8, 10, 11]);
         self.load(register, value);
         word = match source {
             Source::Register => return word.src0(register),
@@ -236,7 +270,7 @@ impl<'w, 'c> Writer<'w, 'c> {
 
     /// The finished program. A page has an odd number of words.
     pub(super) fn finish(mut self) -> Code {
-        let instructions_words = self.length as usize / 4;
+        let instructions_words = self.length / 4;
         if (instructions_words + self.constants.len()).is_multiple_of(2) {
             self.constants.push(U256::zero());
         }

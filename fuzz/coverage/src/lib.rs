@@ -1,0 +1,1 @@
+//! Nothing but a test target: see `tests/programs.rs`.
