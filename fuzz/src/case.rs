@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use eradbg_vm::execution::Settings;
+use eradbg_vm::protocol::Revision;
 use eradbg_vm::pubdata::state_diff::pubdata_cost_of_write;
 use eradbg_vm::storage::ACCOUNT_CODE_STORAGE;
 use eradbg_vm::{H160, Missing, Storage, StorageKey, U256};
@@ -60,6 +61,7 @@ impl Case {
             hook_offset: self.hook_offset,
             unpaid_growth_raises_bound: false,
             ec_precompiles: true,
+            revision: Revision::default(),
         }
     }
 

@@ -170,7 +170,7 @@ fn precompile(vm: &EraVm, before: &Before, pages: &Pages) -> Option<Exclusion> {
     }
     let abi = PrecompileAbi::from_word(before.src0().word);
     // Code has no page of its own in the peer, but copies that come and go.
-    let is_code = |page: u32| page != 0 && page % 8 == 0;
+    let is_code = |page: u32| page != 0 && page.is_multiple_of(8);
     let is_read = |page| pages.peer(page).is_some() && !is_code(page);
     let is_written = |page: u32| page == 0 || page % 8 > 1 && vm.execution.heaps().get(page).is_some();
     if !is_read(abi.page_to_read) || !is_read(abi.page_to_write) || !is_written(abi.page_to_write) {

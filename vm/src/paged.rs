@@ -24,15 +24,11 @@ pub struct Pool<P>(Vec<Box<P>>);
 const POOLED_PAGES: usize = 4_096;
 
 impl<P: Page> Pool<P> {
-    /// A page of zeros.
-    fn page(&mut self) -> Box<P> {
-        match self.0.pop() {
-            Some(mut page) => {
-                page.clear();
-                page
-            }
-            None => P::zeroed(),
-        }
+    /// A page of zeros that another memory has had.
+    fn reuse(&mut self) -> Option<Box<P>> {
+        let mut page = self.0.pop()?;
+        page.clear();
+        Some(page)
     }
 
     fn give(&mut self, page: Box<P>) {
@@ -214,7 +210,7 @@ impl<P: Page> Content<P> {
 
     #[cold]
     fn make_owned(&mut self, pool: &mut Pool<P>) {
-        let mut own = pool.page();
+        let mut own = pool.reuse().unwrap_or_else(P::zeroed);
         if let Self::Recorded(page) = self {
             (*own).clone_from(page.get());
         }

@@ -144,7 +144,7 @@ const fn known(index: usize) -> Known {
         2 => Some(Source::Code),
         _ => None,
     };
-    let destination = if index % 2 == 0 {
+    let destination = if index.is_multiple_of(2) {
         Some(Destination::Register)
     } else {
         None
