@@ -45,8 +45,7 @@ pub fn code_hash(vm: &EraVm, chain: &Chain, address: H160) -> U256 {
         address: ACCOUNT_CODE_STORAGE,
         key: word_of(address),
     };
-    let written = vm.state.storage_changes().get(&key).copied();
-    written.unwrap_or_else(|| chain.slot(&key).0)
+    vm.state.written_value(&key).unwrap_or_else(|| chain.slot(&key).0)
 }
 
 fn failed_call_pointer(vm: &EraVm, pages: &Pages, peer: &mut Peer) -> Option<Repair> {

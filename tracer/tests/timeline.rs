@@ -88,31 +88,22 @@ fn the_state_at_the_end_is_that_of_the_run() {
             .iter()
             .map(|(&key, slot)| (key, slot.value))
             .collect();
-        let expected: Vec<_> = state
-            .storage_changes()
-            .iter()
-            .map(|(&key, &value)| (key, value))
-            .collect();
+        let expected: Vec<_> = state.storage_changes().into_iter().collect();
         assert_eq!(values, expected, "{name}: storage changes");
         assert_eq!(view.events, state.events(), "{name}: events");
         assert_eq!(view.l2_to_l1_logs, state.l2_to_l1_logs(), "{name}: logs");
         assert_eq!(view.pubdata_costs, state.pubdata_costs(), "{name}: pubdata costs");
         assert_eq!(view.pubdata, state.pubdata(), "{name}: pubdata");
         assert_eq!(view.refunds, state.refunds(), "{name}: refunds");
-        let paid = state
-            .paid_changes()
-            .iter()
-            .map(|(&key, &paid)| (key, paid))
-            .collect();
-        assert_eq!(view.paid_changes, paid, "{name}: paid changes");
+        assert_eq!(view.paid_changes, state.paid_changes(), "{name}: paid changes");
         assert_eq!(
             view.read_storage_slots,
-            state.read_storage_slots().iter().copied().collect(),
+            state.read_storage_slots(),
             "{name}: read"
         );
         assert_eq!(
             view.written_storage_slots,
-            state.written_storage_slots().iter().copied().collect(),
+            state.written_storage_slots(),
             "{name}: written"
         );
         let decommitted = state

@@ -254,8 +254,8 @@ impl<S: Storage> OperatorVm<S> {
             address: KNOWN_CODES_STORAGE,
             key: hash,
         };
-        let marker = match self.inner.state.storage_changes().get(&key) {
-            Some(&marker) => marker,
+        let marker = match self.inner.state.written_value(&key) {
+            Some(marker) => marker,
             None => self.storage.storage_read(&key)?.unwrap_or_default(),
         };
         Ok(!marker.is_zero())

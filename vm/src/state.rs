@@ -2,14 +2,16 @@
 //!
 //! Eleven parts, as the system names them, and two undo logs: one for frames that fail, one for the operator's
 //! snapshot. A snapshot is a set of lengths, so taking one is free and rolling back costs what is undone. What each
-//! kind of rollback restores stands in `rollback`; prices in `access`.
+//! kind of rollback restores stands in `rollback`; prices in `access`; the parts that are about slots are read out of
+//! `slots`.
 
 mod access;
 mod rollback;
+mod slots;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use primitive_types::U256;
 
 pub use access::{Decommit, StorageAccess};
@@ -18,12 +20,13 @@ pub use rollback::{Restored, StateMark, StateSnapshot};
 use crate::events::{L2ToL1Log, RawEvent};
 use crate::storage::StorageKey;
 use rollback::{FrameUndo, OperatorUndo};
+use slots::{Slot, Slots};
 
 /// Changes since the start of the batch.
 #[derive(Debug, Clone, Default)]
 pub struct VmState {
-    /// Values of slots that were written, in the order of state diffs.
-    pub(crate) storage_changes: BTreeMap<StorageKey, U256>,
+    /// Slots that were accessed: values, prices paid, warmth.
+    slots: Slots,
     /// Transient storage of the transaction that runs.
     pub(crate) transient_storage: HashMap<StorageKey, U256>,
     /// L2->L1 logs.
@@ -34,31 +37,15 @@ pub struct VmState {
     pub(crate) pubdata_costs: Vec<i32>,
     /// Sum of the pubdata charged so far.
     pub(crate) pubdata: i32,
-    /// Pubdata bytes paid for each written slot.
-    pub(crate) paid_changes: HashMap<StorageKey, u32>,
     /// Ergs refunded of each storage access, in order, undone ones included.
     pub(crate) refunds: Vec<u32>,
-    /// Slots that were read or written, by undone frames too.
-    pub(crate) read_storage_slots: HashSet<StorageKey>,
-    /// Slots that were written, by undone frames too.
-    pub(crate) written_storage_slots: HashSet<StorageKey>,
     /// Code that was asked for: the page where it lies, or `None` when nobody could pay for it yet.
     pub(crate) decommitted_hashes: HashMap<U256, Option<u32>>,
 
-    /// Storage before the batch, of slots that were accessed.
-    initial_values: HashMap<StorageKey, Initial>,
     frame_undo: Vec<FrameUndo>,
     frames: Vec<StateMark>,
     /// What only the operator's rollback restores; kept while there is a snapshot.
     operator_undo: Option<Vec<OperatorUndo>>,
-}
-
-/// A slot before the batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Initial {
-    pub(crate) value: U256,
-    /// Whether a write is initial.
-    pub(crate) is_write_initial: bool,
 }
 
 /// A slot whose value differs from the one before the batch.
@@ -76,8 +63,14 @@ pub struct StorageChange {
 
 impl VmState {
     /// Values of slots that were written, ordered by address and key.
-    pub fn storage_changes(&self) -> &BTreeMap<StorageKey, U256> {
-        &self.storage_changes
+    pub fn storage_changes(&self) -> BTreeMap<StorageKey, U256> {
+        self.slots_with(|slot| slot.written.map(|written| written.value))
+            .collect()
+    }
+
+    /// The value of a slot, when the batch has written it.
+    pub fn written_value(&self, key: &StorageKey) -> Option<U256> {
+        self.slots.get(key)?.written.map(|written| written.value)
     }
 
     /// Transient storage of the transaction that runs.
@@ -106,8 +99,9 @@ impl VmState {
     }
 
     /// Pubdata bytes paid for each written slot.
-    pub fn paid_changes(&self) -> &HashMap<StorageKey, u32> {
-        &self.paid_changes
+    pub fn paid_changes(&self) -> BTreeMap<StorageKey, u32> {
+        self.slots_with(|slot| slot.written.map(|written| written.paid))
+            .collect()
     }
 
     /// Ergs refunded of each storage access.
@@ -115,14 +109,18 @@ impl VmState {
         &self.refunds
     }
 
-    /// Slots that were read or written.
-    pub fn read_storage_slots(&self) -> &HashSet<StorageKey> {
-        &self.read_storage_slots
+    /// Slots that were read or written, by undone frames too.
+    pub fn read_storage_slots(&self) -> BTreeSet<StorageKey> {
+        self.slots_with(|slot| slot.was_read.then_some(()))
+            .map(|(key, ())| key)
+            .collect()
     }
 
-    /// Slots that were written.
-    pub fn written_storage_slots(&self) -> &HashSet<StorageKey> {
-        &self.written_storage_slots
+    /// Slots that were written, by undone frames too.
+    pub fn written_storage_slots(&self) -> BTreeSet<StorageKey> {
+        self.slots_with(|slot| slot.was_written.then_some(()))
+            .map(|(key, ())| key)
+            .collect()
     }
 
     /// Code that was asked for, with the page where it lies.
@@ -131,19 +129,12 @@ impl VmState {
     }
 
     /// Slots whose value differs from the one before the batch, ordered by address and key.
-    pub fn changes(&self) -> impl Iterator<Item = StorageChange> + '_ {
-        self.storage_changes.iter().filter_map(|(&key, &after)| {
-            let Initial {
-                value: before,
-                is_write_initial,
-            } = self.initial_values[&key];
-            (before != after).then_some(StorageChange {
-                key,
-                before,
-                after,
-                is_write_initial,
-            })
-        })
+    pub fn changes(&self) -> Vec<StorageChange> {
+        changes(
+            self.slots
+                .iter()
+                .map(|(key, slot)| (key, slot, slot.initial_value)),
+        )
     }
 
     /// Pieces of events since a mark.
@@ -160,23 +151,40 @@ impl VmState {
     pub fn changes_since(&self, mark: &StateMark) -> Vec<StorageChange> {
         let mut before = BTreeMap::new();
         for undo in self.frame_undo.get(mark.undo..).unwrap_or_default() {
-            if let FrameUndo::Storage { key, value, .. } = undo {
-                before
-                    .entry(*key)
-                    .or_insert_with(|| value.unwrap_or(self.initial_values[key].value));
+            if let FrameUndo::Storage { slot, before: old } = undo {
+                before.entry(*slot).or_insert(*old);
             }
         }
-        let changes = before.into_iter().map(|(key, before)| StorageChange {
-            key,
-            before,
-            after: self.storage_changes[&key],
-            is_write_initial: self.initial_values[&key].is_write_initial,
-        });
-        changes.filter(|change| change.before != change.after).collect()
+        changes(before.into_iter().map(|(number, before)| {
+            let (key, slot) = self.slots.at(number);
+            (
+                key,
+                slot,
+                before.map_or(slot.initial_value, |written| written.value),
+            )
+        }))
     }
 
     /// Value that a slot had before the batch, when the batch has accessed it.
     pub fn initial_value(&self, key: &StorageKey) -> Option<U256> {
-        self.initial_values.get(key).map(|initial| initial.value)
+        self.slots.get(key).map(|slot| slot.initial_value)
     }
+
+    fn slots_with<T>(&self, part: impl Fn(&Slot) -> Option<T>) -> impl Iterator<Item = (StorageKey, T)> {
+        let slots = self.slots.iter();
+        slots.filter_map(move |(key, slot)| part(slot).map(|part| (key, part)))
+    }
+}
+
+/// Those of the slots that have another value now, in order.
+fn changes<'a>(slots: impl Iterator<Item = (StorageKey, &'a Slot, U256)>) -> Vec<StorageChange> {
+    let all = slots.map(|(key, slot, before)| StorageChange {
+        key,
+        before,
+        after: slot.value(),
+        is_write_initial: slot.is_write_initial,
+    });
+    let mut changes: Vec<_> = all.filter(|change| change.before != change.after).collect();
+    changes.sort_unstable_by_key(|change| change.key);
+    changes
 }

@@ -18,8 +18,10 @@ pub(super) fn changed(ours: &VmState, peer: &Peer) -> Comparison {
     let diff = vm.world_diff();
     tails("storage refunds", ours.refunds(), diff.storage_refunds())?;
     tails("pubdata costs", ours.pubdata_costs(), diff.pubdata_costs())?;
-    let storage = ours.storage_changes().iter();
-    let storage = storage.map(|(slot, &value)| ((slot.address, slot.key), value));
+    let storage = ours.storage_changes();
+    let storage = storage
+        .iter()
+        .map(|(slot, &value)| ((slot.address, slot.key), value));
     if !storage.clone().eq(vm.get_storage_state()) {
         slots("storage", storage, vm.get_storage_state())?;
     }
@@ -64,7 +66,7 @@ pub fn all_state(ours: &VmState, peer: &Peer) -> Comparison {
         logs(ours).collect::<Vec<_>>(),
         peer.vm.l2_to_l1_logs().collect(),
     )?;
-    let ours = ours.changes().map(|change| {
+    let ours = ours.changes().into_iter().map(|change| {
         let slot = (change.key.address, change.key.key);
         (slot, [change.before, change.after], change.is_write_initial)
     });

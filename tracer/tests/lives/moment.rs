@@ -91,18 +91,18 @@ fn execution_differences(a: &Execution, b: &Execution, view: fn(&Frame) -> Frame
 
 fn state_differences(a: &VmState, b: &VmState) -> Vec<String> {
     differing!(a, b, [
-        "storage changes": |it: VmState| it.storage_changes().clone(),
+        "storage changes": |it: VmState| it.storage_changes(),
         "transient storage": |it: VmState| it.transient_storage().clone(),
         "L2->L1 logs": |it: VmState| it.l2_to_l1_logs().to_vec(),
         "events": |it: VmState| it.events().to_vec(),
         "pubdata costs": |it: VmState| it.pubdata_costs().to_vec(),
         "pubdata": |it: VmState| it.pubdata(),
-        "paid changes": |it: VmState| it.paid_changes().clone(),
+        "paid changes": |it: VmState| it.paid_changes(),
         "refunds": |it: VmState| it.refunds().to_vec(),
-        "read slots": |it: VmState| it.read_storage_slots().clone(),
-        "written slots": |it: VmState| it.written_storage_slots().clone(),
+        "read slots": |it: VmState| it.read_storage_slots(),
+        "written slots": |it: VmState| it.written_storage_slots(),
         "decommitted hashes": |it: VmState| it.decommitted_hashes().clone(),
-        "changes with initial values": |it: VmState| it.changes().collect::<Vec<_>>(),
+        "changes with initial values": |it: VmState| it.changes(),
     ])
 }
 

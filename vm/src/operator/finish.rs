@@ -90,7 +90,7 @@ impl<S: Storage> OperatorVm<S> {
             result.events = events::merge_events(state.events());
             result.user_l2_to_l1_logs = events::user_l2_to_l1_logs(&result.events);
             result.system_l2_to_l1_logs = state.l2_to_l1_logs().to_vec();
-            result.storage_changes = state.changes().collect();
+            result.storage_changes = state.changes();
         }
         Ok(result)
     }
@@ -126,6 +126,7 @@ impl<S: Storage> OperatorVm<S> {
             });
         let changes = state
             .changes()
+            .into_iter()
             .filter(|change| change.key.address != L1_MESSENGER);
         let state_diffs = changes.map(
             |StorageChange {

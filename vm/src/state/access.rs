@@ -7,8 +7,9 @@ use primitive_types::U256;
 
 use crate::isa::storage_price as price;
 use crate::observer::Observer;
+use crate::state::VmState;
 use crate::state::rollback::{FrameUndo, OperatorUndo};
-use crate::state::{Initial, VmState};
+use crate::state::slots::{SlotNumber, Written};
 use crate::storage::{ACCOUNT_CODE_STORAGE, Missing, Storage, StorageKey};
 
 /// One access to storage with all that decided its price.
@@ -61,7 +62,7 @@ impl VmState {
         key: StorageKey,
         observer: &mut O,
     ) -> Result<(U256, u32), Missing> {
-        let mut access = self.access(storage, key)?;
+        let (_, mut access) = self.access(storage, key)?;
         if access.was_read || access.is_free {
             access.refund = price::WARM_READ_REFUND;
         }
@@ -81,10 +82,8 @@ impl VmState {
             address: ACCOUNT_CODE_STORAGE,
             key: address,
         };
-        let access = StorageAccess {
-            by_far_call: true,
-            ..self.access(storage, key)?
-        };
+        let (_, mut access) = self.access(storage, key)?;
+        access.by_far_call = true;
         self.finish(&access, observer);
         Ok(access.old)
     }
@@ -97,7 +96,7 @@ impl VmState {
         value: U256,
         observer: &mut O,
     ) -> Result<u32, Missing> {
-        let mut access = self.access(storage, key)?;
+        let (slot, mut access) = self.access(storage, key)?;
         access.new = Some(value);
         access.refund = if access.was_written || access.is_free {
             price::WARM_WRITE_REFUND
@@ -113,17 +112,17 @@ impl VmState {
         };
         access.pubdata = access.price as i32 - access.paid_before.unwrap_or(0) as i32;
         self.refunds.push(access.refund);
-        let old = self.storage_changes.insert(key, value);
-        self.paid_changes.insert(key, access.price);
-        self.frame_undo.push(FrameUndo::Storage {
-            key,
-            value: old,
-            paid: access.paid_before,
-        });
         self.pubdata += access.pubdata;
+        let (_, known) = self.slots.at_mut(slot);
+        let now = Written {
+            value,
+            paid: access.price,
+        };
+        let before = known.written.replace(now);
+        known.was_written = true;
+        self.frame_undo.push(FrameUndo::Storage { slot, before });
         if !access.was_written {
-            self.written_storage_slots.insert(key);
-            self.remember(OperatorUndo::Written(key));
+            self.remember(OperatorUndo::Written(slot));
         }
         self.finish(&access, observer);
         Ok(access.refund)
@@ -191,39 +190,36 @@ impl VmState {
     }
 
     /// An access that has happened as far as value and warmth go: a read, until more is said.
-    fn access<S: Storage>(&mut self, storage: &mut S, key: StorageKey) -> Result<StorageAccess, Missing> {
-        let initial = if let Some(&initial) = self.initial_values.get(&key) {
-            initial
-        } else {
-            let value = storage.storage_read(&key)?.unwrap_or_default();
-            let initial = Initial {
-                value,
-                is_write_initial: storage.is_write_initial(&key),
-            };
-            self.initial_values.insert(key, initial);
-            initial
-        };
-        let was_read = !self.read_storage_slots.insert(key);
-        if !was_read {
-            self.remember(OperatorUndo::Read(key));
-        }
-        Ok(StorageAccess {
+    #[inline(always)]
+    fn access<S: Storage>(
+        &mut self,
+        storage: &mut S,
+        key: StorageKey,
+    ) -> Result<(SlotNumber, StorageAccess), Missing> {
+        let (number, slot) = self.slots.access(storage, key)?;
+        let was_read = std::mem::replace(&mut slot.was_read, true);
+        let access = StorageAccess {
             key,
-            old: self.storage_changes.get(&key).copied().unwrap_or(initial.value),
+            old: slot.value(),
             new: None,
             by_far_call: false,
             was_read,
-            was_written: self.written_storage_slots.contains(&key),
-            is_free: storage.is_free_storage_slot(&key),
-            is_initial: initial.is_write_initial,
-            initial_value: initial.value,
+            was_written: slot.was_written,
+            is_free: slot.is_free,
+            is_initial: slot.is_write_initial,
+            initial_value: slot.initial_value,
             refund: 0,
             price: 0,
-            paid_before: self.paid_changes.get(&key).copied(),
+            paid_before: slot.written.map(|written| written.paid),
             pubdata: 0,
-        })
+        };
+        if !was_read {
+            self.remember(OperatorUndo::Read(number));
+        }
+        Ok((number, access))
     }
 
+    #[inline(always)]
     fn finish<O: Observer>(&mut self, access: &StorageAccess, observer: &mut O) {
         self.pubdata_costs.push(access.pubdata);
         observer.storage_access(access);

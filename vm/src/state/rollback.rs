@@ -10,8 +10,9 @@ use primitive_types::U256;
 
 use crate::events::{L2ToL1Log, RawEvent};
 use crate::observer::Observer;
+use crate::state::VmState;
 use crate::state::access::sorted;
-use crate::state::{Initial, VmState};
+use crate::state::slots::{SlotNumber, Written};
 use crate::storage::StorageKey;
 
 /// Something that a rollback takes back. Rollbacks report newest first.
@@ -96,9 +97,8 @@ pub struct StateSnapshot {
 #[derive(Debug, Clone)]
 pub(crate) enum FrameUndo {
     Storage {
-        key: StorageKey,
-        value: Option<U256>,
-        paid: Option<u32>,
+        slot: SlotNumber,
+        before: Option<Written>,
     },
     Transient {
         key: StorageKey,
@@ -109,18 +109,20 @@ pub(crate) enum FrameUndo {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum OperatorUndo {
-    Read(StorageKey),
-    Written(StorageKey),
+    Read(SlotNumber),
+    Written(SlotNumber),
     Decommitted { hash: U256, before: Option<Option<u32>> },
 }
 
 impl VmState {
     /// Starts a frame.
+    #[inline(always)]
     pub(crate) fn enter_frame(&mut self) {
         self.frames.push(self.mark());
     }
 
     /// Ends the frame that started last, undoing its changes when it failed.
+    #[inline(always)]
     pub(crate) fn leave_frame<O: Observer>(&mut self, undo: bool, observer: &mut O) {
         let mark = self.frames.pop();
         if let Some(mark) = mark.filter(|_| undo) {
@@ -154,12 +156,14 @@ impl VmState {
         self.frames = snapshot.frames;
         for undo in undo.into_iter().rev() {
             match undo {
-                OperatorUndo::Read(key) => {
-                    self.read_storage_slots.remove(&key);
+                OperatorUndo::Read(slot) => {
+                    let (key, slot) = self.slots.at_mut(slot);
+                    slot.was_read = false;
                     observer.restored(&Restored::ReadSlot(key));
                 }
-                OperatorUndo::Written(key) => {
-                    self.written_storage_slots.remove(&key);
+                OperatorUndo::Written(slot) => {
+                    let (key, slot) = self.slots.at_mut(slot);
+                    slot.was_written = false;
                     observer.restored(&Restored::WrittenSlot(key));
                 }
                 OperatorUndo::Decommitted { hash, before } => {
@@ -198,13 +202,21 @@ impl VmState {
         }
     }
 
+    #[inline(never)]
     fn undo_to<O: Observer>(&mut self, mark: StateMark, observer: &mut O) {
         while self.frame_undo.len() > mark.undo {
             match self.frame_undo.pop().expect("the log is longer than the mark") {
-                FrameUndo::Storage { key, value, paid } => self.restore_slot(key, value, paid, observer),
+                FrameUndo::Storage { slot, before } => self.restore_slot(slot, before, observer),
                 FrameUndo::Transient { key, value } => {
-                    let from = restore(&mut self.transient_storage, key, value);
-                    observer.restored(&Restored::Transient { key, from, to: value });
+                    let undone = match value {
+                        Some(value) => self.transient_storage.insert(key, value),
+                        None => self.transient_storage.remove(&key),
+                    };
+                    observer.restored(&Restored::Transient {
+                        key,
+                        from: undone.expect("the slot was written"),
+                        to: value,
+                    });
                 }
                 FrameUndo::TransientCleared(old) => {
                     observer.restored(&Restored::TransientCleared(sorted(&old)));
@@ -227,40 +239,17 @@ impl VmState {
         }
     }
 
-    fn restore_slot<O: Observer>(
-        &mut self,
-        key: StorageKey,
-        value: Option<U256>,
-        paid: Option<u32>,
-        observer: &mut O,
-    ) {
-        let from = match value {
-            Some(value) => self.storage_changes.insert(key, value),
-            None => self.storage_changes.remove(&key),
-        };
-        let paid_from = restore(&mut self.paid_changes, key, paid);
-        let Initial {
-            value: initial,
-            is_write_initial: is_initial,
-        } = self.initial_values[&key];
-        let from = from.unwrap_or_default();
+    fn restore_slot<O: Observer>(&mut self, slot: SlotNumber, before: Option<Written>, observer: &mut O) {
+        let (key, slot) = self.slots.at_mut(slot);
+        let undone = std::mem::replace(&mut slot.written, before).expect("the slot was written");
         observer.restored(&Restored::Storage {
             key,
-            from,
-            to: value,
-            initial,
-            is_initial,
-            paid_from,
-            paid_to: paid,
+            from: undone.value,
+            to: before.map(|written| written.value),
+            initial: slot.initial_value,
+            is_initial: slot.is_write_initial,
+            paid_from: undone.paid,
+            paid_to: before.map(|written| written.paid),
         });
     }
-}
-
-/// Puts an entry back as it was and returns what it was until now.
-fn restore<V: Default>(map: &mut HashMap<StorageKey, V>, key: StorageKey, value: Option<V>) -> V {
-    let old = match value {
-        Some(value) => map.insert(key, value),
-        None => map.remove(&key),
-    };
-    old.unwrap_or_default()
 }

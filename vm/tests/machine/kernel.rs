@@ -379,8 +379,8 @@ fn the_kernel_writes_to_its_own_slots() {
         a.ret(Opcode::RetOk, 0);
         a
     });
-    let slots: Vec<_> = outcome.vm.state.storage_changes().keys().collect();
+    let slots: Vec<_> = outcome.vm.state.storage_changes().into_keys().collect();
     assert_eq!(slots.len(), 1);
-    assert_ne!(*slots[0], user_slot(1));
+    assert_ne!(slots[0], user_slot(1));
     assert_eq!(slots[0].address, system_address(0x9000));
 }

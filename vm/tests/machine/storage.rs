@@ -300,6 +300,7 @@ fn changes_are_slots_that_differ_from_before_the_batch_in_order() {
     .state;
     let changes: Vec<_> = state
         .changes()
+        .into_iter()
         .map(|change| {
             (
                 change.key,

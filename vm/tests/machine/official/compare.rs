@@ -1,6 +1,6 @@
 //! What must be equal after a step.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt::Debug;
 
 use eradbg_vm::events::{L2ToL1Log, RawEvent};
@@ -177,7 +177,7 @@ impl Differences {
             transient,
             paid,
         } = &official.storage.now;
-        self.same("storage", state.storage_changes(), values);
+        self.same("storage", &state.storage_changes(), values);
         let nonzero = |slots: Vec<(_, U256)>| -> std::collections::BTreeMap<_, _> {
             slots.into_iter().filter(|(_, value)| !value.is_zero()).collect()
         };
@@ -187,18 +187,16 @@ impl Differences {
             &own,
             &nonzero(transient.iter().map(|(k, v)| (*k, *v)).collect()),
         );
-        let own: HashMap<_, _> = state.paid_changes().iter().map(|(k, v)| (*k, *v)).collect();
+        let own: HashMap<_, _> = state.paid_changes().into_iter().collect();
         self.same("paid", &own, paid);
-        let own: BTreeSet<_> = state.read_storage_slots().iter().copied().collect();
         self.same(
             "read slots",
-            &own,
+            &state.read_storage_slots(),
             &official.storage.read.iter().copied().collect(),
         );
-        let own: BTreeSet<_> = state.written_storage_slots().iter().copied().collect();
         self.same(
             "written slots",
-            &own,
+            &state.written_storage_slots(),
             &official.storage.written.iter().copied().collect(),
         );
         let own: HashMap<_, _> = state.decommitted_hashes().iter().map(|(k, v)| (*k, *v)).collect();
