@@ -20,7 +20,8 @@ pub fn is_generated(index: usize) -> bool {
     index < VARIANTS && !matches!(opcode, Opcode::StaticRead | Opcode::StaticWrite)
 }
 
-/// Appends any row. Those that end a frame, or that this program may not execute, are rarer.
+/// Appends any row. In place of most of those that end a frame, or that this program may not execute, a register
+/// is loaded.
 pub(super) fn any(w: &mut Writer<'_, '_>) {
     let index = w.choices.pick(&GENERATED);
     let row = isa::variant(index);
@@ -29,7 +30,7 @@ pub(super) fn any(w: &mut Writer<'_, '_>) {
         || row.kernel_only && !w.kind.is_kernel()
         || row.opcode.is_far_call();
     if rare && !w.choices.once_in(6) {
-        return;
+        return w.load_any();
     }
     let mut word = Word::variant(index);
     word = match row.opcode {
