@@ -16,6 +16,7 @@ mod ret;
 mod storage;
 
 pub(crate) use dispatch::{HANDLERS, Handler, Table, handler_index};
+pub(crate) use ret::panic;
 
 use crate::decode::Instruction;
 use crate::execution::Execution;
@@ -126,12 +127,6 @@ fn execute<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done
         Opcode::StaticRead => memory::read(cx, i, memory::Space::Static),
         Opcode::StaticWrite => memory::write(cx, i, memory::Space::Static),
     }
-}
-
-/// Leaves the current frame with a panic that an instruction turned into.
-#[cold]
-pub(crate) fn panic<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, cause: PanicCause) -> Next {
-    ret::leave(cx, RetKind::Panic, Some(cause), Value::ZERO, None)
 }
 
 impl<H: Host, O: Observer> Cx<'_, H, O> {

@@ -245,6 +245,7 @@ impl Execution {
                 observer,
             },
             cause,
+            None,
         );
         self.finish_step(next, observer)
     }

@@ -20,15 +20,19 @@ pub(super) fn ret<H: Host, O: Observer>(
     i: &Instruction,
     kind: RetKind,
 ) -> Done<H::Error> {
-    let label = i.flag0.then_some(i.imm0);
-    let abi = cx.pointer_register(i.src0);
     if cx.ex.frame.is_near() {
-        return Ok(leave(cx, kind, None, Value::ZERO, label));
+        return Ok(leave_near(cx, kind, None, i.flag0.then_some(i.imm0)));
     }
-    Ok(match returndata(cx, abi) {
-        Ok(pointer) => leave(cx, kind, None, Value::pointer(pointer), None),
-        Err(cause) => leave(cx, RetKind::Panic, Some(cause), Value::ZERO, None),
-    })
+    Ok(ret_far(cx, i, kind))
+}
+
+#[inline(never)]
+fn ret_far<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction, kind: RetKind) -> Next {
+    let abi = cx.pointer_register(i.src0);
+    match returndata(cx, abi) {
+        Ok(pointer) => leave_far(cx, kind, None, Value::pointer(pointer)),
+        Err(cause) => leave_far(cx, RetKind::Panic, Some(cause), Value::ZERO),
+    }
 }
 
 /// Leaves the current frame with a panic. A near frame's label counts; a far frame's operand only in revisions that let
@@ -44,50 +48,54 @@ pub(super) fn explicit_panic<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &In
             cx.charge(u32::MAX - bound);
         }
     }
-    Ok(leave(
-        cx,
-        RetKind::Panic,
-        Some(PanicCause::Explicit),
-        Value::ZERO,
-        label,
-    ))
+    Ok(panic(cx, PanicCause::Explicit, label))
 }
 
-/// Leaves the current frame: its ergs go back, its changes are undone when it failed, the caller goes on after the
-/// call, at the label of a near frame's return, or at the handler.
-pub(super) fn leave<H: Host, O: Observer>(
+/// Leaves the current frame with a panic.
+#[cold]
+pub(crate) fn panic<H: Host, O: Observer>(
+    cx: &mut Cx<'_, H, O>,
+    cause: PanicCause,
+    label: Option<u16>,
+) -> Next {
+    if cx.ex.frame.is_near() {
+        leave_near(cx, RetKind::Panic, Some(cause), label)
+    } else {
+        leave_far(cx, RetKind::Panic, Some(cause), Value::ZERO)
+    }
+}
+
+/// Leaves a near frame: its ergs go back, its changes are undone when it failed, its caller goes on after the call, at
+/// the label, or at the handler.
+#[inline(always)]
+fn leave_near<H: Host, O: Observer>(
+    cx: &mut Cx<'_, H, O>,
+    kind: RetKind,
+    cause: Option<PanicCause>,
+    label: Option<u16>,
+) -> Next {
+    let (ergs_returned, exception_handler) = end(cx, kind, cause, kind.undoes());
+    let caller = cx.ex.frame.waiting.pop().expect("a near frame has a caller");
+    cx.ex.frame.set_current(caller);
+    let was_full = cx.ex.depth >= isa::MAX_DEPTH;
+    resume(cx, ergs_returned, kind, exception_handler, label);
+    if was_full {
+        Next::OtherFrame
+    } else {
+        Next::Continue
+    }
+}
+
+/// Leaves a far frame: as a near one, but that its caller gets returndata, and clean registers.
+fn leave_far<H: Host, O: Observer>(
     cx: &mut Cx<'_, H, O>,
     kind: RetKind,
     cause: Option<PanicCause>,
     returndata: Value,
-    label: Option<u16>,
 ) -> Next {
-    let is_near = cx.ex.frame.is_near();
-    let ergs_returned = cx.ex.frame.ergs;
-    cx.observer.frame_leaving(
-        cx.ex,
-        FrameEnd {
-            kind,
-            cause,
-            is_near,
-            ergs_returned,
-        },
-    );
     // What the root frame did is the operator's to take back.
-    let is_root = !is_near && cx.ex.callers.is_empty();
-    cx.host.leave_frame(kind.undoes() && !is_root, cx.observer);
-    cx.ex.flags = Flags::new(kind == RetKind::Panic, false, false);
-    let exception_handler = cx.ex.frame.exception_handler;
-    if let Some(caller) = cx.ex.frame.waiting.pop() {
-        cx.ex.frame.set_current(caller);
-        let was_full = cx.ex.depth >= isa::MAX_DEPTH;
-        resume(cx, ergs_returned, kind, exception_handler, label);
-        return if was_full {
-            Next::OtherFrame
-        } else {
-            Next::Continue
-        };
-    }
+    let undoes = kind.undoes() && !cx.ex.callers.is_empty();
+    let (ergs_returned, exception_handler) = end(cx, kind, cause, undoes);
     let Some(caller) = cx.ex.callers.pop() else {
         cx.ex.ended = Some(root_end(cx, kind, cause, returndata));
         return Next::End;
@@ -107,7 +115,29 @@ pub(super) fn leave<H: Host, O: Observer>(
     Next::OtherFrame
 }
 
+/// What the end of any frame brings about. Ergs and exception handler for [`resume`].
+#[inline(always)]
+fn end<H: Host, O: Observer>(
+    cx: &mut Cx<'_, H, O>,
+    kind: RetKind,
+    cause: Option<PanicCause>,
+    undoes: bool,
+) -> (u32, u16) {
+    let ergs_returned = cx.ex.frame.ergs;
+    let end = FrameEnd {
+        kind,
+        cause,
+        is_near: cx.ex.frame.is_near(),
+        ergs_returned,
+    };
+    cx.observer.frame_leaving(cx.ex, end);
+    cx.host.leave_frame(undoes, cx.observer);
+    cx.ex.flags = Flags::new(kind == RetKind::Panic, false, false);
+    (ergs_returned, cx.ex.frame.exception_handler)
+}
+
 /// Lets the caller of the frame that just ended go on.
+#[inline(always)]
 fn resume<H: Host, O: Observer>(
     cx: &mut Cx<'_, H, O>,
     ergs: u32,
