@@ -80,7 +80,7 @@ impl Instruction {
             flag0: false,
             flag1: false,
             restrictions: restrictions | Self::NOT_WHEN_FULL,
-            handler: handler_index(opcode, Source::Register, Destination::Register),
+            handler: handler_index(opcode, Source::Register, Destination::Register, false),
             imm0: 0,
             imm1: 0,
             ergs,
@@ -114,7 +114,7 @@ impl Instruction {
                 + row.changes_state as u8 * Self::CHANGES_STATE
                 + u8::from(row.opcode == Opcode::Invalid) * Self::NOWHERE
                 + Self::NOT_WHEN_FULL,
-            handler: handler_index(row.opcode, row.source, row.destination),
+            handler: handler_index(row.opcode, row.source, row.destination, row.flag1),
             imm0: (word >> 32) as u16,
             imm1: (word >> 48) as u16,
             ergs: row.ergs,

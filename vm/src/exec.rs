@@ -15,7 +15,7 @@ mod precompile;
 mod ret;
 mod storage;
 
-pub(crate) use dispatch::{HANDLERS, Handler, Table, handler_index};
+pub(crate) use dispatch::{HANDLERS, Table, handler_index};
 pub(crate) use ret::panic;
 
 use crate::decode::Instruction;
@@ -44,6 +44,8 @@ pub(crate) enum Next {
     Suspend(u32),
     /// Nowhere: the root frame ended, as the execution says.
     End,
+    /// It did not do its work.
+    Fault,
 }
 
 /// Why a handler did not finish.
@@ -150,10 +152,19 @@ impl<H: Host, O: Observer> Cx<'_, H, O> {
 
     #[inline(always)]
     pub(crate) fn plain(&self, value: Value) -> Value {
-        if value.is_pointer && !self.ex.frame.is_kernel {
-            value.without_pointer_metadata()
+        if value.is_pointer {
+            self.plain_pointer(value)
         } else {
             value
+        }
+    }
+
+    #[cold]
+    fn plain_pointer(&self, value: Value) -> Value {
+        if self.ex.frame.is_kernel {
+            value
+        } else {
+            value.without_pointer_metadata()
         }
     }
 

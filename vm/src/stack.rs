@@ -36,7 +36,7 @@ pub struct Stack {
 
 impl Stack {
     /// The value of a slot.
-    #[inline]
+    #[inline(always)]
     pub fn read(&self, slot: u16) -> Value {
         let (page, at) = (slot as usize / PAGE_WORDS, slot as usize % PAGE_WORDS);
         match self.pages.page(page) {

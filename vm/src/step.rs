@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::decode::Instruction;
-use crate::exec::{self, Cx, Fault, HANDLERS, Handler, Next};
+use crate::exec::{self, Cx, Fault, HANDLERS, Next};
 use crate::execution::Execution;
 use crate::host::Host;
 use crate::isa;
@@ -45,13 +45,11 @@ impl Execution {
         observer: &mut O,
         max_steps: u64,
     ) -> Result<Stop, H::Error> {
-        let handlers = &exec::Table::<H, O>::HANDLERS;
         let last = self.steps.saturating_add(max_steps);
-        while self.steps < last {
+        let mut fault = None;
+        while self.steps < last && self.ended.is_none() {
             if self.pending_panic.is_some() {
-                if let Next::End = self.pending_step(host, observer) {
-                    break;
-                }
+                self.pending_step(host, observer);
                 continue;
             }
             // Handlers change frames, so the loop keeps the running program alive for itself.
@@ -61,14 +59,16 @@ impl Execution {
             while self.steps < last {
                 let pc = self.frame.pc;
                 let instruction = instructions.get(pc as usize).unwrap_or(&Instruction::INVALID);
-                match self.step::<CLEARS_DST1, _, _>(instruction, pc, forbidden, handlers, host, observer)? {
+                match self.step::<CLEARS_DST1, _, _>(instruction, pc, forbidden, host, observer, &mut fault) {
                     Next::Continue => {}
                     Next::OtherFrame | Next::End => break,
                     Next::Suspend(hook) => return Ok(Stop::Hook(hook)),
+                    Next::Fault => {
+                        let fault = fault.take().expect("the handler has left it");
+                        self.fault::<CLEARS_DST1, _, _>(fault, instruction, pc, observer)?;
+                        break;
+                    }
                 }
-            }
-            if self.ended.is_some() {
-                break;
             }
         }
         Ok(self.ended.clone().map_or(Stop::StepLimit, Stop::Ended))
@@ -130,20 +130,20 @@ impl Execution {
         instruction: &Instruction,
         pc: u16,
         forbidden: u8,
-        handlers: &[Handler<H, O>; HANDLERS],
         host: &mut H,
         observer: &mut O,
-    ) -> Result<Next, H::Error> {
+        fault: &mut Option<Fault<H::Error>>,
+    ) -> Next {
         let (ergs, unpaid) = self.frame.ergs.overflowing_sub(instruction.ergs);
         if unpaid || instruction.restrictions & forbidden != 0 {
             let cause = self.violation(instruction).expect("one of the checks failed");
             self.frame.ergs = if unpaid { 0 } else { ergs };
-            return Ok(self.panic_step(Some(pc), cause, host, observer));
+            return self.panic_step(Some(pc), cause, host, observer);
         }
         self.frame.ergs = ergs;
         if !instruction.predicate.holds(self.flags) {
             self.skip(pc, observer);
-            return Ok(self.finish_step(Next::Continue, observer));
+            return self.finish_step(Next::Continue, observer);
         }
         let panic = (instruction.opcode == isa::Opcode::RetPanic).then_some(PanicCause::Explicit);
         observer.before_step(
@@ -156,16 +156,16 @@ impl Execution {
             },
         );
         self.frame.pc = pc.wrapping_add(1);
+        let handlers = &exec::Table::<H, O>::HANDLERS;
         let handler = handlers[instruction.handler as usize % HANDLERS];
-        match handler(self, host, observer, instruction) {
-            Ok(next) => {
-                if CLEARS_DST1 && !instruction.writes_dst1() {
-                    self.set_register(instruction.dst1, Value::ZERO, observer);
-                }
-                Ok(self.finish_step(next, observer))
-            }
-            Err(fault) => self.fault::<CLEARS_DST1, _, _>(fault, instruction, pc, observer),
+        let next = handler(self, host, observer, instruction, fault);
+        if matches!(next, Next::Fault) {
+            return next;
         }
+        if CLEARS_DST1 && !instruction.writes_dst1() {
+            self.set_register(instruction.dst1, Value::ZERO, observer);
+        }
+        self.finish_step(next, observer)
     }
 
     /// Passes over an instruction whose predicate does not hold; its price is paid.
@@ -192,7 +192,7 @@ impl Execution {
         instruction: &Instruction,
         pc: u16,
         observer: &mut O,
-    ) -> Result<Next, E> {
+    ) -> Result<(), E> {
         match fault {
             Fault::Panic(cause) => {
                 // A handler that fails has not come to its second output.
@@ -200,7 +200,8 @@ impl Execution {
                     self.set_register(instruction.dst1, Value::ZERO, observer);
                 }
                 self.pending_panic = Some(cause);
-                Ok(self.finish_step(Next::OtherFrame, observer))
+                self.finish_step((), observer);
+                Ok(())
             }
             Fault::Outside(error) => {
                 self.frame.ergs += instruction.ergs;
@@ -213,10 +214,10 @@ impl Execution {
 
     #[cold]
     #[inline(never)]
-    fn pending_step<H: Host, O: Observer>(&mut self, host: &mut H, observer: &mut O) -> Next {
+    fn pending_step<H: Host, O: Observer>(&mut self, host: &mut H, observer: &mut O) {
         let cause = self.pending_panic.take().expect("the caller has seen it");
         self.frame.ergs = self.frame.ergs.saturating_sub(isa::PANIC_COST);
-        self.panic_step(None, cause, host, observer)
+        self.panic_step(None, cause, host, observer);
     }
 
     /// Executes a panic in place of the instruction at `pc`, or before the next one.
@@ -251,7 +252,7 @@ impl Execution {
     }
 
     #[inline(always)]
-    fn finish_step<O: Observer>(&mut self, next: Next, observer: &mut O) -> Next {
+    fn finish_step<T, O: Observer>(&mut self, next: T, observer: &mut O) -> T {
         self.steps += 1;
         observer.after_step(self);
         next

@@ -1,25 +1,28 @@
 //! From decoded instructions to the functions that execute them.
 //!
 //! There is a function for each opcode; of those that take full operands there is one for each of the common shapes of
-//! src0 and dst0. Such a function is compiled for its shape, so that nothing is decided in a step that decoding knew.
+//! src0 and dst0, and for either order of the sources if it matters. Such a function is compiled for its shape, so that
+//! nothing is decided in a step that decoding knew.
 
 use std::marker::PhantomData;
 
 use crate::decode::Instruction;
-use crate::exec::{Cx, Done, execute};
+use crate::exec::{Cx, Fault, Next, execute};
 use crate::execution::Execution;
 use crate::host::Host;
 use crate::isa::{Destination, Opcode, Source};
 use crate::observer::Observer;
 
-/// Executes an instruction that passed all checks.
-pub(crate) type Handler<H, O> = fn(&mut Execution, &mut H, &mut O, &Instruction) -> Done<<H as Host>::Error>;
+/// Executes an instruction that passed all checks. A fault is left in the last argument, so that the result fits in
+/// registers.
+pub(crate) type Handler<H, O> =
+    fn(&mut Execution, &mut H, &mut O, &Instruction, &mut Option<Fault<<H as Host>::Error>>) -> Next;
 
 /// Handlers of a table: a power of two, so that masking an index replaces the check of it.
-pub(crate) const HANDLERS: usize = 512;
+pub(crate) const HANDLERS: usize = 1024;
 
 /// Shapes of operands that an opcode may have a function for.
-const SHAPES: usize = 8;
+const SHAPES: usize = 16;
 
 /// What a handler knows of its instructions; `None` where it has to look.
 #[derive(Clone, Copy)]
@@ -27,10 +30,16 @@ struct Known {
     opcode: Opcode,
     source: Option<Source>,
     destination: Option<Destination>,
+    flag1: Option<bool>,
 }
 
-/// The index of the handler of instructions with this opcode and these operands.
-pub(crate) const fn handler_index(opcode: Opcode, source: Source, destination: Destination) -> u16 {
+/// The index of the handler of instructions with this opcode, these operands, and this flag that swaps the sources.
+pub(crate) const fn handler_index(
+    opcode: Opcode,
+    source: Source,
+    destination: Destination,
+    flag1: bool,
+) -> u16 {
     let source = match source {
         Source::Register => 0,
         Source::Immediate => 1,
@@ -38,69 +47,39 @@ pub(crate) const fn handler_index(opcode: Opcode, source: Source, destination: D
         Source::StackPop | Source::StackRelative | Source::StackAbsolute => 3,
     };
     let destination = !matches!(destination, Destination::Register) as usize;
-    canonical(opcode as usize * SHAPES + source * 2 + destination) as u16
+    canonical(opcode as usize * SHAPES + source * 4 + destination * 2 + flag1 as usize) as u16
 }
 
 /// The handlers for a host and an observer.
 pub(crate) struct Table<H, O>(PhantomData<fn(H, O)>);
 
-macro_rules! sixteen {
-    ($base:expr) => {
-        [
-            handle::<H, O, { canonical($base) }>,
-            handle::<H, O, { canonical($base + 1) }>,
-            handle::<H, O, { canonical($base + 2) }>,
-            handle::<H, O, { canonical($base + 3) }>,
-            handle::<H, O, { canonical($base + 4) }>,
-            handle::<H, O, { canonical($base + 5) }>,
-            handle::<H, O, { canonical($base + 6) }>,
-            handle::<H, O, { canonical($base + 7) }>,
-            handle::<H, O, { canonical($base + 8) }>,
-            handle::<H, O, { canonical($base + 9) }>,
-            handle::<H, O, { canonical($base + 10) }>,
-            handle::<H, O, { canonical($base + 11) }>,
-            handle::<H, O, { canonical($base + 12) }>,
-            handle::<H, O, { canonical($base + 13) }>,
-            handle::<H, O, { canonical($base + 14) }>,
-            handle::<H, O, { canonical($base + 15) }>,
-        ]
-    };
+macro_rules! shapes {
+    ($opcode:expr; $($shape:literal)*) => { [$(handle::<H, O, { canonical($opcode * SHAPES + $shape) }>),*] };
+}
+
+macro_rules! opcodes {
+    ($first:expr; $($next:literal)*) => { [$(shapes!($first + $next; 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)),*] };
+}
+
+macro_rules! ten_opcodes {
+    ($first:expr) => { opcodes!($first; 0 1 2 3 4 5 6 7 8 9) };
 }
 
 impl<H: Host, O: Observer> Table<H, O> {
     /// Handlers by [`handler_index`].
     pub(crate) const HANDLERS: [Handler<H, O>; HANDLERS] = {
-        let rows: [[Handler<H, O>; 16]; 25] = [
-            sixteen!(0),
-            sixteen!(16),
-            sixteen!(32),
-            sixteen!(48),
-            sixteen!(64),
-            sixteen!(80),
-            sixteen!(96),
-            sixteen!(112),
-            sixteen!(128),
-            sixteen!(144),
-            sixteen!(160),
-            sixteen!(176),
-            sixteen!(192),
-            sixteen!(208),
-            sixteen!(224),
-            sixteen!(240),
-            sixteen!(256),
-            sixteen!(272),
-            sixteen!(288),
-            sixteen!(304),
-            sixteen!(320),
-            sixteen!(336),
-            sixteen!(352),
-            sixteen!(368),
-            sixteen!(384),
+        let opcodes: [[[Handler<H, O>; SHAPES]; 10]; 5] = [
+            ten_opcodes!(0),
+            ten_opcodes!(10),
+            ten_opcodes!(20),
+            ten_opcodes!(30),
+            ten_opcodes!(40),
         ];
-        let mut handlers: [Handler<H, O>; HANDLERS] = [rows[0][0]; HANDLERS];
+        let mut handlers: [Handler<H, O>; HANDLERS] = [opcodes[0][0][0]; HANDLERS];
         let mut index = 0;
         while index < Opcode::ALL.len() * SHAPES {
-            handlers[index] = rows[index / 16][index % 16];
+            let opcode = index / SHAPES;
+            handlers[index] = opcodes[opcode / 10][opcode % 10][index % SHAPES];
             index += 1;
         }
         handlers
@@ -112,15 +91,26 @@ fn handle<H: Host, O: Observer, const INDEX: usize>(
     host: &mut H,
     observer: &mut O,
     i: &Instruction,
-) -> Done<H::Error> {
+    fault: &mut Option<Fault<H::Error>>,
+) -> Next {
     let known = const { known(INDEX) };
     let instruction = Instruction {
         opcode: known.opcode,
         source: known.source.unwrap_or(i.source),
         destination: known.destination.unwrap_or(i.destination),
+        flag1: known.flag1.unwrap_or(i.flag1),
         ..*i
     };
-    execute(&mut Cx { ex, host, observer }, &instruction)
+    match execute(&mut Cx { ex, host, observer }, &instruction) {
+        Ok(next) => next,
+        Err(cause) => leave_fault(fault, cause),
+    }
+}
+
+#[cold]
+fn leave_fault<E>(place: &mut Option<Fault<E>>, fault: Fault<E>) -> Next {
+    *place = Some(fault);
+    Next::Fault
 }
 
 /// The index that stands for all indices with the same handler.
@@ -130,36 +120,45 @@ const fn canonical(index: usize) -> usize {
         return 0;
     }
     match operands(Opcode::ALL[opcode]) {
-        Operands::Full => index,
-        Operands::Source => index & !1,
+        Operands::Ordered => index,
+        Operands::AnyOrder => index & !1,
+        Operands::Source => index & !3,
         Operands::Fixed => opcode * SHAPES,
     }
 }
 
 const fn known(index: usize) -> Known {
     let opcode = Opcode::ALL[index / SHAPES];
-    let source = match index % SHAPES / 2 {
+    let source = match index % SHAPES / 4 {
         0 => Some(Source::Register),
         1 => Some(Source::Immediate),
         2 => Some(Source::Code),
         _ => None,
     };
-    let destination = if index.is_multiple_of(2) {
-        Some(Destination::Register)
-    } else {
-        None
+    let destination = match index / 2 % 2 {
+        0 => Some(Destination::Register),
+        _ => None,
+    };
+    let flag1 = match operands(opcode) {
+        Operands::Ordered => Some(index % 2 == 1),
+        // So that nobody swaps what comes to the same.
+        Operands::AnyOrder => Some(false),
+        Operands::Source | Operands::Fixed => None,
     };
     Known {
         opcode,
         source,
         destination,
+        flag1,
     }
 }
 
 /// Which operands an opcode may address in several ways.
 enum Operands {
-    /// src0 and dst0.
-    Full,
+    /// src0 and dst0, and the sources may change places.
+    Ordered,
+    /// src0 and dst0; the order of the sources makes no difference.
+    AnyOrder,
     /// src0 only.
     Source,
     /// None: all are registers.
@@ -168,14 +167,8 @@ enum Operands {
 
 const fn operands(opcode: Opcode) -> Operands {
     match opcode {
-        Opcode::Nop
-        | Opcode::Add
-        | Opcode::Sub
-        | Opcode::Mul
+        Opcode::Sub
         | Opcode::Div
-        | Opcode::Xor
-        | Opcode::And
-        | Opcode::Or
         | Opcode::Shl
         | Opcode::Shr
         | Opcode::Rol
@@ -183,7 +176,10 @@ const fn operands(opcode: Opcode) -> Operands {
         | Opcode::PtrAdd
         | Opcode::PtrSub
         | Opcode::PtrPack
-        | Opcode::PtrShrink => Operands::Full,
+        | Opcode::PtrShrink => Operands::Ordered,
+        Opcode::Nop | Opcode::Add | Opcode::Mul | Opcode::Xor | Opcode::And | Opcode::Or => {
+            Operands::AnyOrder
+        }
         Opcode::Jump
         | Opcode::HeapRead
         | Opcode::HeapWrite
@@ -204,17 +200,21 @@ mod tests {
     fn every_variants_handler_knows_nothing_that_is_not_so() {
         for index in 0..isa::TABLE_SIZE {
             let row = isa::variant(index);
-            let handler = handler_index(row.opcode, row.source, row.destination);
+            let handler = handler_index(row.opcode, row.source, row.destination, row.flag1);
             let known = known(handler as usize);
             assert_eq!(known.opcode, row.opcode);
             assert!(
                 known.source.is_none_or(|source| source == row.source),
                 "variant {index:#x}"
             );
+            let destination = known.destination;
             assert!(
-                known
-                    .destination
-                    .is_none_or(|destination| destination == row.destination),
+                destination.is_none_or(|destination| destination == row.destination),
+                "variant {index:#x}"
+            );
+            let order_matters = matches!(operands(row.opcode), Operands::Ordered);
+            assert!(
+                !order_matters || known.flag1 == Some(row.flag1),
                 "variant {index:#x}"
             );
         }
@@ -222,6 +222,6 @@ mod tests {
 
     #[test]
     fn the_table_has_room_for_all_opcodes() {
-        assert!(Opcode::ALL.len() * SHAPES <= 25 * 16);
+        assert!(Opcode::ALL.len() <= 50);
     }
 }

@@ -9,6 +9,7 @@ use crate::observer::Observer;
 
 /// Enters a near frame at imm0 with the low 32 bits of src0 as ergs (0, or more than there are: all); imm1 is where
 /// this frame goes on when the new one fails.
+#[inline(always)]
 pub(super) fn near_call<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let wanted = cx.register(i.src0).word.low_u32();
     cx.ex.flags = Flags::none();

@@ -15,6 +15,7 @@ use crate::outcome::{End, PanicCause, RetKind};
 use crate::value::{FatPointer, Value};
 
 /// Leaves the current frame with src0 as returndata, unless it breaks a rule: then with a panic.
+#[inline(always)]
 pub(super) fn ret<H: Host, O: Observer>(
     cx: &mut Cx<'_, H, O>,
     i: &Instruction,

@@ -209,7 +209,7 @@ fn transient_storage_costs_its_price_and_belongs_to_the_contract() {
     assert_eq!(state.transient_storage().get(&user_slot(7)), Some(&7.into()));
     assert!(state.refunds().is_empty());
     assert_eq!(state.pubdata_costs(), [0, 0, 0]);
-    assert!(state.read_storage_slots().get(&user_slot(7)).is_none());
+    assert!(!state.read_storage_slots().contains(&user_slot(7)));
 }
 
 /// A near frame changes everything and ends with `ret`; then the contract writes once more.
