@@ -3,7 +3,7 @@
 //! Bit layout: `matter-labs/zksync-protocol`
 //! `crates/zkevm_opcode_defs/src/decoding/encoding_mode_production.rs`.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use primitive_types::U256;
 
@@ -98,29 +98,44 @@ impl Instruction {
 
     /// Decodes one instruction word; every word decodes to something. Bits 11 and 12 are ignored.
     pub fn decode(word: u64) -> Self {
-        let row = isa::variant(word as usize & (isa::TABLE_SIZE - 1));
+        Self::decode_with(&VARIANTS, word)
+    }
+
+    #[inline(always)]
+    fn decode_with(variants: &[Self], word: u64) -> Self {
         Self {
-            opcode: row.opcode,
-            source: row.source,
-            destination: row.destination,
             predicate: Predicate::from_bits((word >> 13) as u8),
             src0: (word >> 16) as u8 & 15,
             src1: (word >> 20) as u8 & 15,
             dst0: (word >> 24) as u8 & 15,
             dst1: (word >> 28) as u8 & 15,
-            flag0: row.flag0,
-            flag1: row.flag1,
-            restrictions: row.kernel_only as u8 * Self::KERNEL_ONLY
-                + row.changes_state as u8 * Self::CHANGES_STATE
-                + u8::from(row.opcode == Opcode::Invalid) * Self::NOWHERE
-                + Self::NOT_WHEN_FULL,
-            handler: handler_index(row.opcode, row.source, row.destination, row.flag1),
             imm0: (word >> 32) as u16,
             imm1: (word >> 48) as u16,
-            ergs: row.ergs,
+            ..variants[word as usize % isa::TABLE_SIZE]
+        }
+    }
+
+    /// An instruction of a row of the instruction table that names no register and has no immediate.
+    fn of_variant(row: &isa::Variant) -> Self {
+        let restrictions = u8::from(row.kernel_only) * Self::KERNEL_ONLY
+            + u8::from(row.changes_state) * Self::CHANGES_STATE
+            + u8::from(row.opcode == Opcode::Invalid) * Self::NOWHERE;
+        Self {
+            source: row.source,
+            destination: row.destination,
+            flag0: row.flag0,
+            flag1: row.flag1,
+            handler: handler_index(row.opcode, row.source, row.destination, row.flag1),
+            ..Self::plain(row.opcode, row.ergs, restrictions)
         }
     }
 }
+
+/// What a word says by the row of the instruction table that it names.
+static VARIANTS: LazyLock<Vec<Instruction>> = LazyLock::new(|| {
+    let rows = (0..isa::TABLE_SIZE).map(isa::variant);
+    rows.map(Instruction::of_variant).collect()
+});
 
 /// The code of one contract: its words, for constants, and its decoded instructions.
 #[derive(PartialEq, Eq)]
@@ -134,13 +149,17 @@ impl Program {
     /// Decodes code; `hash` is the hash that it was asked for by, with the construction mark cleared.
     pub fn new(hash: U256, words: Vec<U256>) -> Arc<Self> {
         let addressable = (1 << 16) / INSTRUCTIONS_PER_WORD;
-        let instructions = words.iter().take(addressable).flat_map(|word| {
+        let code = &words[..words.len().min(addressable)];
+        let variants = &VARIANTS[..];
+        let mut instructions = Vec::with_capacity(code.len() * INSTRUCTIONS_PER_WORD);
+        for word in code {
             let limbs = word.0;
-            [limbs[3], limbs[2], limbs[1], limbs[0]].map(Instruction::decode)
-        });
+            let decoded = [limbs[3], limbs[2], limbs[1], limbs[0]];
+            instructions.extend(decoded.map(|word| Instruction::decode_with(variants, word)));
+        }
         Arc::new(Self {
             hash,
-            instructions: instructions.collect(),
+            instructions: instructions.into(),
             words: words.into(),
         })
     }
