@@ -45,20 +45,20 @@ impl Heap {
     #[inline(always)]
     pub fn read_word(&self, offset: u32) -> U256 {
         let (page, at) = split(offset);
-        let Some(page) = self.pages.page(page) else {
-            return self.read_across_pages(offset);
-        };
-        match page.0[at..].first_chunk() {
-            Some(bytes) => word_from_bytes(bytes),
-            None => self.read_across_pages(offset),
+        let mut across = [0; 32];
+        if at > PAGE_BYTES - 32 {
+            self.read_across_pages(offset, &mut across);
+            return word_from_bytes(&across);
+        }
+        match self.pages.page(page) {
+            Some(page) => word_from_bytes(page.0[at..].first_chunk().expect("32 bytes are left in the page")),
+            None => U256::zero(),
         }
     }
 
     #[cold]
-    fn read_across_pages(&self, offset: u32) -> U256 {
-        let mut bytes = [0; 32];
-        self.read_bytes(offset, &mut bytes);
-        word_from_bytes(&bytes)
+    fn read_across_pages(&self, offset: u32, bytes: &mut [u8; 32]) {
+        self.read_bytes(offset, bytes);
     }
 
     /// Writes 32 bytes at a byte offset, big-endian.
