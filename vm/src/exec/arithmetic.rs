@@ -21,7 +21,7 @@ pub(super) fn nop<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) 
 #[inline(always)]
 pub(super) fn add<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let (a, b) = cx.operands(i);
-    let (sum, overflow) = a.word.overflowing_add(b.word);
+    let (sum, overflow) = overflowing_add(a.word, b.word);
     set_flags(cx, i, overflow, sum.is_zero());
     cx.write(i, Value::integer(sum));
     Ok(Next::Continue)
@@ -31,7 +31,7 @@ pub(super) fn add<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) 
 #[inline(always)]
 pub(super) fn sub<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let (a, b) = cx.operands(i);
-    let (difference, borrow) = a.word.overflowing_sub(b.word);
+    let (difference, borrow) = overflowing_sub(a.word, b.word);
     set_flags(cx, i, borrow, difference.is_zero());
     cx.write(i, Value::integer(difference));
     Ok(Next::Continue)
@@ -86,6 +86,32 @@ pub(super) fn bitwise<H: Host, O: Observer>(
     }
     cx.write(i, Value::integer(result));
     Ok(Next::Continue)
+}
+
+/// `a + b mod 2^256`, and whether it is less than the sum. The carries of primitive-types do not compile to the processor's.
+#[inline(always)]
+fn overflowing_add(a: U256, b: U256) -> (U256, bool) {
+    let mut carry = false;
+    let limbs = std::array::from_fn(|i| {
+        let (sum, first) = a.0[i].overflowing_add(b.0[i]);
+        let (sum, second) = sum.overflowing_add(u64::from(carry));
+        carry = first | second;
+        sum
+    });
+    (U256(limbs), carry)
+}
+
+/// `a - b mod 2^256`, and whether it is more than the difference.
+#[inline(always)]
+fn overflowing_sub(a: U256, b: U256) -> (U256, bool) {
+    let mut borrow = false;
+    let limbs = std::array::from_fn(|i| {
+        let (difference, first) = a.0[i].overflowing_sub(b.0[i]);
+        let (difference, second) = difference.overflowing_sub(u64::from(borrow));
+        borrow = first | second;
+        difference
+    });
+    (U256(limbs), borrow)
 }
 
 /// Rotates by 0 to 256 bits; a shift of 256 gives zero.
