@@ -36,12 +36,14 @@ pub(crate) struct Cx<'a, H, O> {
 /// Where the machine goes on.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// At the program counter of the current frame, in the same program.
+    /// At the next instruction.
     Continue,
+    /// At this instruction of the same program: the frame's program counter, so that the loop need not wait for memory.
+    Jump(u16),
     /// At the program counter of another far frame, or of one in which other restrictions hold.
     OtherFrame,
-    /// After the operator has answered this hook.
-    Suspend(u32),
+    /// After the operator has answered the hook that was written.
+    Suspend,
     /// Nowhere: the root frame ended, as the execution says.
     End,
     /// It did not do its work.

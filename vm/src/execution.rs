@@ -62,8 +62,8 @@ impl Settings {
 pub struct Execution {
     /// Registers r0 to r15; r0 stays zero.
     pub(crate) registers: [U256; 16],
-    /// Bit n: register n holds a fat pointer.
-    pub(crate) pointers: u16,
+    /// Whether registers hold fat pointers.
+    pub(crate) pointers: [bool; 16],
     /// Condition flags.
     pub(crate) flags: Flags,
     /// The 128-bit value that the next far call carries.
@@ -136,7 +136,7 @@ impl Execution {
         registers[1] = calldata.to_word();
         Self {
             registers,
-            pointers: 1 << 1,
+            pointers: std::array::from_fn(|index| index == 1),
             flags: Flags::none(),
             context_register: 0,
             tx_number: 0,
@@ -160,7 +160,7 @@ impl Execution {
         let index = index & 15;
         Value {
             word: self.registers[index as usize],
-            is_pointer: self.pointers >> index & 1 != 0,
+            is_pointer: self.pointers[index as usize & 15],
         }
     }
 
@@ -294,7 +294,7 @@ impl Execution {
                 observer.register(index, self.register(index), value);
             }
             self.registers[index as usize & 15] = value.word;
-            self.pointers = self.pointers & !(1 << index) | u16::from(value.is_pointer) << index;
+            self.pointers[index as usize & 15] = value.is_pointer;
         }
     }
 
@@ -320,7 +320,7 @@ impl Execution {
             }
         }
         self.registers[first as usize..].fill(U256::zero());
-        self.pointers &= (1 << first) - 1;
+        self.pointers[first as usize..].fill(false);
     }
 
     /// Writes 32 bytes of a memory.

@@ -96,7 +96,7 @@ impl Predicate {
 
     /// Whether an instruction with this predicate executes under `flags`.
     pub const fn holds(self, flags: Flags) -> bool {
-        self as u8 >> flags.0 & 1 != 0
+        (self as u32).wrapping_shr(flags.0 as u32) & 1 != 0
     }
 
     /// Suffix in listings, empty for [`Self::Always`].

@@ -56,22 +56,33 @@ impl Execution {
             let program = Arc::clone(&self.frame.program);
             let instructions = program.instructions();
             let forbidden = self.forbidden();
-            while self.steps < last {
-                let pc = self.frame.pc;
+            let mut next = Next::Continue;
+            let mut pc = self.frame.pc;
+            for _ in self.steps..last {
                 let instruction = instructions.get(pc as usize).unwrap_or(&Instruction::INVALID);
-                match self.step::<CLEARS_DST1, _, _>(instruction, pc, forbidden, host, observer, &mut fault) {
-                    Next::Continue => {}
-                    Next::OtherFrame | Next::End => break,
-                    Next::Suspend(hook) => return Ok(Stop::Hook(hook)),
-                    Next::Fault => {
-                        let fault = fault.take().expect("the handler has left it");
-                        self.fault::<CLEARS_DST1, _, _>(fault, instruction, pc, observer)?;
-                        break;
-                    }
+                next = self.step::<CLEARS_DST1, _, _>(instruction, pc, forbidden, host, observer, &mut fault);
+                pc = match next {
+                    Next::Continue => pc.wrapping_add(1),
+                    Next::Jump(pc) => pc,
+                    _ => break,
+                };
+            }
+            match next {
+                Next::Suspend => return Ok(Stop::Hook(self.hook())),
+                Next::Fault => {
+                    let fault = fault.take().expect("the handler has left it");
+                    self.fault::<CLEARS_DST1, _, _>(fault, instructions, observer)?;
                 }
+                Next::Continue | Next::Jump(_) | Next::OtherFrame | Next::End => {}
             }
         }
         Ok(self.ended.clone().map_or(Stop::StepLimit, Stop::Ended))
+    }
+
+    /// The hook that the bootloader has written last.
+    fn hook(&self) -> u32 {
+        let heap = self.heaps.at(self.frame.heap);
+        heap.read_word(self.settings.hook_offset).low_u32()
     }
 
     /// The instruction at the program counter; an invalid one past the end of the code.
@@ -159,13 +170,15 @@ impl Execution {
         let handlers = &exec::Table::<H, O>::HANDLERS;
         let handler = handlers[instruction.handler as usize % HANDLERS];
         let next = handler(self, host, observer, instruction, fault);
-        if matches!(next, Next::Fault) {
-            return next;
+        // Counted before it is asked for faults: most callers want to know no more than whether to go on.
+        self.steps += 1;
+        if !matches!(next, Next::Fault) {
+            if CLEARS_DST1 && !instruction.writes_dst1() {
+                self.set_register(instruction.dst1, Value::ZERO, observer);
+            }
+            observer.after_step(self);
         }
-        if CLEARS_DST1 && !instruction.writes_dst1() {
-            self.set_register(instruction.dst1, Value::ZERO, observer);
-        }
-        self.finish_step(next, observer)
+        next
     }
 
     /// Passes over an instruction whose predicate does not hold; its price is paid.
@@ -189,10 +202,11 @@ impl Execution {
     fn fault<const CLEARS_DST1: bool, E, O: Observer>(
         &mut self,
         fault: Fault<E>,
-        instruction: &Instruction,
-        pc: u16,
+        instructions: &[Instruction],
         observer: &mut O,
     ) -> Result<(), E> {
+        let pc = self.frame.pc.wrapping_sub(1);
+        let instruction = &instructions[pc as usize];
         match fault {
             Fault::Panic(cause) => {
                 // A handler that fails has not come to its second output.
@@ -200,10 +214,11 @@ impl Execution {
                     self.set_register(instruction.dst1, Value::ZERO, observer);
                 }
                 self.pending_panic = Some(cause);
-                self.finish_step((), observer);
+                observer.after_step(self);
                 Ok(())
             }
             Fault::Outside(error) => {
+                self.steps -= 1;
                 self.frame.ergs += instruction.ergs;
                 self.frame.pc = pc;
                 observer.step_abandoned(self);
@@ -252,7 +267,7 @@ impl Execution {
     }
 
     #[inline(always)]
-    fn finish_step<T, O: Observer>(&mut self, next: T, observer: &mut O) -> T {
+    fn finish_step<O: Observer>(&mut self, next: Next, observer: &mut O) -> Next {
         self.steps += 1;
         observer.after_step(self);
         next

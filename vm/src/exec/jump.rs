@@ -14,5 +14,5 @@ pub(super) fn jump<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction)
     let after = cx.ex.frame.pc;
     cx.ex.frame.pc = target;
     cx.set_register(i.dst0, Value::from(u64::from(after)));
-    Ok(Next::Continue)
+    Ok(Next::Jump(target))
 }

@@ -60,7 +60,7 @@ pub(super) fn write<H: Host, O: Observer>(
         cx.set_register(i.dst0, Value::integer(incremented(address, offset).word));
     }
     if space == Space::Heap && offset == cx.ex.settings.hook_offset && cx.ex.callers.is_empty() {
-        return Ok(Next::Suspend(word.low_u32()));
+        return Ok(Next::Suspend);
     }
     Ok(Next::Continue)
 }

@@ -34,5 +34,5 @@ pub(super) fn near_call<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruc
     if cx.ex.depth >= isa::MAX_DEPTH {
         return Ok(Next::OtherFrame);
     }
-    Ok(Next::Continue)
+    Ok(Next::Jump(i.imm0))
 }

@@ -83,7 +83,7 @@ fn leave_near<H: Host, O: Observer>(
     if was_full {
         Next::OtherFrame
     } else {
-        Next::Continue
+        Next::Jump(cx.ex.frame.pc)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::value::Value;
 #[derive(Debug, Clone)]
 pub struct ExecutionSnapshot {
     registers: [U256; 16],
-    pointers: u16,
+    pointers: [bool; 16],
     flags: Flags,
     context_register: u128,
     tx_number: u16,
