@@ -109,8 +109,11 @@ impl Highlighter {
     /// The instruction at a program counter, disassembled and divided into tokens.
     pub(crate) fn instruction(&self, program: &Program, pc: u16) -> Line {
         self.remembered((program.hash(), Place::Instruction(pc)), || {
-            let instruction = program.instructions().get(usize::from(pc));
-            instruction.map_or_else(String::new, disasm::disassemble)
+            if usize::from(pc) < program.instructions() {
+                disasm::disassemble(program.instruction(pc))
+            } else {
+                String::new()
+            }
         })
     }
 

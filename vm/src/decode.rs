@@ -1,18 +1,13 @@
-//! Instruction words to decoded instructions, and code pages to programs.
+//! Instruction words to decoded instructions.
 //!
 //! Bit layout: `matter-labs/zksync-protocol`
 //! `crates/zkevm_opcode_defs/src/decoding/encoding_mode_production.rs`.
 
-use std::sync::{Arc, LazyLock};
-
-use primitive_types::U256;
+use std::sync::LazyLock;
 
 use crate::exec::handler_index;
 use crate::flags::Predicate;
 use crate::isa::{self, Destination, Opcode, Source};
-
-/// Instructions of 8 bytes in a word of code.
-pub const INSTRUCTIONS_PER_WORD: usize = 4;
 
 /// A decoded instruction. It is small and flat, since the machine reads one each step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,11 +93,6 @@ impl Instruction {
 
     /// Decodes one instruction word; every word decodes to something. Bits 11 and 12 are ignored.
     pub fn decode(word: u64) -> Self {
-        Self::decode_with(&VARIANTS, word)
-    }
-
-    #[inline(always)]
-    fn decode_with(variants: &[Self], word: u64) -> Self {
         Self {
             predicate: Predicate::from_bits((word >> 13) as u8),
             src0: (word >> 16) as u8 & 15,
@@ -111,7 +101,7 @@ impl Instruction {
             dst1: (word >> 28) as u8 & 15,
             imm0: (word >> 32) as u16,
             imm1: (word >> 48) as u16,
-            ..variants[word as usize % isa::TABLE_SIZE]
+            ..VARIANTS[word as usize % isa::TABLE_SIZE]
         }
     }
 
@@ -137,70 +127,6 @@ static VARIANTS: LazyLock<Vec<Instruction>> = LazyLock::new(|| {
     rows.map(Instruction::of_variant).collect()
 });
 
-/// The code of one contract: its words, for constants, and its decoded instructions.
-#[derive(PartialEq, Eq)]
-pub struct Program {
-    hash: U256,
-    words: Box<[U256]>,
-    instructions: Box<[Instruction]>,
-}
-
-impl Program {
-    /// Decodes code; `hash` is the hash that it was asked for by, with the construction mark cleared.
-    pub fn new(hash: U256, words: Vec<U256>) -> Arc<Self> {
-        let addressable = (1 << 16) / INSTRUCTIONS_PER_WORD;
-        let code = &words[..words.len().min(addressable)];
-        let variants = &VARIANTS[..];
-        let mut instructions = Vec::with_capacity(code.len() * INSTRUCTIONS_PER_WORD);
-        for word in code {
-            let limbs = word.0;
-            let decoded = [limbs[3], limbs[2], limbs[1], limbs[0]];
-            instructions.extend(decoded.map(|word| Instruction::decode_with(variants, word)));
-        }
-        Arc::new(Self {
-            hash,
-            instructions: instructions.into(),
-            words: words.into(),
-        })
-    }
-
-    /// Code of the frame that a failed far call runs its panic in.
-    pub fn empty() -> Arc<Self> {
-        Self::new(U256::zero(), Vec::new())
-    }
-
-    /// Hash that the code was decommitted by.
-    pub fn hash(&self) -> U256 {
-        self.hash
-    }
-
-    /// Words of the code page.
-    pub fn words(&self) -> &[U256] {
-        &self.words
-    }
-
-    /// Instructions by program counter.
-    pub fn instructions(&self) -> &[Instruction] {
-        &self.instructions
-    }
-
-    /// Word at an index of the code page, zero past the end.
-    pub fn word(&self, index: u16) -> U256 {
-        self.words.get(index as usize).copied().unwrap_or_default()
-    }
-
-    /// The instruction word at a program counter, zero past the end.
-    pub fn raw(&self, pc: u16) -> u64 {
-        self.word(pc / INSTRUCTIONS_PER_WORD as u16).0[3 - (pc as usize % INSTRUCTIONS_PER_WORD)]
-    }
-}
-
-impl std::fmt::Debug for Program {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Program({:#x}, {} words)", self.hash, self.words.len())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,13 +144,5 @@ mod tests {
             Instruction::decode(0x0000_0080_0300_0039 | 0x1800),
             Instruction::decode(0x0000_0080_0300_0039)
         );
-    }
-
-    #[test]
-    fn instructions_are_taken_from_a_word_most_significant_first() {
-        let program = Program::new(U256::zero(), vec![U256([4, 3, 2, 1])]);
-        assert_eq!([0, 1, 2, 3].map(|pc| program.raw(pc)), [1, 2, 3, 4]);
-        assert_eq!(program.raw(4), 0);
-        assert_eq!(program.instructions().len(), 4);
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use primitive_types::U256;
 
-use crate::decode::Program;
 use crate::execution::{Execution, Settings, relink};
 use crate::flags::Flags;
 use crate::frame::{self, Frame, NearFrame};
 use crate::heap::{Heap, Heaps};
 use crate::outcome::{End, PanicCause};
 use crate::paged::PAGE_WORDS;
+use crate::program::Program;
 use crate::value::Value;
 
 /// The parts of an execution.

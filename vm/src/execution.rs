@@ -11,13 +11,13 @@ pub use rollback::ExecutionSnapshot;
 
 use crate::batch::SystemEnv;
 use crate::bootloader::Layout;
-use crate::decode::Program;
 use crate::flags::Flags;
 use crate::frame::{self, CallKind, Frame};
 use crate::heap::{Heap, HeapSlot, Heaps};
 use crate::leftovers::Leftovers;
 use crate::observer::Observer;
 use crate::outcome::{End, PanicCause};
+use crate::program::Program;
 use crate::protocol::Revision;
 use crate::stack::Stack;
 use crate::storage::BOOTLOADER;

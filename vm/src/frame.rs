@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use primitive_types::H160;
 
-use crate::decode::{Instruction, Program};
+use crate::decode::Instruction;
 use crate::heap::HeapSlot;
+use crate::program::Program;
 use crate::stack::Stack;
 use crate::value;
 

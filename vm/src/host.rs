@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use primitive_types::U256;
 
-use crate::decode::Program;
 use crate::events::{L2ToL1Log, RawEvent};
 use crate::execution::Execution;
 use crate::observer::Observer;
 use crate::precompile;
+use crate::program::Program;
 use crate::storage::StorageKey;
 
 /// Questions that the machine asks, and effects that it has on the chain's state.

@@ -6,7 +6,6 @@ use hashbrown::{HashMap, HashSet};
 use primitive_types::U256;
 
 use crate::bytecode;
-use crate::decode::Program;
 use crate::events::{L2ToL1Log, RawEvent};
 use crate::execution::Execution;
 use crate::frame::CallKind;
@@ -14,6 +13,7 @@ use crate::host::Host;
 use crate::keccak::keccak256;
 use crate::observer::Observer;
 use crate::precompile::{Output, Precompile};
+use crate::program::Program;
 use crate::state::VmState;
 use crate::storage::{CONTRACT_DEPLOYER, KNOWN_CODES_STORAGE, Missing, Storage, StorageKey};
 use crate::value::FatPointer;

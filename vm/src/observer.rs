@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use primitive_types::U256;
 
-use crate::decode::{Instruction, Program};
+use crate::decode::Instruction;
 use crate::events::{L2ToL1Log, RawEvent};
 use crate::execution::{DirtyPage, Execution};
 use crate::heap::Heap;
 use crate::host::Answer;
 use crate::outcome::{PanicCause, RetKind};
+use crate::program::Program;
 use crate::state::{Decommit, Restored, StorageAccess};
 use crate::storage::StorageKey;
 use crate::value::Value;

@@ -13,6 +13,7 @@ use crate::host::Host;
 use crate::isa;
 use crate::observer::{Observer, Step};
 use crate::outcome::{PanicCause, Stop};
+use crate::program::Program;
 use crate::value::Value;
 
 impl Execution {
@@ -54,12 +55,17 @@ impl Execution {
             }
             // Handlers change frames, so the loop keeps the running program alive for itself.
             let program = Arc::clone(&self.frame.program);
-            let instructions = program.instructions();
             let forbidden = self.forbidden();
             let mut next = Next::Continue;
             let mut pc = self.frame.pc;
+            let (mut first, mut window) = program.window(pc);
             for _ in self.steps..last {
-                let instruction = instructions.get(pc as usize).unwrap_or(&Instruction::INVALID);
+                let instruction = if let Some(instruction) = window.get(pc.wrapping_sub(first) as usize) {
+                    instruction
+                } else {
+                    (first, window) = program.window(pc);
+                    &window[pc.wrapping_sub(first) as usize]
+                };
                 next = self.step::<CLEARS_DST1, _, _>(instruction, pc, forbidden, host, observer, &mut fault);
                 pc = match next {
                     Next::Continue => pc.wrapping_add(1),
@@ -71,7 +77,7 @@ impl Execution {
                 Next::Suspend => return Ok(Stop::Hook(self.hook())),
                 Next::Fault => {
                     let fault = fault.take().expect("the handler has left it");
-                    self.fault::<CLEARS_DST1, _, _>(fault, instructions, observer)?;
+                    self.fault::<CLEARS_DST1, _, _>(fault, &program, observer)?;
                 }
                 Next::Continue | Next::Jump(_) | Next::OtherFrame | Next::End => {}
             }
@@ -87,11 +93,7 @@ impl Execution {
 
     /// The instruction at the program counter; an invalid one past the end of the code.
     pub fn next_instruction(&self) -> Instruction {
-        let instructions = self.frame.program.instructions();
-        instructions
-            .get(self.frame.pc as usize)
-            .copied()
-            .unwrap_or(Instruction::INVALID)
+        *self.frame.program.instruction(self.frame.pc)
     }
 
     /// Why an instruction may not execute here, the most telling reason first.
@@ -202,11 +204,11 @@ impl Execution {
     fn fault<const CLEARS_DST1: bool, E, O: Observer>(
         &mut self,
         fault: Fault<E>,
-        instructions: &[Instruction],
+        program: &Program,
         observer: &mut O,
     ) -> Result<(), E> {
         let pc = self.frame.pc.wrapping_sub(1);
-        let instruction = &instructions[pc as usize];
+        let instruction = program.instruction(pc);
         match fault {
             Fault::Panic(cause) => {
                 // A handler that fails has not come to its second output.

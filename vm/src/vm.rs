@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::decode::Program;
 use crate::execution::{Execution, ExecutionSnapshot, Settings};
 use crate::live::{LiveHost, Programs};
 use crate::observer::{Marks, Observer};
 use crate::outcome::Stop;
+use crate::program::Program;
 use crate::state::{StateSnapshot, VmState};
 use crate::storage::{Missing, Storage};
 

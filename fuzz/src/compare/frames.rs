@@ -107,7 +107,7 @@ fn compare(
     check("aux heap bound", frame.aux_heap_bound, theirs.aux_heap_bound())?;
     let pc = expected_pc(execution, frame, near, index);
     // A program of 2^16 instructions has no place outside, but one behind its end that is the start.
-    let is_start = pc == Some(0) && frame.program.instructions().len() == 1 << 16;
+    let is_start = pc == Some(0) && frame.program.instructions() == 1 << 16;
     let their_pc = theirs.program_counter().or(is_start.then_some(0));
     if pc != their_pc {
         same(&at("pc"), pc, their_pc)?;
@@ -139,6 +139,6 @@ fn expected_pc(execution: &Execution, frame: &Frame, near: NearFrame, index: usi
         // A far call that failed gave its frame one instruction: the panic.
         return (frame.code_page == NO_PAGE).then_some(0);
     }
-    let length = frame.program.instructions().len();
+    let length = frame.program.instructions();
     (usize::from(near.pc) <= length).then_some(near.pc)
 }

@@ -83,7 +83,7 @@ fn place<'a>(view: &View<'a>) -> Option<Place<'a>> {
 
 fn render_code(view: &View<'_>, place: &Place<'_>, area: Rect, buffer: &mut Buffer) {
     let width = area.width as usize;
-    let instructions = place.frame.program.instructions().len();
+    let instructions = place.frame.program.instructions();
     let lines = match place.source(view) {
         _ if instructions == 0 => {
             let text = " no code: the call failed, and its frame panics";

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use primitive_types::{H160, U256};
 
 use crate::code_hash::CodeHash;
-use crate::decode::{Instruction, Program};
+use crate::decode::Instruction;
 use crate::edit::program_on_page;
 use crate::exec::ret::{Forwarding, forwarding_mode};
 use crate::exec::{Cx, Done, Fault, Next};
@@ -18,6 +18,7 @@ use crate::host::{Answer, Host};
 use crate::isa::{self, Opcode};
 use crate::observer::Observer;
 use crate::outcome::PanicCause;
+use crate::program::Program;
 use crate::value::{self, FatPointer, Value};
 
 /// Address whose system calls take extra ergs along: `MsgValueSimulator`.

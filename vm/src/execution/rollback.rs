@@ -158,8 +158,8 @@ impl Execution {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Program;
     use crate::execution::Settings;
+    use crate::program::Program;
     use crate::protocol::Revision;
 
     /// A bootloader's frame after many far calls, each of which left its returndata behind.

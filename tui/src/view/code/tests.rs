@@ -32,12 +32,12 @@ fn timeline() -> (Timeline, TempDir) {
     let bootloader = &input.system.bootloader;
     let program = Program::new(bootloader.hash, bootloader.words.clone());
     let mut text = String::new();
-    for (pc, instruction) in (0..LISTED).zip(program.instructions()) {
+    for pc in 0..LISTED {
         let comment = "a comment that is so long that no pane shows the end of it. ".repeat(3);
         let _ = writeln!(
             text,
             "; before {pc}\n\t{} ; {comment}",
-            disasm::disassemble(instruction)
+            disasm::disassemble(program.instruction(pc))
         );
     }
     let listing = Listing {
@@ -107,7 +107,7 @@ fn source_has_the_cursor_on_the_line_of_the_instruction_and_cuts_long_lines() {
     assert_eq!(pc, 3, "the bootloader starts without a jump");
     let model = model(&timeline);
     let rows = rows(&model, &timeline, 50);
-    let instruction = disasm::disassemble(&timeline.execution().frame().program.instructions()[3]);
+    let instruction = disasm::disassemble(timeline.execution().frame().program.instruction(3));
     let row = current(&rows);
     assert!(
         row.starts_with(&format!(" ▶ 8         {instruction} ; a comm")),
