@@ -2,7 +2,9 @@
 
 mod arithmetic;
 mod calls;
+mod depth;
 mod differences;
+mod encodings;
 mod ends;
 mod far_calls;
 mod far_failures;
