@@ -153,6 +153,71 @@ fn code_that_cannot_be_paid_is_not_charged_and_remembered_as_asked_for() {
 }
 
 #[test]
+fn a_static_call_of_an_evm_contract_that_fails_still_names_the_emulator() {
+    // The emulator's hash claims more words than can be paid; the contract itself is not there in the other row.
+    let (mut lab, emulator) = Lab::new().code(&only(Opcode::RetOk));
+    lab.settings.evm_emulator = emulator | U256::from(0xffffu64) << 224;
+    let evm = U256([1, 2, 3, 0x0200_0005 << 32]);
+    let lab = lab
+        .code_hash(CALLEE, evm)
+        .code_hash(CALLEE + 2, evm | U256::one() << 240);
+    for (address, marks, is_static, memory) in [(CALLEE, 4, false, 57_344), (CALLEE + 2, 0, true, 57_344)] {
+        let outcome = call(&lab, address, ABI.to_word(), false, Op::flag0);
+        assert_eq!(outcome.trace.panics.len(), 1);
+        let entered = &outcome.trace.entered[1];
+        assert_eq!(entered.register(2), integer(marks), "{address:#x}");
+        let frame = entered.frame();
+        assert_eq!(
+            (frame.is_static, frame.heap_bound),
+            (is_static, memory),
+            "{address:#x}"
+        );
+    }
+}
+
+#[test]
+fn code_that_was_once_asked_for_in_vain_is_still_to_be_paid() {
+    let (lab, hash) = Lab::new().code(&only(Opcode::RetOk));
+    let mut user = Assembler::new();
+    let [first, second] = [(); 2].map(|()| user.label());
+    // The code costs four ergs: with three left there is no call, with more there is one, and a third is for nothing.
+    user.load(2, CALLEE);
+    user.near_call(0, first, first);
+    user.place(first);
+    user.far_call(0, 2, second);
+    user.place(second);
+    user.far_call(0, 2, second);
+    let lab = lab.code_hash(CALLEE, hash);
+    let left = |ergs| {
+        let outcome = lab.run_user(&user, ergs);
+        (
+            outcome.trace.panics[0],
+            outcome.vm.state.decommitted_hashes()[&hash],
+        )
+    };
+    let before_code = 6 + 25 + 183;
+    assert_eq!(left(before_code + 3), (PanicCause::CallUnpaidDecommit, None));
+    let mut root = Assembler::new();
+    let [again, after] = [(); 2].map(|()| root.label());
+    for (ergs, label) in [(before_code + 3, again), (before_code + 4, after)] {
+        root.load(
+            1,
+            FarCallAbi {
+                ergs,
+                ..FarCallAbi::default()
+            }
+            .to_word(),
+        );
+        root.load(2, crate::lab::USER);
+        root.far_call(1, 2, label);
+        root.place(label);
+    }
+    root.ret(Opcode::RetOk, 0);
+    let outcome = lab.contract(crate::lab::USER, &user).run(&root);
+    assert!(outcome.vm.state.decommitted_hashes()[&hash].is_some());
+}
+
+#[test]
 fn the_extra_ergs_of_the_value_simulator_must_be_there() {
     let mut a = Assembler::new();
     let failed = a.label();

@@ -62,6 +62,28 @@ fn the_next_transaction_has_the_next_number_and_empty_transient_storage() {
 }
 
 #[test]
+fn a_failed_frame_that_started_the_next_transaction_gives_transient_storage_back_and_not_the_number() {
+    let mut root = Assembler::new();
+    let (near, after) = (root.label(), root.label());
+    root.load(1, 5);
+    root.push(op(Opcode::TransientWrite).src0(In::Reg(1)).src1(1));
+    root.near_call(0, near, after);
+    root.place(near);
+    root.push(op(Opcode::ContextIncrementTx));
+    root.push(op(Opcode::TransientRead).src0(In::Reg(1)).dst0(Out::Reg(2)));
+    root.push(op(Opcode::RetRevert));
+    root.place(after);
+    root.push(op(Opcode::TransientRead).src0(In::Reg(1)).dst0(Out::Reg(3)));
+    root.ret(Opcode::RetOk, 0);
+    let execution = Lab::new().run_steps(&root, 7).vm.execution;
+    assert_eq!(
+        (execution.register(2), execution.register(3)),
+        (integer(0), integer(5))
+    );
+    assert_eq!(execution.tx_number(), 1);
+}
+
+#[test]
 fn the_reserved_operation_changes_nothing() {
     let mut a = Assembler::new();
     a.push(op(Opcode::ContextAuxMutating0).src0(In::Reg(1)));
