@@ -147,11 +147,43 @@ mod tests {
             let repeats = first.check_next(&block(8, 100, good), version);
             assert_eq!(repeats.is_ok(), version.number() >= 29, "{version}");
         }
-        assert!(first.check_next(&block(9, 101, good), version(29)).is_err());
-        assert!(
-            first
-                .check_next(&block(8, 101, H256::zero()), version(29))
-                .is_err()
-        );
+        let field = |next| match first.check_next(&next, version(29)) {
+            Err(BlockError::Discontinuous { field, .. }) => field,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(field(block(9, 101, good)), "number");
+        assert_eq!(field(block(7, 101, good)), "number");
+        assert_eq!(field(block(8, 99, good)), "timestamp");
+        assert_eq!(field(block(8, 101, H256::zero())), "previous hash");
+    }
+
+    #[test]
+    fn the_first_block_of_a_chain_may_be_followed_by_any_number_at_its_own_time() {
+        let mut first = L2BlockState::new(block(0, 100, H256::zero()), 0);
+        first.push(H256::repeat_byte(1));
+        for version in ProtocolVersion::all() {
+            assert_eq!(first.check_next(&block(55, 100, first.hash()), version), Ok(()));
+            assert!(first.check_next(&block(55, 99, first.hash()), version).is_err());
+            assert!(first.check_next(&block(55, 100, H256::zero()), version).is_err());
+        }
+    }
+
+    #[test]
+    fn a_block_is_hashed_with_the_rolling_hash_of_its_transactions() {
+        let mut state = L2BlockState::new(block(7, 100, H256::repeat_byte(3)), 0);
+        let words = |transactions: H256| {
+            let mut bytes = vec![0; 64];
+            (bytes[31], bytes[63]) = (7, 100);
+            bytes.extend([3; 32]);
+            bytes.extend(transactions.as_bytes());
+            keccak256(&bytes)
+        };
+        assert_eq!(state.hash(), words(H256::zero()));
+        let [first, second] = [1, 2].map(H256::repeat_byte);
+        state.push(first);
+        let one = keccak256(&[[0; 32], first.0].concat());
+        assert_eq!(state.hash(), words(one));
+        state.push(second);
+        assert_eq!(state.hash(), words(keccak256(&[one.0, second.0].concat())));
     }
 }
