@@ -171,7 +171,7 @@ fn copy(from: &Path, folder: &Path) {
 }
 
 /// Code that returns one word to whoever calls.
-fn anything() -> Vec<u8> {
+pub(crate) fn anything() -> Vec<u8> {
     let mut a = Assembler::new();
     a.load(1, ret_abi(Forward::Heap, slice(0, 32)));
     a.ret(Opcode::RetOk, 1);

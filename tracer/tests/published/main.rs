@@ -6,6 +6,7 @@
 mod base;
 #[path = "../support/real_base.rs"]
 mod real_base;
+mod releases;
 mod seen;
 
 use std::collections::BTreeSet;
