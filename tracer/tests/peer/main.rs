@@ -16,6 +16,7 @@ mod machine;
 mod real;
 #[path = "../support/real_base.rs"]
 mod real_base;
+mod real_limits;
 mod real_modes;
 mod real_pubdata;
 mod real_rules;
