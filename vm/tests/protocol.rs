@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use eradbg_fixtures::{mini_batch, mini_batch_of};
 use eradbg_vm::batch::{BatchInput, InteropRoot, L2BlockEnv, ProtocolVersion};
 use eradbg_vm::bootloader::state::{BootloaderState, Words};
+use eradbg_vm::bytecode::compress::CompressedBytecode;
 use eradbg_vm::execution::Settings;
 use eradbg_vm::operator::{ExecutionResult, OperatorError, OperatorVm, PubdataTarget, RunMode};
 use eradbg_vm::protocol::Revision;
@@ -165,6 +166,38 @@ fn a_rollback_gives_the_places_of_roots_back() {
     let first = state.push_transaction(&transactions[0], &[]).unwrap();
     state.roll_back(snapshot);
     assert_eq!(state.push_transaction(&transactions[0], &[]).unwrap(), first);
+}
+
+#[test]
+fn a_rollback_gives_the_places_of_transactions_and_compressed_bytecodes_back() {
+    let input = mini_batch(3);
+    let transactions: Vec<_> = input.transactions().cloned().collect();
+    let code = CompressedBytecode {
+        hash: 7.into(),
+        original: vec![1; 32],
+        compressed: vec![2; 64],
+    };
+    let (mut state, _) = start(&input);
+    state
+        .push_transaction(&transactions[0], std::slice::from_ref(&code))
+        .unwrap();
+    let before = state.clone();
+    let snapshot = state.snapshot();
+    let second = state
+        .push_transaction(&transactions[1], std::slice::from_ref(&code))
+        .unwrap();
+    // The second code stands behind the pointer and the nine words of the first.
+    let area = state.layout().compressed_bytecodes;
+    assert_eq!(at(&second, area + 10), [Some(7)]);
+    state.start_transaction();
+    state.roll_back(snapshot);
+    assert_eq!(state, before);
+    // Without it, what comes next has its place.
+    let third = state.push_transaction(&transactions[1], &[]).unwrap();
+    assert_eq!(at(&third, area + 10), [None]);
+    assert_eq!(state.current_transaction(), None);
+    let next = state.push_transaction(&transactions[2], &[code]).unwrap();
+    assert_eq!(at(&next, area + 10), [Some(7)]);
 }
 
 #[test]

@@ -119,6 +119,46 @@ fn the_last_offset_is_two_to_the_32_less_33() {
 }
 
 #[test]
+fn the_last_bytes_of_memory_are_written_read_and_handed_over() {
+    let last = u32::MAX - 32;
+    let mut callee = Assembler::new();
+    callee.push(op(Opcode::PointerRead).src0(In::Reg(1)).dst0(Out::Reg(3)));
+    callee.ret(Opcode::RetOk, 0);
+    let mut root = Assembler::new();
+    let after = root.label();
+    root.load(1, U256::MAX - 5).load(2, last).load(3, last - 16);
+    for (write, read, found) in [
+        (Opcode::HeapWrite, Opcode::HeapRead, 6),
+        (Opcode::AuxHeapWrite, Opcode::AuxHeapRead, 8),
+    ] {
+        root.push(op(write).src0(In::Reg(2)).src1(1));
+        root.push(op(read).src0(In::Reg(2)).dst0(Out::Reg(found)));
+        // Half of it, behind as much that was never written.
+        root.push(op(read).src0(In::Reg(3)).dst0(Out::Reg(found + 1)));
+    }
+    for register in 6..10 {
+        root.copy(In::Reg(register), Out::Absolute(0, u16::from(register)));
+    }
+    let abi = FarCallAbi {
+        calldata: slice(last, 32),
+        ergs: ERGS,
+        ..FarCallAbi::default()
+    };
+    root.load(1, abi.to_word()).load(2, USER);
+    root.far_call(1, 2, after);
+    root.place(after);
+    root.ret(Opcode::RetOk, 0);
+    let outcome = Lab::new().contract(USER, &callee).run(&root);
+    let (_, execution) = outcome.first();
+    assert_eq!(execution.register(3), Value::integer(U256::MAX - 5));
+    let half = U256::MAX >> 128;
+    let stack = &execution.callers().last().unwrap().stack;
+    let read = [6, 7, 8, 9].map(|slot| stack.read(slot).word);
+    assert_eq!(read, [U256::MAX - 5, half, U256::MAX - 5, half]);
+    assert_eq!(outcome.trace.panics, []);
+}
+
+#[test]
 fn unpaid_growth_takes_all_ergs_and_raises_the_bound_only_before_version_27() {
     for raises in [false, true] {
         let mut lab = Lab::new();
