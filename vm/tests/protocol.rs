@@ -157,6 +157,33 @@ fn roots_of_other_chains_follow_one_another_over_the_blocks_of_a_batch() {
 }
 
 #[test]
+fn a_last_block_without_transactions_ends_the_batch_and_brings_no_roots() {
+    for version in ProtocolVersion::all() {
+        let mut input = input(version);
+        let transaction = input.blocks[0].transactions[0].clone();
+        input.batch.first_l2_block.interop_roots = vec![root(0)];
+        let (mut state, _) = start(&input);
+        state.push_transaction(&transaction, &[]).unwrap();
+        let next = L2BlockEnv {
+            number: state.last_block().env.number + 1,
+            timestamp: state.last_block().env.timestamp + 5,
+            prev_block_hash: state.last_block().hash(),
+            max_virtual_blocks: 1,
+            interop_roots: vec![root(1)],
+        };
+        state.start_block(next.clone()).unwrap();
+        let layout = *state.layout();
+        let words = state.start_fictive_block();
+        let block = [next.number.into(), next.timestamp].map(Some);
+        assert_eq!(at(&words, layout.l2_blocks + 4), block, "{version}");
+        assert_eq!(at(&words, layout.l2_blocks + 7), [Some(1)]);
+        let Some(interop) = layout.interop else { continue };
+        assert_eq!(at(&words, interop.roots_per_block), [None, Some(1)], "{version}");
+        assert_eq!(at(&words, interop.roots + 5), [None]);
+    }
+}
+
+#[test]
 fn a_rollback_gives_the_places_of_roots_back() {
     let mut input = mini_batch(3);
     let transactions: Vec<_> = input.transactions().cloned().collect();

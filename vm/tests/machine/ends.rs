@@ -17,7 +17,7 @@ use eradbg_vm::{H160, Opcode, U256};
 
 use crate::snapshots;
 
-const TARGET: PubdataTarget = PubdataTarget {
+pub(crate) const TARGET: PubdataTarget = PubdataTarget {
     builder: PubdataBuilder::Full,
     da: DaTarget::Validator(H160::zero()),
 };
@@ -52,17 +52,17 @@ fn run(bootloader: &Assembler, ergs: u32, mode: RunMode) -> RunResult {
         .expect("it needs nothing")
 }
 
-fn layout() -> Layout {
+pub(crate) fn layout() -> Layout {
     Layout::of(mini_batch(0).system.version)
 }
 
-fn write(a: &mut Assembler, slot: usize, word: impl Into<U256>) {
+pub(crate) fn write(a: &mut Assembler, slot: usize, word: impl Into<U256>) {
     a.load(14, word);
     a.load(15, slot * 32);
     a.push(op(Opcode::HeapWrite).src0(In::Reg(15)).src1(14));
 }
 
-fn hook(a: &mut Assembler, hook: Hook) {
+pub(crate) fn hook(a: &mut Assembler, hook: Hook) {
     write(a, layout().hook, hook as u64);
 }
 

@@ -14,6 +14,7 @@ mod memory;
 mod mini_batch;
 mod official;
 mod operands;
+mod operator;
 mod pointers;
 mod precompiles;
 mod predicates;
