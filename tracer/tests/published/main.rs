@@ -357,6 +357,10 @@ fn only_version_24_brings_an_older_system_context_up_to_date_by_itself() {
     let (Some(wanted), Some(other)) = (system_context(version(24)), system_context(version(25))) else {
         return;
     };
+    assert_ne!(
+        wanted, other,
+        "the folders have the same SystemContext for versions 24 and 25"
+    );
     let wanted_hash = hash_bytecode(&wanted).unwrap();
     for version in [version(24), version(25)] {
         let folder = tempfile::tempdir().unwrap();

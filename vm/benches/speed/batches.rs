@@ -10,8 +10,8 @@ use eradbg_tracer::source::{self, Loaded};
 use eradbg_vm::storage::SnapshotStorage;
 use eradbg_vm::{Execution, Observer, Program, U256};
 
-use crate::run::{Act, Case};
-use crate::world::World;
+use super::run::{Act, Case};
+use super::world::World;
 
 /// Transfers on the embedded bootloader.
 pub(crate) fn transfers(count: usize) -> Case {

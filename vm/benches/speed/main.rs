@@ -14,7 +14,7 @@ use divan::counter::ItemsCount;
 
 use run::{Case, Ours, Peer};
 
-fn main() {
+pub(crate) fn main() {
     divan::main();
 }
 

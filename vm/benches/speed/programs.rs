@@ -9,8 +9,8 @@ use eradbg_vm::flags::Predicate;
 use eradbg_vm::protocol::Revision;
 use eradbg_vm::{Opcode, Program, U256};
 
-use crate::run::{Act, Case};
-use crate::world::World;
+use super::run::{Act, Case};
+use super::world::World;
 
 /// Counts down in all loops.
 const COUNTER: Register = 14;

@@ -10,7 +10,7 @@ use eradbg_vm::{EraVm, H160, Program, U256};
 use zksync_vm2::interface::{CallframeInterface, HeapId, StateInterface};
 use zksync_vm2::{ExecutionEnd, VirtualMachine};
 
-use crate::world::{PeerWorld, World};
+use super::world::{PeerWorld, World};
 
 /// What to run.
 #[derive(Debug, Clone)]
