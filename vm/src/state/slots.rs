@@ -1,20 +1,18 @@
 //! The storage slots that a batch has accessed: all that is known of one in one place, which undo logs name by number.
 
-use std::hash::BuildHasherDefault;
-
+use hashbrown::DefaultHashBuilder;
 use indexmap::IndexMap;
 use primitive_types::U256;
-use rustc_hash::FxHasher;
 
 use crate::storage::{Missing, Storage, StorageKey};
 
-/// Number of a slot: the how manieth it was that the batch accessed.
+/// Number of a slot, in the order in which the batch first accessed them.
 pub(super) type SlotNumber = usize;
 
 /// The accessed slots, in the order of their first access. None is ever removed: a rollback makes it a slot that nobody
 /// has read.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Slots(IndexMap<StorageKey, Slot, BuildHasherDefault<FxHasher>>);
+pub(super) struct Slots(IndexMap<StorageKey, Slot, DefaultHashBuilder>);
 
 /// What is known of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
