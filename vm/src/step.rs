@@ -172,12 +172,13 @@ impl Execution {
         let handlers = &exec::Table::<H, O>::HANDLERS;
         let handler = handlers[instruction.handler as usize % HANDLERS];
         let next = handler(self, host, observer, instruction, fault);
-        // Counted before it is asked for faults: most callers want to know no more than whether to go on.
+        let is_done = !matches!(next, Next::Fault);
+        if CLEARS_DST1 && is_done && !instruction.writes_dst1() {
+            self.set_register(instruction.dst1, Value::ZERO, observer);
+        }
+        // A fault is counted too, and taken off again where it did not happen: so nothing is decided here.
         self.steps += 1;
-        if !matches!(next, Next::Fault) {
-            if CLEARS_DST1 && !instruction.writes_dst1() {
-                self.set_register(instruction.dst1, Value::ZERO, observer);
-            }
+        if is_done {
             observer.after_step(self);
         }
         next
