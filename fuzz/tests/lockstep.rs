@@ -23,7 +23,7 @@ const RET: u64 = 0x42d;
 fn a_row_of_random_cases_is_the_same_on_both_machines() {
     let mut statistics = Statistics::default();
     let mut numbers = Choices::from_seed(20);
-    while statistics.instructions < 150_000 {
+    while statistics.instructions < 300_000 {
         let case = generate::case(&mut Choices::from_seed(numbers.u64()));
         let verdict = Lockstep::new(&case).run(&mut statistics);
         statistics.case(&verdict);
@@ -71,7 +71,7 @@ fn a_fault_in_any_part_of_the_machine_shows_at_the_next_step() {
         frame.set_gas(frame.gas() - 1);
     });
     expect("sp", &|peer| peer.vm.current_frame().set_stack_pointer(1));
-    expect("pc", &|peer| peer.vm.current_frame().set_program_counter(7));
+    expect("pc", &|peer| peer.vm.current_frame().set_program_counter(6));
     expect("exception handler", &|peer| {
         peer.vm.current_frame().set_exception_handler(1);
     });
@@ -104,7 +104,7 @@ fn a_fault_in_memory_or_state_shows_at_the_end_of_the_frame() {
         peer.vm
             .write_transient_storage(eradbg_vm::H160::repeat_byte(1), 1.into(), 1.into());
     });
-    expect("ergs of frame 1", &|peer| {
+    expect("ergs", &|peer| {
         let mut frame = peer.vm.callframe(1);
         frame.set_gas(frame.gas() + 1);
     });

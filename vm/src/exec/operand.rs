@@ -45,14 +45,7 @@ impl<H: Host, O: Observer> Cx<'_, H, O> {
     /// Writes dst0. Moves the stack pointer: the target sees what the source left.
     #[inline(always)]
     pub(crate) fn write(&mut self, i: &Instruction, value: Value) {
-        let target = self.target(i);
-        self.write_to(i, target, value);
-    }
-
-    /// Writes dst0, which is [`Self::target`].
-    #[inline(always)]
-    pub(crate) fn write_to(&mut self, i: &Instruction, target: Option<u16>, value: Value) {
-        match target {
+        match self.target(i) {
             None => self.ex.set_register(i.dst0, value, self.observer),
             Some(slot) => self.ex.set_stack(slot, value, self.observer),
         }

@@ -58,8 +58,8 @@ fn move_offset<H: Host, O: Observer>(
     })
 }
 
-/// Sets dst0 to a pointer made of two words, once their tags are checked. Failing or not, all operands have moved the
-/// stack pointer.
+/// Sets dst0 to a pointer made of two words, once their tags are checked. When that fails, only the sources have moved the
+/// stack pointer, as in the reference traces; `zk_evm` has addressed dst0 by then, which no program can tell.
 #[inline(always)]
 fn execute<H: Host, O: Observer>(
     cx: &mut Cx<'_, H, O>,
@@ -67,7 +67,6 @@ fn execute<H: Host, O: Observer>(
     make: impl Fn(U256, U256) -> Result<U256, PanicCause>,
 ) -> Done<H::Error> {
     let (pointer, by) = cx.pointer_operands(i);
-    let target = cx.target(i);
     let by = cx.plain(by);
     if !pointer.is_pointer {
         return Err(PanicCause::NotAPointer.into());
@@ -79,7 +78,7 @@ fn execute<H: Host, O: Observer>(
         word: make(pointer.word, by.word)?,
         is_pointer: true,
     };
-    cx.write_to(i, target, value);
+    cx.write(i, value);
     Ok(Next::Continue)
 }
 

@@ -102,6 +102,7 @@ pub(crate) fn compare<O: Observer>(lab: &Lab, root: &[U256], steps: u64, observe
         let mut differences = Differences::default();
         if ours.execution.pending_panic().is_some() {
             forget_cleared_output(&before, &ours.execution, &mut official);
+            forget_moved_stack_pointer(&before, &ours.execution, &mut official);
         }
         if let Stop::Ended(end) = stop {
             differences.ends(&end, &official);
@@ -221,6 +222,17 @@ fn forget_cleared_output(before: &Position, after: &Execution, official: &mut Of
         if *register == PrimitiveValue::empty() {
             (register.value, register.is_pointer) = (kept.word, kept.is_pointer);
         }
+    }
+}
+
+/// `zk_evm` moves the stack pointer through dst0 of a pointer operation that fails; the frame ends before anything sees it.
+fn forget_moved_stack_pointer(before: &Position, after: &Execution, official: &mut Official) {
+    let is_pointer_operation = matches!(
+        before.instruction.opcode,
+        Opcode::PtrAdd | Opcode::PtrSub | Opcode::PtrPack | Opcode::PtrShrink
+    );
+    if is_pointer_operation && after.pending_panic().is_some() {
+        official.local_state.callstack.current.sp = after.frame().sp;
     }
 }
 
