@@ -9,7 +9,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-pub use self::revision::{PageNumbering, Revision, UnknownRevision};
+pub use self::revision::{Revision, UnknownRevision};
 
 /// A protocol version that is supported.
 ///

@@ -1,7 +1,6 @@
 //! Releases of the official VMs whose instructions differ: one row each.
 //!
-//! Sources: `zk_evm` 0.153.8 and 0.153.12 (`src/vm_state/cycle.rs`, `src/opcodes/execution/ret.rs`), `zksync_vm2` 0.5.0
-//! (`src/heap.rs`).
+//! Sources: `zk_evm` 0.153.8 and 0.153.12 (`src/vm_state/cycle.rs`, `src/opcodes/execution/ret.rs`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,18 +16,6 @@ pub enum Revision {
     /// Clears what an instruction could have written as its second output, and lets an explicit panic pay for
     /// returndata past the end of memory. `zksync_vm2` does both from 0.6 on.
     ZkEvm0_153_12,
-    /// The first with the page ids of `zksync_vm2` up to 0.5.
-    Vm2_0_5,
-}
-
-/// How memories are numbered. Programs see the numbers in fat pointers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PageNumbering {
-    /// Each far call takes eight numbers, of which code, stack, heap and aux heap have the first four. `decommit` writes
-    /// fresh code to the heap of its frame.
-    ByFrame,
-    /// Heaps and aux heaps are numbered one after the other, and so is what `decommit` makes: a memory for itself.
-    OneByOne,
 }
 
 /// A revision that is not known.
@@ -45,31 +32,21 @@ struct Row {
     name: &'static str,
     clears_unwritten_dst1: bool,
     explicit_panic_pays_overflow: bool,
-    pages: PageNumbering,
 }
 
 /// In the order of [`Revision`].
-const REVISIONS: [Row; 3] = [
+const REVISIONS: [Row; 2] = [
     Row {
         revision: Revision::ZkEvm0_153_8,
         name: "zk_evm-0.153.8",
         clears_unwritten_dst1: false,
         explicit_panic_pays_overflow: false,
-        pages: PageNumbering::ByFrame,
     },
     Row {
         revision: Revision::ZkEvm0_153_12,
         name: "zk_evm-0.153.12",
         clears_unwritten_dst1: true,
         explicit_panic_pays_overflow: true,
-        pages: PageNumbering::ByFrame,
-    },
-    Row {
-        revision: Revision::Vm2_0_5,
-        name: "vm2-0.5",
-        clears_unwritten_dst1: false,
-        explicit_panic_pays_overflow: false,
-        pages: PageNumbering::OneByOne,
     },
 ];
 
@@ -103,11 +80,6 @@ impl Revision {
     /// that of memory.
     pub const fn explicit_panic_pays_overflow(self) -> bool {
         self.row().explicit_panic_pays_overflow
-    }
-
-    /// How memories are numbered.
-    pub const fn pages(self) -> PageNumbering {
-        self.row().pages
     }
 
     fn names() -> String {
@@ -148,10 +120,10 @@ mod tests {
             assert_eq!(revision.name().parse(), Ok(revision));
             assert_eq!(Revision::from_number(revision.number()), Some(revision));
         }
-        assert_eq!(Revision::from_number(3), None);
+        assert_eq!(Revision::from_number(2), None);
         assert_eq!(
             "zk_evm-0.153.9".parse::<Revision>().unwrap_err().to_string(),
-            "revision \"zk_evm-0.153.9\" is not known, expected one of zk_evm-0.153.8, zk_evm-0.153.12, vm2-0.5"
+            "revision \"zk_evm-0.153.9\" is not known, expected one of zk_evm-0.153.8, zk_evm-0.153.12"
         );
     }
 
