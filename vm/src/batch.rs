@@ -16,7 +16,6 @@ pub use self::env::{
 };
 pub use self::hash::signed_chain_id;
 pub use self::transaction::{Transaction, tx_type};
-pub use crate::protocol::{ProtocolVersion, UnsupportedVersion};
 
 /// Everything that a batch needs to be executed, whatever kind of file or node it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

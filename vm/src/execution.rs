@@ -157,10 +157,10 @@ impl Execution {
     /// The value of a register.
     #[inline]
     pub fn register(&self, index: u8) -> Value {
-        let index = index & 15;
+        let index = index as usize & 15;
         Value {
-            word: self.registers[index as usize],
-            is_pointer: self.pointers[index as usize & 15],
+            word: self.registers[index],
+            is_pointer: self.pointers[index],
         }
     }
 

@@ -81,7 +81,7 @@ pub struct UnsupportedVersion {
 }
 
 /// Each version is written as what it changes of an earlier one.
-const PROTOCOLS: [Protocol; 9] = [V24, V25, V26, V27, V28, V29, V30, V31, V32];
+const PROTOCOLS: [Protocol; 8] = [V24, V25, V26, V27, V28, V29, V30, V31];
 
 const V24: Protocol = Protocol {
     number: 24,
@@ -188,9 +188,6 @@ const V31: Protocol = Protocol {
     ..V30
 };
 
-/// The official VM's placeholder for the next release, which it treats as the one before.
-const V32: Protocol = Protocol { number: 32, ..V31 };
-
 impl ProtocolVersion {
     /// The oldest version supported.
     pub const OLDEST: Self = Self(PROTOCOLS[0].number);
@@ -271,12 +268,12 @@ mod tests {
 
     #[test]
     fn versions_outside_the_supported_range_are_refused_by_name() {
-        for (name, number) in [("Version24", 24), ("Version32", 32)] {
+        for (name, number) in [("Version24", 24), ("Version31", 31)] {
             assert_eq!(ProtocolVersion::parse(name).unwrap().number(), number);
         }
         for name in [
             "Version23",
-            "Version33",
+            "Version32",
             "Version029",
             "Version+29",
             "29",
@@ -293,7 +290,7 @@ mod tests {
         }
         assert_eq!(
             ProtocolVersion::new(23).unwrap_err().to_string(),
-            "protocol version Version23 is not supported, expected Version24 to Version32"
+            "protocol version Version23 is not supported, expected Version24 to Version31"
         );
     }
 
@@ -302,7 +299,7 @@ mod tests {
         for version in ProtocolVersion::all() {
             assert_eq!(version.protocol().number, version.number());
         }
-        assert_eq!(ProtocolVersion::all().count(), 9);
+        assert_eq!(ProtocolVersion::all().count(), 8);
     }
 
     #[test]
@@ -313,8 +310,8 @@ mod tests {
                 .find(|(_, name)| *name == "upgrade transaction")
                 .map(|(key, _)| *key)
         };
-        let keys: Vec<_> = (24..=32).map(|number| key(number).unwrap()).collect();
-        assert_eq!(keys, [13, 13, 7, 7, 7, 9, 9, 10, 10]);
+        let keys: Vec<_> = (24..=31).map(|number| key(number).unwrap()).collect();
+        assert_eq!(keys, [13, 13, 7, 7, 7, 9, 9, 10]);
         assert_eq!(protocol(31).system_log(9), Some("settlement layer"));
         assert_eq!(protocol(29).system_log(10), None);
     }

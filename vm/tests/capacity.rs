@@ -3,10 +3,11 @@
 //! Sizes: `matter-labs/zksync-era` `core/lib/multivm/src/versions/vm_latest/constants.rs`.
 
 use eradbg_fixtures::mini_batch_of;
-use eradbg_vm::batch::{BatchInput, ProtocolVersion, Transaction};
+use eradbg_vm::batch::{BatchInput, Transaction};
 use eradbg_vm::bootloader::state::{BootloaderState, PushError, Words};
 use eradbg_vm::bytecode::compress::CompressedBytecode;
 use eradbg_vm::operator::{OperatorError, OperatorVm};
+use eradbg_vm::protocol::ProtocolVersion;
 use eradbg_vm::storage::SnapshotStorage;
 
 /// Words of an encoding without any dynamic part.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use eradbg_fixtures::{mini_batch, mini_batch_of};
-use eradbg_vm::batch::{BatchInput, InteropRoot, L2BlockEnv, ProtocolVersion};
+use eradbg_vm::batch::{BatchInput, InteropRoot, L2BlockEnv};
 use eradbg_vm::bootloader::state::{BootloaderState, Words};
 use eradbg_vm::bytecode::compress::CompressedBytecode;
 use eradbg_vm::execution::Settings;
 use eradbg_vm::operator::{ExecutionResult, OperatorError, OperatorVm, PubdataTarget, RunMode};
-use eradbg_vm::protocol::Revision;
+use eradbg_vm::protocol::{ProtocolVersion, Revision};
 use eradbg_vm::pubdata::builder::{DaTarget, PubdataBuilder, PubdataError};
 use eradbg_vm::storage::SnapshotStorage;
 use eradbg_vm::{H160, H256, U256};

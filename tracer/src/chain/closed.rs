@@ -1,11 +1,11 @@
 //! What a closed batch leaves to the chain.
 
 use eradbg_vm::U256;
-use eradbg_vm::batch::ProtocolVersion;
 use eradbg_vm::bytecode::words_to_bytes;
 use eradbg_vm::keccak::{keccak256, keccak256_concat};
 use eradbg_vm::live::Programs;
 use eradbg_vm::operator::ExecutionResult;
+use eradbg_vm::protocol::ProtocolVersion;
 use eradbg_vm::pubdata::state_diff::StateDiff;
 use eradbg_vm::state::StorageChange;
 use eradbg_vm::storage::KNOWN_CODES_STORAGE;

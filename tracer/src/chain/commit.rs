@@ -1,7 +1,7 @@
 //! A commit: whether a batch continues a state, what it changes in it, and the bytes of that.
 
 use eradbg_vm::U256;
-use eradbg_vm::batch::ProtocolVersion;
+use eradbg_vm::protocol::ProtocolVersion;
 use eradbg_vm::storage::{L1_MESSENGER, StorageKey};
 use primitive_types::H256;
 

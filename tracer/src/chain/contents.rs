@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use eradbg_vm::U256;
-use eradbg_vm::batch::{Absent, ProtocolVersion, Snapshot};
+use eradbg_vm::batch::{Absent, Snapshot};
+use eradbg_vm::protocol::ProtocolVersion;
 use eradbg_vm::pubdata::state_diff::derived_key;
 use eradbg_vm::storage::StorageKey;
 use primitive_types::H256;

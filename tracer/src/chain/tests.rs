@@ -7,7 +7,7 @@ mod mini;
 use std::path::Path;
 
 use eradbg_vm::U256;
-use eradbg_vm::batch::ProtocolVersion;
+use eradbg_vm::protocol::ProtocolVersion;
 use eradbg_vm::state::StorageChange;
 use eradbg_vm::storage::{L1_MESSENGER, StorageKey, system_address};
 use primitive_types::H256;

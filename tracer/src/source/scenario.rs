@@ -42,11 +42,10 @@ use std::path::Path;
 
 use eradbg_fixtures::embedded::{self, Embedded};
 use eradbg_vm::batch::{
-    BatchEnv, BatchInput, ExecutionMode, FeeInput, L2Block, L2BlockEnv, ProtocolVersion, SystemCode,
-    SystemEnv,
+    BatchEnv, BatchInput, ExecutionMode, FeeInput, L2Block, L2BlockEnv, SystemCode, SystemEnv,
 };
 use eradbg_vm::keccak::keccak256;
-use eradbg_vm::protocol::Revision;
+use eradbg_vm::protocol::{ProtocolVersion, Revision};
 use primitive_types::{H160, H256, U256};
 use sha2::{Digest, Sha256};
 

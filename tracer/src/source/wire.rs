@@ -1,8 +1,8 @@
 //! How zksync-era's JSON spells addresses, hashes, numbers and bytes.
 
+use eradbg_vm::protocol::ProtocolVersion;
 use std::fmt;
 
-use eradbg_vm::batch::ProtocolVersion;
 use primitive_types::{H160, H256, U256};
 use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, Unexpected, Visitor};
 
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(value::<VersionNumber>("\"Version18\"").0, 18);
         assert_eq!(
             error::<Version>("\"Version18\""),
-            "protocol version Version18 is not supported, expected Version24 to Version32"
+            "protocol version Version18 is not supported, expected Version24 to Version31"
         );
         assert_eq!(
             error::<Version>("29"),

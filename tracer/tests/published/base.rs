@@ -12,9 +12,8 @@ use std::path::{Path, PathBuf};
 use eradbg_fixtures::Assembler;
 use eradbg_fixtures::abi::{Forward, ret_abi, slice};
 use eradbg_vm::Opcode;
-use eradbg_vm::batch::ProtocolVersion;
 use eradbg_vm::bytecode::words_to_bytes;
-use eradbg_vm::protocol::{Interop, PubdataFormat};
+use eradbg_vm::protocol::{Interop, ProtocolVersion, PubdataFormat};
 use serde_json::{Value, json};
 
 use crate::real_base;

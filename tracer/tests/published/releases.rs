@@ -4,8 +4,8 @@
 
 use eradbg_tracer::report::TransactionReport;
 use eradbg_vm::U256;
-use eradbg_vm::batch::ProtocolVersion;
 use eradbg_vm::keccak::keccak256;
+use eradbg_vm::protocol::ProtocolVersion;
 use eradbg_vm::storage::{L1_MESSENGER, L2_BASE_TOKEN};
 
 use crate::seen::{Seen, run, run_and_close};

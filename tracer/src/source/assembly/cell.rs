@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use eradbg_vm::batch::ProtocolVersion;
 use eradbg_vm::bootloader::{Hook, Layout};
 use eradbg_vm::keccak::keccak256;
+use eradbg_vm::protocol::ProtocolVersion;
 use primitive_types::U256;
 
 /// Protocol version whose heap layout `heap(...)` speaks of.

@@ -1,6 +1,6 @@
 //! Where a batch begins: what it is told of its chain and of the batch before, as far as a scenario leaves it open.
 
-use eradbg_vm::batch::ProtocolVersion;
+use eradbg_vm::protocol::ProtocolVersion;
 use primitive_types::H256;
 
 use super::format::Chain;

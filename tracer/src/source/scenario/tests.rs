@@ -326,12 +326,12 @@ fn mistakes_around_the_blocks_have_a_place() {
         (
             "(chain: (protocol_version: 23), blocks: [])",
             "f.ron:1:28: chain.protocol_version: protocol version Version23 is not supported, \
-             expected Version24 to Version32",
+             expected Version24 to Version31",
         ),
         (
-            "(chain: (protocol_version: 33), blocks: [])",
-            "f.ron:1:28: chain.protocol_version: protocol version Version33 is not supported, \
-             expected Version24 to Version32",
+            "(chain: (protocol_version: 32), blocks: [])",
+            "f.ron:1:28: chain.protocol_version: protocol version Version32 is not supported, \
+             expected Version24 to Version31",
         ),
         (
             "(contracts: { \"c\": (code: Assembly(\"c.asm\")) }, blocks: [])",

@@ -1,9 +1,9 @@
 //! Numbers, amounts, addresses, bytes and keys as scenarios spell them. What is wrong with one is said while parsing, so
 //! the parser names its place.
 
+use eradbg_vm::protocol::ProtocolVersion;
 use std::fmt;
 
-use eradbg_vm::batch::ProtocolVersion;
 use k256::ecdsa::SigningKey;
 use primitive_types::{H160, H256, U256};
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};

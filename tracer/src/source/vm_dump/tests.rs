@@ -317,12 +317,12 @@ fn wrong_shapes_are_named_with_path_and_expectation() {
         (
             "/system_env/version",
             json!("Version23"),
-            "system_env.version: protocol version Version23 is not supported, expected Version24 to Version32",
+            "system_env.version: protocol version Version23 is not supported, expected Version24 to Version31",
         ),
         (
             "/system_env/version",
-            json!("Version33"),
-            "system_env.version: protocol version Version33 is not supported, expected Version24 to Version32",
+            json!("Version32"),
+            "system_env.version: protocol version Version32 is not supported, expected Version24 to Version31",
         ),
         (
             "/system_env/execution_mode",

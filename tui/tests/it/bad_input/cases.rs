@@ -105,7 +105,7 @@ pub(super) fn input_cases() -> Vec<Case> {
             &[
                 "bad.json:",
                 "system_env.version: ",
-                "Version18 is not supported, expected Version24 to Version32",
+                "Version18 is not supported, expected Version24 to Version31",
             ],
         ),
         case(
