@@ -32,6 +32,8 @@ pub struct Case {
     pub hook_offset: u32,
     /// Steps after which the case ends.
     pub max_steps: u64,
+    /// Revision of our machine.
+    pub revision: Revision,
 }
 
 /// A code page: instructions, then constants.
@@ -61,7 +63,7 @@ impl Case {
             hook_offset: self.hook_offset,
             unpaid_growth_raises_bound: false,
             ec_precompiles: true,
-            revision: Revision::default(),
+            revision: self.revision,
         }
     }
 

@@ -8,7 +8,7 @@
 //! address 0x8012 (the memories of `CodeOracle` outlive its frame in `zk_evm`, and not in the peer).
 
 use eradbg_vm::code_hash::CodeHash;
-use eradbg_vm::frame::heap_page;
+use eradbg_vm::page_ids::{NO_PAGE, PageNumbering, heap_page};
 use eradbg_vm::precompile::{Precompile, PrecompileAbi};
 use eradbg_vm::value::low16;
 use eradbg_vm::{EraVm, Opcode, U256};
@@ -99,7 +99,7 @@ pub fn before_step(vm: &EraVm, before: &Before, pages: &Pages) -> Option<Exclusi
             let is_open = vm.execution.depth() > 1 && !vm.state.transient_storage().is_empty();
             is_open.then_some(Exclusion::TransientCleared)
         }
-        Opcode::RetOk | Opcode::RetRevert if !frame.is_near() => ret(vm, before),
+        Opcode::RetOk | Opcode::RetRevert if !frame.is_near() => ret(vm, before, pages.numbering()),
         Opcode::HeapWrite => {
             let is_hook = vm.execution.callers().is_empty()
                 && before.address().word == U256::from(vm.execution.settings().hook_offset);
@@ -136,11 +136,11 @@ fn far_call(before: &Before, is_kernel: bool, pages: &Pages) -> Option<Exclusion
     is_twofold.then_some(Exclusion::TwofoldOperand)
 }
 
-fn ret(vm: &EraVm, before: &Before) -> Option<Exclusion> {
+fn ret(vm: &EraVm, before: &Before, numbering: PageNumbering) -> Option<Exclusion> {
     let (frame, pointer) = (vm.execution.frame(), before.pointer());
     let is_handed_on =
         before.forwards_pointer() && before.src0().is_pointer && pointer.offset <= pointer.length;
-    if !is_handed_on || pointer.page >= frame.base_page {
+    if !is_handed_on || pointer.page >= numbering.first_of(frame.base_page) {
         return None;
     }
     if !frame.is_kernel {
@@ -152,8 +152,9 @@ fn ret(vm: &EraVm, before: &Before) -> Option<Exclusion> {
         .callers()
         .last()
         .filter(|_| vm.execution.callers().len() > 1)?;
-    let is_heap = matches!(pointer.page % 8, 2 | 3);
-    (is_heap && pointer.page < caller.base_page).then_some(Exclusion::OlderHeapReturned)
+    let is_older = pointer.page < numbering.first_of(caller.base_page);
+    let is_calldata = pointer.page == numbering.bootloader_calldata();
+    (is_older && !is_calldata && is_heap(pointer.page, numbering)).then_some(Exclusion::OlderHeapReturned)
 }
 
 fn precompile(vm: &EraVm, before: &Before, pages: &Pages) -> Option<Exclusion> {
@@ -169,10 +170,9 @@ fn precompile(vm: &EraVm, before: &Before, pages: &Pages) -> Option<Exclusion> {
         return Some(Exclusion::Pubdata);
     }
     let abi = PrecompileAbi::from_word(before.src0().word);
-    // Code has no page of its own in the peer, but copies that come and go.
-    let is_code = |page: u32| page != 0 && page.is_multiple_of(8);
-    let is_read = |page| pages.peer(page).is_some() && !is_code(page);
-    let is_written = |page: u32| page == 0 || page % 8 > 1 && vm.execution.heaps().get(page).is_some();
+    let is_heap = |page| page == NO_PAGE || is_heap(page, pages.numbering());
+    let is_read = |page| pages.peer(page).is_some() && is_heap(page);
+    let is_written = |page| page == NO_PAGE || is_heap(page) && vm.execution.heaps().get(page).is_some();
     if !is_read(abi.page_to_read) || !is_read(abi.page_to_write) || !is_written(abi.page_to_write) {
         return Some(Exclusion::PrecompilePage);
     }
@@ -198,6 +198,14 @@ fn precompile(vm: &EraVm, before: &Before, pages: &Pages) -> Option<Exclusion> {
     }
     let has_odd_parity = precompile == Precompile::Ecrecover && parity(vm, &abi) > 1;
     has_odd_parity.then_some(Exclusion::EcrecoverParity)
+}
+
+/// Whether a page of ours is a heap in the peer too: code has no page of its own there, but copies that come and go.
+fn is_heap(page: u32, numbering: PageNumbering) -> bool {
+    match numbering {
+        PageNumbering::ByFrame => page % numbering.per_frame() > 1,
+        PageNumbering::OneByOne => true,
+    }
 }
 
 /// Second word of the input; only its lowest byte counts.

@@ -12,6 +12,7 @@ mod writer;
 
 use std::collections::BTreeMap;
 
+use eradbg_vm::protocol::Revision;
 use eradbg_vm::storage::{ACCOUNT_CODE_STORAGE, L2_BASE_TOKEN, SYSTEM_CONTEXT, system_address};
 use eradbg_vm::value::{is_kernel, low16, word_of};
 use eradbg_vm::{H160, StorageKey, U256};
@@ -76,6 +77,7 @@ pub fn case(choices: &mut Choices<'_>) -> Case {
         bounds: (bound(choices), bound(choices)),
         hook_offset: choices.pick(&[u32::MAX, u32::MAX, 64, 96, 1000]),
         max_steps: 200 + 100 * choices.below(8) as u64,
+        revision: Revision::default(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use eradbg_vm::frame::{aux_heap_page, heap_page};
 use eradbg_vm::outcome::{End, Stop};
+use eradbg_vm::page_ids::{aux_heap_page, heap_page};
 use eradbg_vm::{EraVm, Program, U256};
 use zksync_vm2::interface::{CallframeInterface, StateInterface};
 
@@ -90,7 +90,7 @@ impl Lockstep {
             ours,
             peer: Peer::new(case, Arc::clone(&chain)),
             chain,
-            pages: Pages::default(),
+            pages: Pages::new(case.revision.pages()),
             trace: Trace::default(),
             whole_stacks: u64::from(case.ergs).wrapping_mul(0x9e37_79b9) >> 7 & (WHOLE_STACKS - 1) == 0,
             max_steps: case.max_steps,

@@ -1,8 +1,9 @@
 //! Which heap of the peer is which page of ours.
 //!
-//! The machines number memories in their own ways. Two kinds of words hold such numbers: tagged ones, which are
+//! The machines number memories in their own ways, unless ours is told to follow the peer's. Two kinds of words hold such numbers: tagged ones, which are
 //! compared through this map, and untagged ones that kernel code made of them, which `translate` keeps equal.
 
+use eradbg_vm::page_ids::{NO_PAGE, PageNumbering, aux_heap_page, heap_page};
 use eradbg_vm::{FatPointer, U256};
 use rustc_hash::FxHashMap;
 
@@ -10,30 +11,42 @@ use rustc_hash::FxHashMap;
 /// for each `decommit`, so several of its heaps may be one page of ours, which nobody can write to.
 #[derive(Debug)]
 pub struct Pages {
+    numbering: PageNumbering,
     to_peer: FxHashMap<u32, u32>,
     to_ours: FxHashMap<u32, u32>,
 }
 
-impl Default for Pages {
+impl Pages {
     /// The pages of the root frame: nothing, calldata, heap, aux heap.
-    fn default() -> Self {
+    pub fn new(numbering: PageNumbering) -> Self {
         let mut pages = Self {
+            numbering,
             to_peer: FxHashMap::default(),
             to_ours: FxHashMap::default(),
         };
-        for (ours, peer) in [(0, 0), (7, 1), (10, 2), (11, 3)] {
+        let base = numbering.bootloader_base();
+        let ours = [
+            NO_PAGE,
+            numbering.bootloader_calldata(),
+            heap_page(base),
+            aux_heap_page(base),
+        ];
+        for (peer, ours) in (0..).zip(ours) {
             pages.add(ours, peer);
         }
         pages
     }
-}
 
-impl Pages {
-    /// Adds a pair; false when one of the two has another partner already.
+    /// Adds a pair; false when one of the two has another partner already, or when they should be equal and are not.
     pub fn add(&mut self, ours: u32, peer: u32) -> bool {
         let is_new = !self.to_peer.contains_key(&ours) && !self.to_ours.contains_key(&peer);
         self.add_copy(ours, peer);
-        is_new
+        is_new && (self.numbering == PageNumbering::ByFrame || ours == peer)
+    }
+
+    /// How our machine numbers memories.
+    pub fn numbering(&self) -> PageNumbering {
+        self.numbering
     }
 
     /// Adds one more heap of the peer for a page of code.
@@ -83,7 +96,7 @@ mod tests {
 
     #[test]
     fn pointers_translate_to_and_fro_and_keep_all_but_the_page() {
-        let mut pages = Pages::default();
+        let mut pages = Pages::new(PageNumbering::ByFrame);
         assert!(pages.add(2050, 4));
         let ours = U256([2050 << 32 | 5, 6, 7, 8]);
         let peer = U256([4 << 32 | 5, 6, 7, 8]);
@@ -94,9 +107,17 @@ mod tests {
 
     #[test]
     fn a_page_has_one_partner() {
-        let mut pages = Pages::default();
+        let mut pages = Pages::new(PageNumbering::ByFrame);
         assert!(pages.add(2050, 4));
         assert!(!pages.add(2058, 4));
         assert!(!pages.add(2050, 6));
+    }
+
+    #[test]
+    fn partners_are_equal_where_both_machines_number_alike() {
+        let mut pages = Pages::new(PageNumbering::OneByOne);
+        assert_eq!([0, 1, 2, 3].map(|page| pages.peer(page)), [0, 1, 2, 3].map(Some));
+        assert!(pages.add(4, 4));
+        assert!(!pages.add(5, 6));
     }
 }

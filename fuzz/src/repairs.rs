@@ -2,9 +2,9 @@
 //! our machine, and checks that the peer has what its deviation predicts; otherwise it leaves the difference to be found.
 
 use eradbg_vm::code_hash::CodeHash;
-use eradbg_vm::frame::heap_page;
 use eradbg_vm::isa;
 use eradbg_vm::outcome::PanicCause;
+use eradbg_vm::page_ids::{PageNumbering, heap_page, is_code_page};
 use eradbg_vm::storage::ACCOUNT_CODE_STORAGE;
 use eradbg_vm::value::word_of;
 use eradbg_vm::{EraVm, FatPointer, H160, Opcode, StorageKey, U256, Value};
@@ -34,8 +34,15 @@ pub fn after_step(
     if before.executes && vm.execution.pending_panic().is_none() {
         repairs.extend(incremented_tag(before, peer));
     }
-    if let Some(known_page) = before.decommit {
-        repairs.extend(decommit_target(vm, before, known_page, chain, pages, peer));
+    match (before.decommit, pages.numbering()) {
+        (Some(known_page), PageNumbering::ByFrame) => {
+            repairs.extend(decommit_target(vm, before, known_page, chain, pages, peer));
+        }
+        (Some(_), PageNumbering::OneByOne) => {
+            let page = vm.execution.frame().kept_pages.last();
+            page.map(|&page| pages.add(page, page));
+        }
+        (None, _) => {}
     }
 }
 
@@ -118,7 +125,7 @@ fn decommit_target(
         return None;
     }
     let page = known_page.unwrap_or(own_page);
-    if page.is_multiple_of(eradbg_vm::frame::PAGES_PER_FRAME) {
+    if is_code_page(page) {
         pages.add_copy(page, theirs.page);
     } else {
         let Value { word, is_pointer } = Value::pointer(FatPointer {

@@ -9,6 +9,7 @@ use eradbg_fuzz::lockstep::{Lockstep, Verdict};
 use eradbg_fuzz::peer::Peer;
 use eradbg_fuzz::report;
 use eradbg_fuzz::statistics::Statistics;
+use eradbg_vm::protocol::Revision;
 use zksync_vm2::interface::{CallframeInterface, StateInterface};
 
 /// Instruction words: `add 1, r0, r3`, `st.1 64, r3`, `near_call r0, 4, 9`, `add 5, r3, stack[2]`, and a no-op.
@@ -32,6 +33,19 @@ fn a_row_of_random_cases_is_the_same_on_both_machines() {
     }
     let executed = VARIANTS - statistics.missing_variants().len();
     assert!(executed > 1000, "only {executed} variants came up\n{statistics}");
+}
+
+#[test]
+fn a_row_of_random_cases_has_the_peers_page_ids_in_the_revision_that_follows_it() {
+    let mut statistics = Statistics::default();
+    let mut numbers = Choices::from_seed(21);
+    while statistics.instructions < 300_000 {
+        let mut case = generate::case(&mut Choices::from_seed(numbers.u64()));
+        case.revision = Revision::Vm2_0_5PageIds;
+        let verdict = Lockstep::new(&case).run(&mut statistics);
+        let differs = matches!(verdict, Verdict::Differs(_));
+        assert!(!differs, "{}", report::difference(&case));
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use eradbg_vm::edit::{Current, Editor, Globals};
 use eradbg_vm::heap::Heap;
 use eradbg_vm::observer::{FrameEnd, Step};
 use eradbg_vm::outcome::End;
+use eradbg_vm::page_ids::{aux_heap_page, heap_page};
 use eradbg_vm::{Execution, Frame, NearFrame, Observer, U256, Value};
 
 /// A change of the execution.
@@ -74,6 +75,11 @@ pub enum Change {
     },
     /// Program counter, stack pointer, ergs and bounds; calls and returns.
     Frame(FrameChange),
+    /// The frame that runs after the step keeps one more page alive.
+    PageKept {
+        /// Page id.
+        page: u32,
+    },
     /// The root frame ended.
     Ended(End),
 }
@@ -123,8 +129,6 @@ pub enum FrameChange {
         waiting: Current,
         /// The caller after.
         new: Current,
-        /// Page of returndata that lives on in the caller.
-        returndata_page: Option<u32>,
     },
 }
 
@@ -137,26 +141,18 @@ pub struct DeltaObserver {
     pub starts: Vec<u32>,
     current: Current,
     globals: Globals,
+    /// Pages that the frame which runs after the step keeps alive before it.
+    kept_pages: usize,
     call: Option<Call>,
 }
 
 /// A call or return within the step that executes.
 #[derive(Debug)]
 enum Call {
-    Near {
-        waiting: NearFrame,
-    },
-    NearReturn {
-        waiting: NearFrame,
-    },
-    Far {
-        waiting: Current,
-    },
-    FarReturn {
-        frame: Arc<Frame>,
-        waiting: Current,
-        returndata_pages: usize,
-    },
+    Near { waiting: NearFrame },
+    NearReturn { waiting: NearFrame },
+    Far { waiting: Current },
+    FarReturn { frame: Arc<Frame>, waiting: Current },
     RootEnd,
 }
 
@@ -168,6 +164,7 @@ impl DeltaObserver {
             starts: Vec::new(),
             current: Current::of(execution.frame()),
             globals: execution.globals(),
+            kept_pages: execution.frame().kept_pages.len(),
             call: None,
         }
     }
@@ -184,19 +181,7 @@ impl DeltaObserver {
                 waiting,
                 frame: Arc::new(execution.frame().clone()),
             },
-            Some(Call::FarReturn {
-                frame,
-                waiting,
-                returndata_pages,
-            }) => {
-                let returndata_page = execution.frame().returndata_pages.get(returndata_pages).copied();
-                FrameChange::FarReturn {
-                    frame,
-                    waiting,
-                    new,
-                    returndata_page,
-                }
-            }
+            Some(Call::FarReturn { frame, waiting }) => FrameChange::FarReturn { frame, waiting, new },
         }
     }
 }
@@ -212,6 +197,11 @@ impl Observer for DeltaObserver {
         }
         let change = self.frame_change(execution);
         self.changes.push(Change::Frame(change));
+        let kept_pages = &execution.frame().kept_pages;
+        let kept_now = kept_pages.get(self.kept_pages..).unwrap_or_default();
+        self.changes
+            .extend(kept_now.iter().map(|&page| Change::PageKept { page }));
+        self.kept_pages = kept_pages.len();
         let (old, new) = (self.globals, execution.globals());
         if old != new {
             self.changes.push(Change::Globals { old, new });
@@ -277,10 +267,10 @@ impl Observer for DeltaObserver {
         } else if let Some(caller) = execution.callers().last() {
             let mut before = frame.clone();
             self.current.put(&mut before);
+            self.kept_pages = caller.kept_pages.len();
             Call::FarReturn {
                 frame: Arc::new(before),
                 waiting: Current::of(caller),
-                returndata_pages: caller.returndata_pages.len(),
             }
         } else {
             Call::RootEnd
@@ -296,10 +286,11 @@ pub fn apply(editor: &mut Editor<'_>, change: &Change) {
         Change::Memory {
             page, offset, new, ..
         } => editor.write_memory(*page, *offset, *new),
-        Change::OperatorWrite { slot, new, .. } => editor.write_memory(BOOTLOADER_HEAP, slot * 32, *new),
+        Change::OperatorWrite { slot, new, .. } => editor.operator_write(*slot, *new),
         Change::MemoryAdded { page, heap } => editor.add_memory(*page, Heap::clone(heap)),
         Change::MemoryRemoved { page, .. } => editor.remove_memory(*page),
         Change::Globals { new, .. } => editor.set_globals(*new),
+        Change::PageKept { page } => editor.frame().kept_pages.push(*page),
         Change::Ended(end) => editor.set_ended(Some(end.clone())),
         Change::Frame(change) => match change {
             FrameChange::Stays { new, .. } => new.put(editor.frame()),
@@ -317,12 +308,9 @@ pub fn apply(editor: &mut Editor<'_>, change: &Change) {
                 waiting.put(editor.frame());
                 editor.push_frame(Frame::clone(frame));
             }
-            FrameChange::FarReturn {
-                new, returndata_page, ..
-            } => {
+            FrameChange::FarReturn { new, .. } => {
                 editor.pop_frame();
                 new.put(editor.frame());
-                editor.frame().returndata_pages.extend(returndata_page);
             }
         },
     }
@@ -336,10 +324,13 @@ pub fn undo(editor: &mut Editor<'_>, change: &Change) {
         Change::Memory {
             page, offset, old, ..
         } => editor.write_memory(*page, *offset, *old),
-        Change::OperatorWrite { slot, old, .. } => editor.write_memory(BOOTLOADER_HEAP, slot * 32, *old),
+        Change::OperatorWrite { slot, old, .. } => editor.operator_write(*slot, *old),
         Change::MemoryAdded { page, .. } => editor.remove_memory(*page),
         Change::MemoryRemoved { page, heap } => editor.add_memory(*page, Heap::clone(heap)),
         Change::Globals { old, .. } => editor.set_globals(*old),
+        Change::PageKept { .. } => {
+            editor.frame().kept_pages.pop();
+        }
         Change::Ended(_) => editor.set_ended(None),
         Change::Frame(change) => match change {
             FrameChange::Stays { old, .. } => old.put(editor.frame()),
@@ -356,24 +347,14 @@ pub fn undo(editor: &mut Editor<'_>, change: &Change) {
             FrameChange::FarCall { old, frame, .. } => {
                 editor.pop_frame();
                 let base = frame.base_page;
-                editor.remove_memory(eradbg_vm::frame::heap_page(base));
-                editor.remove_memory(eradbg_vm::frame::aux_heap_page(base));
+                editor.remove_memory(heap_page(base));
+                editor.remove_memory(aux_heap_page(base));
                 old.put(editor.frame());
             }
-            FrameChange::FarReturn {
-                frame,
-                waiting,
-                returndata_page,
-                ..
-            } => {
-                if returndata_page.is_some() {
-                    editor.frame().returndata_pages.pop();
-                }
+            FrameChange::FarReturn { frame, waiting, .. } => {
                 waiting.put(editor.frame());
                 editor.push_frame(Frame::clone(frame));
             }
         },
     }
 }
-
-const BOOTLOADER_HEAP: u32 = eradbg_vm::frame::heap_page(eradbg_vm::frame::BOOTLOADER_BASE_PAGE);

@@ -48,6 +48,17 @@ pub struct PageVersion {
     pub content: PageContent,
 }
 
+/// What a page is found by: page id of its memory or stack, whether it is of a stack, index in it.
+pub type PageKey = (u32, bool, u32);
+
+impl PageVersion {
+    /// What it is found by. Where stacks have no ids, theirs are also those of memories.
+    pub fn key(&self) -> PageKey {
+        let is_stack = matches!(self.content, PageContent::Stack(_));
+        (self.space, is_stack, self.index)
+    }
+}
+
 /// Content of a page, shared by all states that are made from a recording.
 #[derive(Debug, Clone)]
 pub enum PageContent {
@@ -115,7 +126,7 @@ impl Keyframe {
             .map(|_| decode_page(&mut d))
             .collect::<Result<Vec<_>, _>>()?;
         // They are written memories first, then stacks.
-        pages.sort_unstable_by_key(|page| (page.space, page.index));
+        pages.sort_unstable_by_key(PageVersion::key);
         if d.is_empty() {
             Ok(Self {
                 registers,
@@ -216,9 +227,9 @@ fn encode_frames(e: &mut Encoder, execution: &Execution) {
         encode_near(e, current.near);
         e.number(frame.waiting.len() as u64);
         frame.waiting.iter().for_each(|&near| encode_near(e, near));
-        e.number(frame.returndata_pages.len() as u64);
+        e.number(frame.kept_pages.len() as u64);
         let mut last = 0;
-        for &page in &frame.returndata_pages {
+        for &page in &frame.kept_pages {
             e.signed(i64::from(page) - last);
             last = i64::from(page);
         }
@@ -242,12 +253,12 @@ fn decode_frames(d: &mut Decoder<'_>) -> Result<(Vec<Frame>, Vec<U256>), Malform
         let waiting = (0..waiting_count)
             .map(|_| decode_near(d))
             .collect::<Result<_, _>>()?;
-        let returndata_count = d.count()?;
+        let kept_count = d.count()?;
         let mut last = 0i64;
-        let mut returndata_pages = Vec::with_capacity(returndata_count);
-        for _ in 0..returndata_count {
+        let mut kept_pages = Vec::with_capacity(kept_count);
+        for _ in 0..kept_count {
             last = last.checked_add(d.signed()?).ok_or(Malformed)?;
-            returndata_pages.push(u32::try_from(last).map_err(|_| Malformed)?);
+            kept_pages.push(u32::try_from(last).map_err(|_| Malformed)?);
         }
         let mut frame = Frame {
             kind,
@@ -268,7 +279,7 @@ fn decode_frames(d: &mut Decoder<'_>) -> Result<(Vec<Frame>, Vec<U256>), Malform
             is_constructor_call,
             heap_bound,
             aux_heap_bound,
-            returndata_pages,
+            kept_pages,
             waiting,
             pc: 0,
             sp: 0,

@@ -145,7 +145,7 @@ fn compare_with_next(recording: &Recording, chunk: u32, end: &eradbg_vm::Executi
             PageContent::Stack(content) => {
                 let owner = end
                     .frames()
-                    .find(|frame| eradbg_vm::frame::stack_page(frame.base_page) == page.space);
+                    .find(|frame| eradbg_vm::page_ids::stack_page(frame.base_page) == page.space);
                 owner.and_then(|frame| frame.stack.pages().page(page.index as usize)) == Some(content)
             }
         };

@@ -19,6 +19,7 @@ use eradbg_tracer::source::run::{RunConfig, UnpublishedBytecodes};
 use eradbg_tracer::source::{self, Loaded, Script};
 use eradbg_tracer::store::FORMAT;
 use eradbg_vm::batch::BatchInput;
+use eradbg_vm::protocol::Revision;
 use eradbg_vm::{EraVm, MACHINE_REVISION};
 use tempfile::TempDir;
 
@@ -57,7 +58,7 @@ pub(crate) fn small_inputs() -> Vec<Input> {
         "real_estimate_fee_for_transfer_to_self",
         "real_validation_adjacent_storage_slots",
     ]);
-    inputs.push(mini_retried());
+    inputs.extend([mini_retried(), mini_renumbered()]);
     inputs
 }
 
@@ -72,6 +73,14 @@ pub(crate) fn mini_retried() -> Input {
             ..RunConfig::default()
         },
     }
+}
+
+/// The same with page ids in another numbering, where no rollback gives any back.
+fn mini_renumbered() -> Input {
+    let mut input = mini_retried();
+    input.name = "mini_renumbered".to_owned();
+    input.batch.system.revision = Revision::Vm2_0_5PageIds;
+    input
 }
 
 /// Inputs of 1.5 million steps, where the vectors are.

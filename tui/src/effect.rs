@@ -5,7 +5,7 @@ use eradbg_tracer::delta::Change;
 use eradbg_tracer::recording::TransactionRow;
 use eradbg_tracer::timeline::{Breakpoint, Direction, Timeline};
 
-use eradbg_vm::frame;
+use eradbg_vm::page_ids;
 
 use crate::action::{Action, Motion};
 use crate::model::Moment;
@@ -81,7 +81,7 @@ pub(crate) fn moment(timeline: &Timeline) -> Moment {
         transactions: extent(recording.transactions()),
         transaction: row.map(|row| (row.first_step, row.first_step + row.steps.max(1) - 1)),
         written,
-        heap_page: frame::heap_page(timeline.execution().frame().base_page),
+        heap_page: page_ids::heap_page(timeline.execution().frame().base_page),
         depth: timeline.execution().depth() as usize,
     }
 }

@@ -59,7 +59,10 @@ impl<'a> View<'a> {
             timeline,
             theme,
             highlighter,
-            changed: Changed::new(timeline.last_changes()),
+            changed: Changed::new(
+                timeline.last_changes(),
+                timeline.execution().bootloader_heap_page(),
+            ),
         }
     }
 

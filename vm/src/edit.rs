@@ -8,9 +8,10 @@ use primitive_types::U256;
 
 use crate::execution::{Execution, Settings, relink};
 use crate::flags::Flags;
-use crate::frame::{self, Frame, NearFrame};
+use crate::frame::{Frame, NearFrame};
 use crate::heap::{Heap, Heaps};
 use crate::outcome::{End, PanicCause};
+use crate::page_ids;
 use crate::paged::PAGE_WORDS;
 use crate::program::Program;
 use crate::value::Value;
@@ -161,6 +162,11 @@ impl Editor<'_> {
         heaps.at_mut(slot).write_word(offset, word);
     }
 
+    /// Writes a word of the bootloader's heap, as the operator does.
+    pub fn operator_write(&mut self, slot: u32, word: U256) {
+        self.write_memory(self.0.bootloader_heap_page(), slot * 32, word);
+    }
+
     /// Brings a memory to life.
     pub fn add_memory(&mut self, page: u32, heap: Heap) {
         self.0.heaps.insert(page, heap);
@@ -206,7 +212,7 @@ impl Editor<'_> {
 /// The program of a frame whose code lies on a page that can be written: as it is there now, or nothing when the page
 /// has died.
 pub fn program_on_page(program: &Arc<Program>, code_page: u32, heaps: &Heaps) -> Arc<Program> {
-    if code_page.is_multiple_of(frame::PAGES_PER_FRAME) {
+    if page_ids::is_code_page(code_page) {
         return Arc::clone(program);
     }
     let words = heaps.get(code_page).map(code_words).unwrap_or_default();

@@ -12,11 +12,12 @@ pub use rollback::ExecutionSnapshot;
 use crate::batch::SystemEnv;
 use crate::bootloader::Layout;
 use crate::flags::Flags;
-use crate::frame::{self, CallKind, Frame};
+use crate::frame::{CallKind, Frame};
 use crate::heap::{Heap, HeapSlot, Heaps};
 use crate::leftovers::Leftovers;
 use crate::observer::Observer;
 use crate::outcome::{End, PanicCause};
+use crate::page_ids::{aux_heap_page, heap_page, stack_page};
 use crate::program::Program;
 use crate::protocol::Revision;
 use crate::stack::Stack;
@@ -99,7 +100,8 @@ impl Execution {
     ///
     /// Values of the first frame: `matter-labs/zksync-era` `core/lib/multivm/src/versions/vm_fast/vm.rs`.
     pub fn new(bootloader: Arc<Program>, ergs: u32, settings: Settings) -> Self {
-        let base_page = frame::BOOTLOADER_BASE_PAGE;
+        let pages = settings.revision.pages();
+        let (base_page, calldata_page) = (pages.bootloader_base(), pages.bootloader_calldata());
         let mut heaps = Heaps::default();
         let frame = Frame {
             kind: CallKind::Normal,
@@ -109,9 +111,9 @@ impl Execution {
             program: bootloader,
             code_page: base_page,
             base_page,
-            calldata_page: frame::BOOTLOADER_CALLDATA_PAGE,
-            heap: heaps.insert(frame::heap_page(base_page), Heap::default()),
-            aux_heap: heaps.insert(frame::aux_heap_page(base_page), Heap::default()),
+            calldata_page,
+            heap: heaps.insert(heap_page(base_page), Heap::default()),
+            aux_heap: heaps.insert(aux_heap_page(base_page), Heap::default()),
             stack: Stack::default(),
             context: 0,
             is_static: false,
@@ -120,7 +122,7 @@ impl Execution {
             is_constructor_call: false,
             heap_bound: u32::MAX,
             aux_heap_bound: u32::MAX,
-            returndata_pages: Vec::new(),
+            kept_pages: Vec::new(),
             waiting: Vec::new(),
             pc: 0,
             sp: 0,
@@ -129,7 +131,7 @@ impl Execution {
             entered_at: 0,
         };
         let calldata = FatPointer {
-            page: frame::BOOTLOADER_CALLDATA_PAGE,
+            page: calldata_page,
             ..FatPointer::default()
         };
         let mut registers = [U256::zero(); 16];
@@ -140,7 +142,7 @@ impl Execution {
             flags: Flags::none(),
             context_register: 0,
             tx_number: 0,
-            next_page: frame::FIRST_BASE_PAGE,
+            next_page: pages.first_base(),
             steps: 0,
             pending_panic: None,
             frame,
@@ -235,10 +237,15 @@ impl Execution {
         &self.settings
     }
 
+    /// Page of the bootloader's heap.
+    pub fn bootloader_heap_page(&self) -> u32 {
+        heap_page(self.settings.revision.pages().bootloader_base())
+    }
+
     /// The bootloader's heap.
     pub fn bootloader_heap(&self) -> &Heap {
         self.heaps
-            .get(frame::heap_page(frame::BOOTLOADER_BASE_PAGE))
+            .get(self.bootloader_heap_page())
             .expect("the bootloader's heap never dies")
     }
 
@@ -265,7 +272,7 @@ impl Execution {
         self.heaps
             .take_dirty(|space, index, mask, page| f(space, index, mask, DirtyPage::Heap(page)));
         for frame in self.callers.iter_mut().chain(std::iter::once(&mut self.frame)) {
-            let space = frame::stack_page(frame.base_page);
+            let space = stack_page(frame.base_page);
             frame
                 .stack
                 .pages_mut()
@@ -400,6 +407,6 @@ pub enum DirtyPage<'a> {
 
 /// Looks a frame's memories up by their page ids, making those that are missing.
 pub(crate) fn relink(frame: &mut Frame, heaps: &mut Heaps) {
-    frame.heap = heaps.slot_or_insert(frame::heap_page(frame.base_page));
-    frame.aux_heap = heaps.slot_or_insert(frame::aux_heap_page(frame.base_page));
+    frame.heap = heaps.slot_or_insert(heap_page(frame.base_page));
+    frame.aux_heap = heaps.slot_or_insert(aux_heap_page(frame.base_page));
 }

@@ -10,34 +10,6 @@ use crate::program::Program;
 use crate::stack::Stack;
 use crate::value;
 
-/// Page id where nothing lives.
-pub const NO_PAGE: u32 = 0;
-/// Page of the static memory that all kernel code shares.
-pub const STATIC_MEMORY_PAGE: u32 = 1;
-/// Page of the bootloader's (empty) calldata.
-pub const BOOTLOADER_CALLDATA_PAGE: u32 = 7;
-/// First page of the bootloader's frame.
-pub const BOOTLOADER_BASE_PAGE: u32 = 8;
-/// First page of the first far call's frame.
-pub const FIRST_BASE_PAGE: u32 = 2048;
-/// Pages that each far call takes: code, stack, heap, aux heap, and four unused.
-pub const PAGES_PER_FRAME: u32 = 8;
-
-/// Page of a frame's stack, by its first page.
-pub const fn stack_page(base: u32) -> u32 {
-    base + 1
-}
-
-/// Page of a frame's heap, by its first page.
-pub const fn heap_page(base: u32) -> u32 {
-    base + 2
-}
-
-/// Page of a frame's aux heap, by its first page.
-pub const fn aux_heap_page(base: u32) -> u32 {
-    base + 3
-}
-
 /// How a far frame was entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -63,9 +35,10 @@ pub struct Frame {
     pub code_address: H160,
     /// Its code.
     pub program: Arc<Program>,
-    /// Page of the code: of this call, of the call that decommitted it first, or [`NO_PAGE`] after a failed far call.
+    /// Page of the code: of this call, of the call that decommitted it first, or
+    /// [`NO_PAGE`](crate::page_ids::NO_PAGE).
     pub code_page: u32,
-    /// First of its own pages.
+    /// Where its page ids count from: see [`page_ids`](crate::page_ids).
     pub base_page: u32,
     /// Page that its calldata lies on.
     pub calldata_page: u32,
@@ -89,8 +62,8 @@ pub struct Frame {
     pub heap_bound: u32,
     /// Bytes of aux heap paid for.
     pub aux_heap_bound: u32,
-    /// Pages of returndata that live until this frame ends.
-    pub returndata_pages: Vec<u32>,
+    /// Pages that live until this frame ends, besides its own: returndata, and copies of code.
+    pub kept_pages: Vec<u32>,
     /// Near frames that wait for the current one, outermost first; the far frame itself comes first.
     pub waiting: Vec<NearFrame>,
     /// Program counter of the current near (or far) frame, in instructions.
@@ -200,7 +173,7 @@ impl PartialEq for Frame {
             )
         };
         plain(self) == plain(other)
-            && self.returndata_pages == other.returndata_pages
+            && self.kept_pages == other.kept_pages
             && self.waiting == other.waiting
             && self.stack == other.stack
     }

@@ -41,15 +41,15 @@ impl Leftovers {
         let Frame {
             mut stack,
             mut waiting,
-            mut returndata_pages,
+            mut kept_pages,
             ..
         } = frame;
         stack.recycle(&mut self.stack_pages);
         waiting.clear();
-        returndata_pages.clear();
+        kept_pages.clear();
         self.stacks.push(stack);
         self.near_frames.push(waiting);
-        self.page_lists.push(returndata_pages);
+        self.page_lists.push(kept_pages);
     }
 }
 

@@ -30,6 +30,7 @@ pub mod live;
 pub mod observer;
 pub mod operator;
 pub mod outcome;
+pub mod page_ids;
 pub mod paged;
 pub mod precompile;
 pub mod program;

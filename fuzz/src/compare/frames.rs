@@ -1,7 +1,7 @@
 //! Call stack and memories.
 
-use eradbg_vm::frame::{NO_PAGE, aux_heap_page, heap_page};
 use eradbg_vm::heap::PAGE_BYTES;
+use eradbg_vm::page_ids::{aux_heap_page, heap_page};
 use eradbg_vm::{Execution, frame::Frame, frame::NearFrame};
 use zksync_vm2::interface::{CallframeInterface, StateInterface};
 
@@ -36,9 +36,6 @@ pub fn all_frames(execution: &Execution, peer: &mut Peer, pages: &Pages) -> Comp
 
 /// Compares the code of the far frame that was just entered.
 pub(super) fn code(execution: &Execution, peer: &mut Peer) -> Comparison {
-    if execution.frame().code_page == NO_PAGE {
-        return Ok(());
-    }
     let theirs = peer.vm.current_frame();
     let words = execution.frame().program.words();
     (0..)
@@ -53,7 +50,7 @@ pub(super) fn code(execution: &Execution, peer: &mut Peer) -> Comparison {
 pub fn own_memories(execution: &Execution, peer: &mut Peer, pages: &Pages) -> Comparison {
     let frame = execution.frame();
     let own = [heap_page(frame.base_page), aux_heap_page(frame.base_page)];
-    for page in own.into_iter().chain(frame.returndata_pages.iter().copied()) {
+    for page in own.into_iter().chain(frame.kept_pages.iter().copied()) {
         let Some(heap) = execution.heaps().get(page) else {
             continue;
         };
@@ -137,7 +134,7 @@ fn expected_pc(execution: &Execution, frame: &Frame, near: NearFrame, index: usi
     let is_pending = index == 0 && execution.pending_panic().is_some();
     if is_pending {
         // A far call that failed gave its frame one instruction: the panic.
-        return (frame.code_page == NO_PAGE).then_some(0);
+        return frame.program.words().is_empty().then_some(0);
     }
     let length = frame.program.instructions();
     (usize::from(near.pc) <= length).then_some(near.pc)

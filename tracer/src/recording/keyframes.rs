@@ -74,8 +74,8 @@ impl Recording {
         let heaps = Heaps::recorded(RecordedHeaps::new(keyframe.living.clone(), source));
         let mut frames = keyframe.frames.clone();
         for (frame, &hash) in frames.iter_mut().zip(&keyframe.code) {
-            let space = eradbg_vm::frame::stack_page(frame.base_page);
-            for (at, chunk) in index.pages_of(space, chunk) {
+            let space = eradbg_vm::page_ids::stack_page(frame.base_page);
+            for (at, chunk) in index.pages_of(space, true, chunk) {
                 let page = RecordedPage::new(Arc::clone(&pages), chunk, space, at);
                 frame.stack.pages_mut().put_recorded(at, page);
             }

@@ -8,14 +8,14 @@ use eradbg_vm::paged::{Page, PageSource, RecordedPage};
 use eradbg_vm::stack::StackPage;
 
 use crate::error::Result;
-use crate::keyframe::{Keyframe, PageContent};
+use crate::keyframe::{Keyframe, PageContent, PageKey, PageVersion};
 use crate::recording::{Recording, lock};
 
 /// Which chunk's keyframe holds which version of a page.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PageIndex {
-    /// Chunks with a version of a page, ascending, by space and index.
-    versions: BTreeMap<(u32, u32), Vec<u32>>,
+    /// Chunks with a version of a page, ascending.
+    versions: BTreeMap<PageKey, Vec<u32>>,
     /// Chunks that start after a rollback, with the first page id that the rollback freed.
     rollbacks: Vec<(u32, u32)>,
     /// The first page id that was not given yet at the newest keyframe.
@@ -55,12 +55,10 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    fn content(&self, chunk: u32, space: u32, index: u32) -> Option<PageContent> {
+    fn content(&self, chunk: u32, key: PageKey) -> Option<PageContent> {
         let keyframe = self.index.keyframe(&self.recording, chunk);
         let found = keyframe.map(|keyframe| {
-            let found = keyframe
-                .pages
-                .binary_search_by_key(&(space, index), |page| (page.space, page.index));
+            let found = keyframe.pages.binary_search_by_key(&key, PageVersion::key);
             found.ok().map(|at| keyframe.pages[at].content.clone())
         });
         found.unwrap_or_else(|error| {
@@ -81,7 +79,7 @@ impl HeapSource for HeapsAt {
     fn load(&self, page: u32) -> Heap {
         let mut heap = Heap::default();
         let pages: Arc<dyn PageSource<HeapPage>> = Arc::<Pages>::clone(&self.pages);
-        for (at, chunk) in self.pages.index.pages_of(page, self.chunk) {
+        for (at, chunk) in self.pages.index.pages_of(page, false, self.chunk) {
             heap.pages_mut()
                 .put_recorded(at, RecordedPage::new(Arc::clone(&pages), chunk, page, at));
         }
@@ -91,7 +89,7 @@ impl HeapSource for HeapsAt {
 
 impl PageSource<HeapPage> for Pages {
     fn load(&self, chunk: u32, space: u32, index: u32) -> Arc<HeapPage> {
-        match self.content(chunk, space, index) {
+        match self.content(chunk, (space, false, index)) {
             Some(PageContent::Heap(page)) => page,
             _ => Arc::from(HeapPage::zeroed()),
         }
@@ -100,7 +98,7 @@ impl PageSource<HeapPage> for Pages {
 
 impl PageSource<StackPage> for Pages {
     fn load(&self, chunk: u32, space: u32, index: u32) -> Arc<StackPage> {
-        match self.content(chunk, space, index) {
+        match self.content(chunk, (space, true, index)) {
             Some(PageContent::Stack(page)) => page,
             _ => Arc::from(StackPage::zeroed()),
         }
@@ -116,10 +114,7 @@ impl PageIndex {
         }
         self.next_page = next_page;
         for page in &keyframe.pages {
-            self.versions
-                .entry((page.space, page.index))
-                .or_default()
-                .push(chunk);
+            self.versions.entry(page.key()).or_default().push(chunk);
         }
     }
 
@@ -135,8 +130,14 @@ impl PageIndex {
         self.lost.filter(|&lost| lost <= chunk)
     }
 
-    /// Pages of a space as they are at the start of a chunk: index, and the chunk whose keyframe has the content.
-    pub(super) fn pages_of(&self, space: u32, chunk: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
+    /// Pages of a memory or stack as they are at the start of a chunk: index, and the chunk whose keyframe has the
+    /// content.
+    pub(super) fn pages_of(
+        &self,
+        space: u32,
+        is_stack: bool,
+        chunk: u32,
+    ) -> impl Iterator<Item = (u32, u32)> + '_ {
         // After a rollback page ids are given again: what was written under them before is gone.
         let freed = self
             .rollbacks
@@ -145,8 +146,8 @@ impl PageIndex {
             .find(|&&(at, next_page)| at <= chunk && space >= next_page);
         let oldest = freed.map_or(0, |&(at, _)| at);
         self.versions
-            .range((space, 0)..=(space, u32::MAX))
-            .filter_map(move |(&(_, index), chunks)| {
+            .range((space, is_stack, 0)..=(space, is_stack, u32::MAX))
+            .filter_map(move |(&(_, _, index), chunks)| {
                 let newest = chunks
                     .partition_point(|&version| version <= chunk)
                     .checked_sub(1)?;

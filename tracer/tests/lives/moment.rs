@@ -77,7 +77,7 @@ fn execution_differences(a: &Execution, b: &Execution, view: fn(&Frame) -> Frame
         "stack": |it: Frame| it.stack.clone(),
         "near frames": |it: Frame| it.waiting.clone(),
         "near frame": |it: Frame| it.current(),
-        "returndata pages": |it: Frame| it.returndata_pages.clone(),
+        "returndata pages": |it: Frame| it.kept_pages.clone(),
         "heap bounds": |it: Frame| (it.heap_bound, it.aux_heap_bound),
         "frame": |it: Frame| it.clone(),
     ]));

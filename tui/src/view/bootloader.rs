@@ -12,7 +12,6 @@ use ratatui::text::{Line, Span};
 use crate::layout::Pane;
 use crate::text::{self, thousands};
 use crate::theme::CHANGED;
-use crate::view::memory::BOOTLOADER_HEAP;
 use crate::view::{View, draw, first_row};
 
 /// A hook's name, or its number when it has none.
@@ -149,8 +148,9 @@ fn places(view: &View<'_>) -> Vec<usize> {
 fn place(view: &View<'_>, slot: usize, width: usize) -> Line<'static> {
     let theme = view.theme;
     let offset = slot as u32 * 32;
-    let value = view.timeline.execution().bootloader_heap().read_word(offset);
-    let is_changed = view.changed.byte(BOOTLOADER_HEAP, offset);
+    let execution = view.timeline.execution();
+    let value = execution.bootloader_heap().read_word(offset);
+    let is_changed = view.changed.byte(execution.bootloader_heap_page(), offset);
     let (sign, style) = match (is_changed, value.is_zero()) {
         (true, _) => (CHANGED, theme.changed()),
         (false, true) => (" ", theme.faint()),

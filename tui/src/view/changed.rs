@@ -17,8 +17,8 @@ pub(super) struct Changed {
 }
 
 impl Changed {
-    /// Sorts changes by place.
-    pub(super) fn new(all: &[Change]) -> Self {
+    /// Sorts changes by place; the bootloader's heap has that page id.
+    pub(super) fn new(all: &[Change], bootloader_heap: u32) -> Self {
         let mut changed = Self {
             registers: [None; 16],
             stack: HashMap::new(),
@@ -35,7 +35,7 @@ impl Changed {
                 }
                 Change::Memory { page, offset, .. } => changed.writes.push((*page, *offset)),
                 Change::OperatorWrite { slot, .. } => {
-                    changed.writes.push((super::memory::BOOTLOADER_HEAP, slot * 32));
+                    changed.writes.push((bootloader_heap, slot * 32));
                 }
                 Change::Globals { old, new } if old.flags != new.flags => changed.flags = Some(old.flags),
                 _ => {}

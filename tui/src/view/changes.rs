@@ -130,11 +130,10 @@ fn machine(view: &View<'_>, change: &Change, width: usize) -> Option<Line<'stati
             old,
             new,
         } => {
-            let label = match *page {
-                super::memory::BOOTLOADER_HEAP => {
-                    view.timeline.recording().layout().name(*offset as usize / 32)
-                }
-                page => format!("page {page} [{offset:#x}]"),
+            let label = if *page == view.timeline.execution().bootloader_heap_page() {
+                view.timeline.recording().layout().name(*offset as usize / 32)
+            } else {
+                format!("page {page} [{offset:#x}]")
             };
             arrow(view, &label, word(old), word(new))
         }
@@ -143,6 +142,8 @@ fn machine(view: &View<'_>, change: &Change, width: usize) -> Option<Line<'stati
             arrow(view, &format!("operator: {name}"), word(old), word(new))
         }
         Change::Frame(change) => frame(view, change)?,
+        // Nothing that a program could see.
+        Change::PageKept { .. } => return None,
         Change::MemoryAdded { page, .. } => plain(
             view,
             CHANGED,

@@ -1,7 +1,7 @@
 //! A memory as a hex dump: heap and aux heap of the selected frame, or any page.
 
 use eradbg_vm::heap::Heap;
-use eradbg_vm::{Execution, FatPointer, Frame, frame};
+use eradbg_vm::{Execution, FatPointer, Frame, page_ids};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -11,9 +11,6 @@ use crate::model::MemorySource;
 use crate::text::{self, Base, thousands};
 use crate::theme::{CHANGED, POINTER};
 use crate::view::{View, draw, frames};
-
-/// Page of the bootloader's heap, whose places have names.
-pub(super) const BOOTLOADER_HEAP: u32 = frame::heap_page(frame::BOOTLOADER_BASE_PAGE);
 
 /// Columns before the bytes: offset, sign of change, sign of a pointer's window.
 const LEFT: usize = 11;
@@ -179,7 +176,7 @@ fn aside(
     if !starting.is_empty() {
         return format!("{POINTER} {}", starting.join(" "));
     }
-    if page == BOOTLOADER_HEAP && offset.is_multiple_of(32) {
+    if page == view.timeline.execution().bootloader_heap_page() && offset.is_multiple_of(32) {
         return view.timeline.recording().layout().name(offset as usize / 32);
     }
     String::new()
@@ -221,12 +218,17 @@ fn shown<'a>(view: &View<'a>) -> Option<Shown<'a>> {
     let (name, page, slot, bound) = if is_aux {
         (
             "aux heap",
-            frame::aux_heap_page(far.base_page),
+            page_ids::aux_heap_page(far.base_page),
             far.aux_heap,
             far.aux_heap_bound,
         )
     } else {
-        ("heap", frame::heap_page(far.base_page), far.heap, far.heap_bound)
+        (
+            "heap",
+            page_ids::heap_page(far.base_page),
+            far.heap,
+            far.heap_bound,
+        )
     };
     Some(Shown {
         page,
@@ -239,15 +241,15 @@ fn shown<'a>(view: &View<'a>) -> Option<Shown<'a>> {
 /// What a page is to the frames that live.
 fn page_name(execution: &Execution, page: u32) -> &'static str {
     for far in execution.frames() {
-        if page == frame::heap_page(far.base_page) {
+        if page == page_ids::heap_page(far.base_page) {
             return "heap";
-        } else if page == frame::aux_heap_page(far.base_page) {
+        } else if page == page_ids::aux_heap_page(far.base_page) {
             return "aux heap";
         } else if page == far.code_page {
             return "code";
         }
     }
-    if page == frame::STATIC_MEMORY_PAGE {
+    if page == page_ids::STATIC_MEMORY_PAGE {
         "static memory"
     } else {
         "memory"

@@ -13,11 +13,12 @@ use crate::edit::program_on_page;
 use crate::exec::ret::{Forwarding, forwarding_mode};
 use crate::exec::{Cx, Done, Fault, Next};
 use crate::flags::Flags;
-use crate::frame::{self, CallKind, Frame};
+use crate::frame::{CallKind, Frame};
 use crate::host::{Answer, Host};
 use crate::isa::{self, Opcode};
 use crate::observer::Observer;
 use crate::outcome::PanicCause;
+use crate::page_ids::{NO_PAGE, PageNumbering, aux_heap_page, heap_page};
 use crate::program::Program;
 use crate::value::{self, FatPointer, Value};
 
@@ -189,11 +190,11 @@ fn own_page<H: Host, O: Observer>(cx: &Cx<'_, H, O>, abi: &Abi, pointer: FatPoin
     match abi.forwarding {
         Forwarding::Pointer => pointer,
         Forwarding::Heap => FatPointer {
-            page: frame::heap_page(base),
+            page: heap_page(base),
             ..pointer
         },
         Forwarding::AuxHeap => FatPointer {
-            page: frame::aux_heap_page(base),
+            page: aux_heap_page(base),
             ..pointer
         },
     }
@@ -272,7 +273,10 @@ fn load<H: Host, O: Observer>(
         };
         *ergs = rest;
     }
-    let page = known_page.unwrap_or(new_base);
+    let page = match cx.ex.settings.revision.pages() {
+        PageNumbering::ByFrame => known_page.unwrap_or(new_base),
+        PageNumbering::OneByOne => NO_PAGE,
+    };
     let program = cx
         .host
         .decommit(hash, page, cx.observer)
@@ -308,7 +312,7 @@ fn enter<H: Host, O: Observer>(
         _ => (CallKind::Normal, destination, ex.frame.this, ex.context_register),
     };
     let base_page = ex.next_page;
-    ex.next_page += frame::PAGES_PER_FRAME;
+    ex.next_page += ex.settings.revision.pages().per_frame();
     ex.context_register = 0;
     let is_kernel = value::is_kernel(this);
     let memory = if is_kernel {
@@ -317,7 +321,7 @@ fn enter<H: Host, O: Observer>(
         target.free_memory
     };
     ex.pending_panic = code.as_ref().err().copied();
-    let (program, code_page) = code.unwrap_or_else(|_| (Program::empty(), frame::NO_PAGE));
+    let (program, code_page) = code.unwrap_or_else(|_| (Program::empty(), NO_PAGE));
     cx.host.enter_frame();
     cx.observer.frame_entering(cx.ex, false);
     let ex = &mut *cx.ex;
@@ -331,8 +335,8 @@ fn enter<H: Host, O: Observer>(
         base_page,
         calldata_page: 0,
         // A precompile may have written there already: kernel code names any page.
-        heap: ex.heaps.slot_or_insert(frame::heap_page(base_page)),
-        aux_heap: ex.heaps.slot_or_insert(frame::aux_heap_page(base_page)),
+        heap: ex.heaps.slot_or_insert(heap_page(base_page)),
+        aux_heap: ex.heaps.slot_or_insert(aux_heap_page(base_page)),
         stack: ex.leftovers.stack(),
         context,
         is_static: (ex.frame.is_static || i.flag0) && !target.is_evm,
@@ -341,7 +345,7 @@ fn enter<H: Host, O: Observer>(
         is_constructor_call: abi.constructor,
         heap_bound: memory,
         aux_heap_bound: memory,
-        returndata_pages: ex.leftovers.page_list(),
+        kept_pages: ex.leftovers.page_list(),
         waiting: ex.leftovers.near_frames(),
         pc: 0,
         sp: 0,

@@ -6,12 +6,12 @@ use primitive_types::U256;
 
 use crate::decode::Instruction;
 use crate::exec::{Cx, Done, Fault, Next};
-use crate::frame::STATIC_MEMORY_PAGE;
 use crate::heap::{Heap, HeapSlot};
 use crate::host::Host;
 use crate::isa::Source;
 use crate::observer::Observer;
 use crate::outcome::PanicCause;
+use crate::page_ids::STATIC_MEMORY_PAGE;
 use crate::value::{FatPointer, Value};
 
 /// Greatest offset of a 32-byte access: 2^32 - 33.

@@ -5,10 +5,10 @@ use primitive_types::U256;
 use crate::decode::Instruction;
 use crate::exec::{Cx, Done, Fault, Next};
 use crate::execution::Execution;
-use crate::frame::{self, heap_page};
 use crate::heap::Heap;
 use crate::host::{Answer, Host};
 use crate::observer::Observer;
+use crate::page_ids::{PageNumbering, heap_page, stack_page};
 use crate::precompile::{Precompile, PrecompileAbi, ReadWord};
 use crate::value::{Value, low16};
 
@@ -80,18 +80,23 @@ impl ReadWord for Memory<'_> {
         if let Some(heap) = self.0.heaps.get(page) {
             return heap.read_word(index * 32);
         }
-        let base = page & !(frame::PAGES_PER_FRAME - 1);
-        let Some(owner) = self
-            .0
-            .frames()
-            .find(|frame| frame.base_page == base || frame.code_page == page)
-        else {
+        let Ok(index) = u16::try_from(index) else {
             return U256::zero();
         };
-        match u16::try_from(index) {
-            Ok(index) if page == owner.code_page => owner.program.word(index),
-            Ok(slot) if page == frame::stack_page(base) => owner.stack.read(slot).word,
-            _ => U256::zero(),
+        if self.0.settings.revision.pages() == PageNumbering::OneByOne {
+            return U256::zero();
         }
+        self.0
+            .frames()
+            .find_map(|frame| {
+                if page == frame.code_page {
+                    Some(frame.program.word(index))
+                } else if page == stack_page(frame.base_page) {
+                    Some(frame.stack.read(index).word)
+                } else {
+                    None
+                }
+            })
+            .unwrap_or_default()
     }
 }

@@ -7,11 +7,12 @@ use primitive_types::U256;
 use crate::decode::Instruction;
 use crate::exec::{Cx, Done, Next};
 use crate::flags::Flags;
-use crate::frame::{Frame, aux_heap_page, heap_page};
+use crate::frame::Frame;
 use crate::host::Host;
 use crate::isa;
 use crate::observer::{FrameEnd, Observer};
 use crate::outcome::{End, PanicCause, RetKind};
+use crate::page_ids::{PageNumbering, aux_heap_page, heap_page};
 use crate::value::{FatPointer, Value};
 
 /// Leaves the current frame with src0 as returndata, unless it breaks a rule: then with a panic.
@@ -161,19 +162,20 @@ fn resume<H: Host, O: Observer>(
 ///
 /// Source: `matter-labs/zksync-era` `core/lib/multivm/src/versions/vm_latest/old_vm/memory.rs`.
 fn bury<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, finished: Frame, returndata_page: u32) {
-    if finished.is_code_oracle() {
+    let pages = cx.ex.settings.revision.pages();
+    if pages == PageNumbering::ByFrame && finished.is_code_oracle() {
         return;
     }
     let own = [heap_page(finished.base_page), aux_heap_page(finished.base_page)];
-    for &page in own.iter().chain(&finished.returndata_pages) {
+    for &page in own.iter().chain(&finished.kept_pages) {
         // An older page belongs to a frame below.
-        if page >= finished.base_page && page != returndata_page {
+        if page >= pages.first_of(finished.base_page) && page != returndata_page {
             cx.ex.remove_memory(page, cx.observer);
         }
     }
     cx.ex.leftovers.take(finished);
-    if returndata_page >= cx.ex.frame.base_page {
-        cx.ex.frame.returndata_pages.push(returndata_page);
+    if returndata_page >= pages.first_of(cx.ex.frame.base_page) {
+        cx.ex.frame.kept_pages.push(returndata_page);
     }
 }
 
@@ -194,13 +196,14 @@ fn root_end<H: Host, O: Observer>(
 /// The pointer that the caller gets, after the growth of the own heap is paid.
 fn returndata<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, abi: Value) -> Result<FatPointer, PanicCause> {
     let frame = &cx.ex.frame;
+    let first_own_page = cx.ex.settings.revision.pages().first_of(frame.base_page);
     let pointer = FatPointer::from_word(abi.word);
     let mode = forwarding_mode(abi.word);
     let overflows = pointer.start.checked_add(pointer.length).is_none();
     let checked = if mode == Forwarding::Pointer {
         if !abi.is_pointer {
             Err(PanicCause::RetPointerExpected)
-        } else if pointer.page < frame.base_page && !frame.is_kernel {
+        } else if pointer.page < first_own_page && !frame.is_kernel {
             Err(PanicCause::RetForeignPointer)
         } else if overflows || pointer.offset > pointer.length {
             Err(PanicCause::RetMalformedPointer)

@@ -5,8 +5,9 @@ use primitive_types::U256;
 
 use crate::execution::{Execution, relink};
 use crate::flags::Flags;
-use crate::frame::{self, Frame, PAGES_PER_FRAME};
+use crate::frame::Frame;
 use crate::heap::{Heap, HeapSlot};
+use crate::page_ids::{PageNumbering, aux_heap_page, heap_page};
 use crate::value::Value;
 
 /// What an operator's snapshot of the execution holds.
@@ -18,10 +19,10 @@ pub struct ExecutionSnapshot {
     context_register: u128,
     tx_number: u16,
     next_page: u32,
-    /// The bootloader's frame without its stack and pages of returndata.
+    /// The bootloader's frame without its stack and its list of kept pages.
     frame: Frame,
-    /// Pages of returndata that the bootloader's frame has: it only gets more while it lives.
-    returndata_pages: usize,
+    /// Pages that the bootloader's frame keeps alive: it only gets more while it lives.
+    kept_pages: usize,
 }
 
 /// Old values of memory since a snapshot.
@@ -51,11 +52,11 @@ impl Execution {
             "a snapshot is taken in the bootloader's frame"
         );
         self.journal = Some(Journal {
-            pages_below: self.next_page,
+            pages_below: self.settings.revision.pages().first_of(self.next_page),
             undo: Vec::new(),
         });
         let stack = std::mem::take(&mut self.frame.stack);
-        let returndata_pages = std::mem::take(&mut self.frame.returndata_pages);
+        let kept_pages = std::mem::take(&mut self.frame.kept_pages);
         let frame = self.frame.clone();
         let snapshot = ExecutionSnapshot {
             registers: self.registers,
@@ -65,10 +66,10 @@ impl Execution {
             tx_number: self.tx_number,
             next_page: self.next_page,
             frame,
-            returndata_pages: returndata_pages.len(),
+            kept_pages: kept_pages.len(),
         };
         self.frame.stack = stack;
-        self.frame.returndata_pages = returndata_pages;
+        self.frame.kept_pages = kept_pages;
         snapshot
     }
 
@@ -85,12 +86,12 @@ impl Execution {
         let journal = self.journal.take().expect("a rollback follows a snapshot");
         let root = self.callers.first_mut().unwrap_or(&mut self.frame);
         let stack = std::mem::take(&mut root.stack);
-        let mut returndata_pages = std::mem::take(&mut root.returndata_pages);
-        returndata_pages.truncate(snapshot.returndata_pages);
+        let mut kept_pages = std::mem::take(&mut root.kept_pages);
+        kept_pages.truncate(snapshot.kept_pages);
         self.callers.clear();
         self.frame = Frame {
             stack,
-            returndata_pages,
+            kept_pages,
             ..snapshot.frame
         };
         self.registers = snapshot.registers;
@@ -112,11 +113,14 @@ impl Execution {
                 Undo::Stack { slot, old } => self.frame.stack.write(slot, old),
             }
         }
-        for base in (snapshot.next_page..self.next_page).step_by(PAGES_PER_FRAME as usize) {
-            self.heaps.remove(frame::heap_page(base));
-            self.heaps.remove(frame::aux_heap_page(base));
+        let pages = self.settings.revision.pages();
+        for base in pages.bases(snapshot.next_page, self.next_page) {
+            self.heaps.remove(heap_page(base));
+            self.heaps.remove(aux_heap_page(base));
         }
-        self.next_page = snapshot.next_page;
+        if pages == PageNumbering::ByFrame {
+            self.next_page = snapshot.next_page;
+        }
         relink(&mut self.frame, &mut self.heaps);
     }
 
@@ -174,10 +178,10 @@ mod tests {
         };
         let mut execution = Execution::new(Program::empty(), 1_000_000, settings);
         for _ in 0..calls {
-            let page = frame::heap_page(execution.next_page);
+            let page = heap_page(execution.next_page);
             execution.heaps.insert(page, Heap::from_words(&[page.into()]));
-            execution.frame.returndata_pages.push(page);
-            execution.next_page += PAGES_PER_FRAME;
+            execution.frame.kept_pages.push(page);
+            execution.next_page += PageNumbering::ByFrame.per_frame();
         }
         execution
     }
@@ -188,18 +192,18 @@ mod tests {
             let mut execution = after_calls(calls);
             let before = execution.clone();
             let snapshot = execution.snapshot();
-            assert_eq!(snapshot.frame.returndata_pages.capacity(), 0);
+            assert_eq!(snapshot.frame.kept_pages.capacity(), 0);
             assert_eq!(snapshot.frame.stack, crate::stack::Stack::default());
             let heap = execution.frame.heap;
             execution.set_memory(heap, 64, U256::one(), &mut ());
             execution.set_stack(3, Value::pointer(crate::value::FatPointer::default()), &mut ());
             execution.add_memory(1_000_000, Heap::from_words(&[U256::MAX]), &mut ());
             // The returndata of one more call.
-            let page = frame::heap_page(execution.next_page);
+            let page = heap_page(execution.next_page);
             let slot = execution.heaps.insert(page, Heap::default());
-            execution.next_page += PAGES_PER_FRAME;
+            execution.next_page += PageNumbering::ByFrame.per_frame();
             execution.set_memory(slot, 0, U256::one(), &mut ());
-            execution.frame.returndata_pages.push(page);
+            execution.frame.kept_pages.push(page);
             let journal = execution.journal.as_ref().unwrap();
             assert_eq!(journal.undo.len(), 3, "after {calls} calls");
             assert_ne!(execution, before);

@@ -1,11 +1,14 @@
 //! Releases of the official VMs whose instructions differ: one row each.
 //!
-//! Sources: `zk_evm` 0.153.8 and 0.153.12 (`src/vm_state/cycle.rs`, `src/opcodes/execution/ret.rs`).
+//! Sources: `zk_evm` 0.153.8 and 0.153.12 (`src/vm_state/cycle.rs`, `src/opcodes/execution/ret.rs`), `zksync_vm2` 0.5.0
+//! (`src/heap.rs`).
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
+
+use crate::page_ids::PageNumbering;
 
 /// The release of an official VM that decides what instructions do where releases differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,6 +19,8 @@ pub enum Revision {
     /// Clears what an instruction could have written as its second output, and lets an explicit panic pay for
     /// returndata past the end of memory. `zksync_vm2` does both from 0.6 on.
     ZkEvm0_153_12,
+    /// The first with the page ids of `zksync_vm2` up to 0.5, whose traces kernel programs can be compared with.
+    Vm2_0_5PageIds,
 }
 
 /// A revision that is not known.
@@ -32,21 +37,31 @@ struct Row {
     name: &'static str,
     clears_unwritten_dst1: bool,
     explicit_panic_pays_overflow: bool,
+    pages: PageNumbering,
 }
 
 /// In the order of [`Revision`].
-const REVISIONS: [Row; 2] = [
+const REVISIONS: [Row; 3] = [
     Row {
         revision: Revision::ZkEvm0_153_8,
         name: "zk_evm-0.153.8",
         clears_unwritten_dst1: false,
         explicit_panic_pays_overflow: false,
+        pages: PageNumbering::ByFrame,
     },
     Row {
         revision: Revision::ZkEvm0_153_12,
         name: "zk_evm-0.153.12",
         clears_unwritten_dst1: true,
         explicit_panic_pays_overflow: true,
+        pages: PageNumbering::ByFrame,
+    },
+    Row {
+        revision: Revision::Vm2_0_5PageIds,
+        name: "vm2-0.5-page-ids",
+        clears_unwritten_dst1: false,
+        explicit_panic_pays_overflow: false,
+        pages: PageNumbering::OneByOne,
     },
 ];
 
@@ -80,6 +95,11 @@ impl Revision {
     /// that of memory.
     pub const fn explicit_panic_pays_overflow(self) -> bool {
         self.row().explicit_panic_pays_overflow
+    }
+
+    /// How memories are numbered.
+    pub const fn pages(self) -> PageNumbering {
+        self.row().pages
     }
 
     fn names() -> String {
@@ -120,10 +140,11 @@ mod tests {
             assert_eq!(revision.name().parse(), Ok(revision));
             assert_eq!(Revision::from_number(revision.number()), Some(revision));
         }
-        assert_eq!(Revision::from_number(2), None);
+        assert_eq!(Revision::from_number(3), None);
         assert_eq!(
             "zk_evm-0.153.9".parse::<Revision>().unwrap_err().to_string(),
-            "revision \"zk_evm-0.153.9\" is not known, expected one of zk_evm-0.153.8, zk_evm-0.153.12"
+            "revision \"zk_evm-0.153.9\" is not known, expected one of zk_evm-0.153.8, zk_evm-0.153.12, \
+             vm2-0.5-page-ids"
         );
     }
 

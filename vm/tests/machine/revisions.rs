@@ -6,12 +6,13 @@ use eradbg_fixtures::assembler::{In, Op, Out, op};
 use eradbg_vm::flags::Predicate;
 use eradbg_vm::outcome::PanicCause;
 use eradbg_vm::protocol::Revision;
-use eradbg_vm::{Opcode, U256, Value};
+use eradbg_vm::{Execution, FatPointer, Opcode, U256, Value};
 
-use crate::lab::{Lab, USER, caller, integer};
+use crate::lab::{Lab, Outcome, USER, caller, integer, only};
 
 const OLD: Revision = Revision::ZkEvm0_153_8;
 const NEW: Revision = Revision::ZkEvm0_153_12;
+const FAST: Revision = Revision::Vm2_0_5PageIds;
 
 fn lab(revision: Revision) -> Lab {
     let mut lab = Lab::new();
@@ -188,4 +189,158 @@ fn a_panic_that_an_instruction_turns_into_has_no_operand() {
     };
     let outcome = lab.run(&caller(USER, abi));
     assert_eq!(outcome.first().0.ergs_returned, 50_000 - 6 - 6 - 5);
+}
+
+/// A kernel contract that decommits.
+const KERNEL: u64 = 0x9000;
+
+/// The page of the pointer in r1.
+fn page(execution: &Execution) -> u32 {
+    let Value { word, is_pointer } = execution.register(1);
+    assert!(is_pointer);
+    FatPointer::from_word(word).page
+}
+
+/// Calls these contracts one after the other.
+fn calls(lab: &Lab, addresses: &[u64]) -> Outcome {
+    let mut root = Assembler::new();
+    for &address in addresses {
+        let after = root.label();
+        root.load(1, U256([0, 0, 0, 20_000])).load(2, address);
+        root.far_call(1, 2, after);
+        root.place(after);
+    }
+    root.ret(Opcode::RetOk, 0);
+    lab.run(&root)
+}
+
+/// Decommits a hash twice, then returns what `ret` says of r3, the first pointer.
+fn decommitting(hash: U256, returns: bool) -> Assembler {
+    let mut a = Assembler::new();
+    a.load(1, hash).load(2, 1000);
+    for pointer in [3, 4] {
+        a.push(
+            op(Opcode::Decommit)
+                .src0(In::Reg(1))
+                .src1(2)
+                .dst0(Out::Reg(pointer)),
+        );
+    }
+    if returns {
+        a.load(5, ret_abi(Forward::Pointer, slice(0, 0)) & U256::MAX << 128);
+        a.push(op(Opcode::PtrPack).src0(In::Reg(3)).src1(5).dst0(Out::Reg(1)));
+    } else {
+        a.load(1, ret_abi(Forward::Heap, slice(0, 32)));
+    }
+    a.ret(Opcode::RetOk, 1);
+    a
+}
+
+#[test]
+fn each_far_call_takes_eight_page_ids_or_two_in_the_revision_of_the_fast_vm() {
+    for (revision, calldata, heaps) in [
+        (OLD, 10, [2050, 2058, 2066]),
+        (NEW, 10, [2050, 2058, 2066]),
+        (FAST, 2, [4, 6, 8]),
+    ] {
+        let mut answers = Assembler::new();
+        answers.load(1, ret_abi(Forward::Heap, slice(0, 32)));
+        answers.ret(Opcode::RetOk, 1);
+        let lab = lab(revision).contract(USER, &answers);
+        // Nobody lives at the second address: a call that fails takes ids too.
+        let outcome = calls(&lab, &[USER, 0x7000, USER]);
+        let entered = &outcome.trace.entered;
+        let bootloader = Lab::new().machine(&answers);
+        assert_eq!(page(&bootloader.execution), 7);
+        assert_eq!([&entered[0], &entered[2]].map(page), [calldata; 2], "{revision}");
+        let returned: Vec<u32> = outcome
+            .trace
+            .left
+            .iter()
+            .map(|(_, execution)| execution.heaps().page_of(execution.frame().heap))
+            .collect();
+        assert_eq!(returned, heaps, "{revision}");
+    }
+}
+
+#[test]
+fn the_bootloaders_calldata_is_on_the_page_before_its_heap_in_the_revision_of_the_fast_vm() {
+    assert_eq!(page(&lab(FAST).machine(&only(Opcode::RetOk)).execution), 1);
+}
+
+#[test]
+fn each_decommit_makes_a_copy_on_a_page_of_its_own_in_the_revision_of_the_fast_vm() {
+    let (lab, hash) = lab(FAST).code(&only(Opcode::RetOk));
+    let lab = lab.contract(KERNEL, &decommitting(hash, false));
+    let outcome = calls(&lab, &[KERNEL, KERNEL]);
+    let execution = outcome.first().1;
+    let pointers = [3, 4].map(|register| FatPointer::from_word(execution.register(register).word).page);
+    // The frame has 4 and 5.
+    assert_eq!(pointers, [6, 7]);
+    let code = only(Opcode::RetOk).words()[0];
+    for page in pointers {
+        assert_eq!(execution.heaps().get(page).unwrap().read_word(0), code);
+    }
+    let heap = execution.heaps().at(execution.frame().heap);
+    assert_eq!(heap.read_word(0), U256::zero());
+    let second = &outcome.trace.entered[1];
+    assert_eq!(second.heaps().page_of(second.frame().heap), 8);
+    assert_eq!(
+        pointers.map(|page| second.heaps().get(page).is_some()),
+        [false; 2]
+    );
+}
+
+#[test]
+fn a_copy_of_code_that_is_returned_lives_on_in_the_caller() {
+    let (lab, hash) = lab(FAST).code(&only(Opcode::RetOk));
+    let lab = lab.contract(KERNEL, &decommitting(hash, true));
+    let outcome = calls(&lab, &[KERNEL, KERNEL]);
+    let second = &outcome.trace.entered[1];
+    assert_eq!(
+        [6, 7].map(|page| second.heaps().get(page).is_some()),
+        [true, false]
+    );
+    assert_eq!(second.callers()[0].kept_pages, [6]);
+}
+
+#[test]
+fn code_that_was_decommitted_before_is_free_in_each_revision() {
+    let left = |revision| {
+        let (lab, hash) = lab(revision).code(&only(Opcode::RetOk));
+        let lab = lab.contract(KERNEL, &decommitting(hash, false));
+        calls(&lab, &[KERNEL]).first().0.ergs_returned
+    };
+    assert_eq!(left(FAST), left(OLD));
+}
+
+#[test]
+fn a_user_contract_may_not_return_its_callers_memory_however_pages_are_numbered() {
+    for revision in [OLD, FAST] {
+        let mut a = Assembler::new();
+        a.load(5, ret_abi(Forward::Pointer, slice(0, 0)) & U256::MAX << 128);
+        a.push(op(Opcode::PtrPack).src0(In::Reg(1)).src1(5).dst0(Out::Reg(1)));
+        a.ret(Opcode::RetOk, 1);
+        let outcome = lab(revision).run_user(&a, 50_000);
+        assert_eq!(
+            outcome.trace.panics,
+            [PanicCause::RetForeignPointer],
+            "{revision}"
+        );
+    }
+}
+
+#[test]
+fn a_rollback_gives_page_ids_back_but_not_in_the_revision_of_the_fast_vm() {
+    for (revision, next) in [(OLD, 2048), (FAST, 4)] {
+        let mut lab = lab(revision).contract(USER, &only(Opcode::RetOk));
+        let root = caller(USER, FarCallAbi::default());
+        let mut vm = lab.machine(&root);
+        let snapshot = vm.snapshot(&mut ());
+        vm.run(&mut lab, &mut (), 3).unwrap();
+        let heap = vm.execution.heaps().page_of(vm.execution.frame().heap);
+        vm.roll_back(snapshot, &mut ());
+        assert_eq!(vm.execution.next_page(), next, "{revision}");
+        assert!(vm.execution.heaps().get(heap).is_none());
+    }
 }
