@@ -11,6 +11,7 @@ use eradbg_fuzz::lockstep::{Lockstep, Verdict};
 use eradbg_fuzz::minimise::{differs, minimise};
 use eradbg_fuzz::statistics::Statistics;
 use eradbg_fuzz::{generate, report};
+use eradbg_vm::protocol::Revision;
 
 /// Runs random programs on eradbg's machine and on `zksync_vm2`, and compares them after each instruction.
 #[derive(Debug, Parser)]
@@ -27,13 +28,27 @@ struct Arguments {
     /// Run only the case with this number, as a difference prints it.
     #[arg(long)]
     case: Option<u64>,
+    /// Number pages as the peer does, and compare the numbers themselves.
+    #[arg(long)]
+    same_page_ids: bool,
+}
+
+impl Arguments {
+    /// The case with a number.
+    fn generate(&self, number: u64) -> Case {
+        let mut case = generate::case(&mut Choices::from_seed(number));
+        if self.same_page_ids {
+            case.revision = Revision::Vm2_0_5PageIds;
+        }
+        case
+    }
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut statistics = Statistics::default();
     let found = if let Some(number) = arguments.case {
-        let verdict = run(&generate::case(&mut Choices::from_seed(number)), &mut statistics);
+        let verdict = run(&arguments.generate(number), &mut statistics);
         println!("case {number}: {verdict:?}");
         is_bad(verdict.as_ref()).then_some(number)
     } else {
@@ -43,7 +58,7 @@ fn main() -> ExitCode {
     match found {
         None => ExitCode::SUCCESS,
         Some(number) => {
-            explain(number);
+            explain(&arguments, number);
             ExitCode::FAILURE
         }
     }
@@ -64,7 +79,7 @@ fn run_many(arguments: &Arguments, statistics: &mut Statistics) -> Option<u64> {
     let mut found = None;
     while found.is_none() && start.elapsed() < limit && statistics.instructions < instructions {
         let number = numbers.u64();
-        let verdict = run(&generate::case(&mut Choices::from_seed(number)), statistics);
+        let verdict = run(&arguments.generate(number), statistics);
         found = is_bad(verdict.as_ref()).then_some(number);
     }
     let elapsed = start.elapsed().as_secs_f64();
@@ -85,9 +100,14 @@ fn is_bad(verdict: Option<&Verdict>) -> bool {
 }
 
 /// Prints what differs in a case and in the smallest case made of it.
-fn explain(number: u64) {
-    let case = generate::case(&mut Choices::from_seed(number));
-    println!("the machines differ on case {number}; again with --case {number}");
+fn explain(arguments: &Arguments, number: u64) {
+    let case = arguments.generate(number);
+    let again = if arguments.same_page_ids {
+        " --same-page-ids"
+    } else {
+        ""
+    };
+    println!("the machines differ on case {number}; again with --case {number}{again}");
     // What the machines print about failed checks has been seen once.
     std::panic::set_hook(Box::new(|_| {}));
     let describe = |case: &Case| {
