@@ -42,14 +42,19 @@ fn release(version: ProtocolVersion) -> &'static str {
 
 /// The code of a version's bootloader for batches; `None`, and a line that says so, where there is none.
 pub(crate) fn bootloader(version: ProtocolVersion) -> Option<Vec<u8>> {
+    bootloader_for(version, "proved_batch")
+}
+
+/// The code of a version's bootloader for something else.
+pub(crate) fn bootloader_for(version: ProtocolVersion, purpose: &str) -> Option<Vec<u8>> {
     let Some(root) = std::env::var_os("ERADBG_BOOTLOADERS") else {
         eprintln!("NOT RUN on {version}: ERADBG_BOOTLOADERS does not say where published bootloaders are");
         return None;
     };
     let folder = PathBuf::from(root)
         .join(release(version))
-        .join("proved_batch.yul");
-    let names = ["Bootloader.zbin", "proved_batch.yul.zbin"];
+        .join(format!("{purpose}.yul"));
+    let names = ["Bootloader.zbin".to_owned(), format!("{purpose}.yul.zbin")];
     let found = names
         .iter()
         .find_map(|name| std::fs::read(folder.join(name)).ok());

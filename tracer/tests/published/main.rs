@@ -354,13 +354,14 @@ fn only_version_24_brings_an_older_system_context_up_to_date_by_itself() {
         base::write(&folder, version)?;
         Some(base::contract(&folder, "SystemContext"))
     };
-    let (Some(wanted), Some(other)) = (system_context(version(24)), system_context(version(25))) else {
+    let Some(wanted) = system_context(version(24)) else {
         return;
     };
-    assert_ne!(
-        wanted, other,
-        "the folders have the same SystemContext for versions 24 and 25"
-    );
+    let mut others = ProtocolVersion::all().filter_map(system_context);
+    let Some(other) = others.find(|code| *code != wanted) else {
+        eprintln!("NOT RUN: all versions have the same SystemContext");
+        return;
+    };
     let wanted_hash = hash_bytecode(&wanted).unwrap();
     for version in [version(24), version(25)] {
         let folder = tempfile::tempdir().unwrap();

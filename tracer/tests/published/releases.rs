@@ -3,10 +3,13 @@
 //! Source: `system-contracts/bootloader/bootloader.yul` on the release branches of `matter-labs/era-contracts`.
 
 use eradbg_tracer::report::TransactionReport;
-use eradbg_vm::U256;
+use eradbg_vm::batch::ExecutionMode;
+use eradbg_vm::bootloader::Layout;
+use eradbg_vm::bytecode::{bytes_to_words, hash_bytecode};
 use eradbg_vm::keccak::keccak256;
 use eradbg_vm::protocol::ProtocolVersion;
-use eradbg_vm::storage::{L1_MESSENGER, L2_BASE_TOKEN};
+use eradbg_vm::storage::{L1_MESSENGER, L2_BASE_TOKEN, SYSTEM_CONTEXT};
+use eradbg_vm::{H160, U256};
 
 use crate::seen::{Seen, run, run_and_close};
 use crate::{base, load, mixed_batch};
@@ -172,5 +175,85 @@ fn an_upgrade_has_a_log_to_l1_before_version_31() {
             })
             .collect();
         assert_eq!(sent, expected, "{version}");
+    }
+}
+
+#[test]
+fn a_transaction_from_l1_pays_for_the_call_that_tells_its_pubdata_price_from_version_26_on() {
+    let step = r#"Priority(from: "bob", to: "alice", value: 0, expect: Success)"#;
+    for version in ProtocolVersion::all() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some((loaded, _)) = load(version, folder.path(), "", &format!("(steps: [{step}])")) else {
+            continue;
+        };
+        let seen = run_and_close(loaded);
+        // What is left then is what the gas of the preparation is counted from.
+        let (_, calls_before) = seen
+            .debug_logs
+            .iter()
+            .find(|(label, _)| label == "gasBeforePreparation")
+            .unwrap();
+        let is_price = |(contract, calldata): &(H160, Vec<u8>)| {
+            *contract == SYSTEM_CONTEXT && calldata.starts_with(&selector("setPubdataInfo(uint256,uint256)"))
+        };
+        let was_told = seen.calls[..*calls_before].iter().any(is_price);
+        assert_eq!(was_told, version.number() < 26, "{version}");
+        assert!(seen.calls.iter().any(is_price));
+    }
+}
+
+#[test]
+fn the_hash_of_a_transaction_from_l1_is_the_current_one_from_version_29_on() {
+    for version in ProtocolVersion::all() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some((loaded, _)) = mixed_batch(version, folder.path()) else {
+            continue;
+        };
+        let seen = run_and_close(loaded);
+        let layout = Layout::of(version);
+        let names = ["current transaction hash", "current signed hash"];
+        let slots = names.map(|name| (0..100).find(|&slot| layout.name(slot) == name).unwrap() as u32);
+        let is_current = |index: usize| {
+            let hash: U256 = seen.transactions[index].tx_hash.parse().unwrap();
+            slots.map(|slot| seen.written.contains(&(slot, hash)))
+        };
+        // An upgrade, and a priority operation.
+        for index in [0, 4] {
+            assert_eq!(
+                is_current(index),
+                [version.number() >= 29; 2],
+                "{version}, tx {index}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_call_without_target_tries_a_deployment_of_an_evm_contract_from_version_29_on() {
+    // Init code that returns one word.
+    let steps = r#"
+        Upgrade(to: "ContractDeployer", function: "setAllowedBytecodeTypesToDeploy(uint8)", args: [1], expect: Success),
+        Call(from: "alice", type: Eip1559, data: "0x60085f5260205ff3"),
+    "#;
+    for version in ProtocolVersion::all().filter(|version| version.number() >= 27) {
+        let folder = tempfile::tempdir().unwrap();
+        let Some((mut loaded, _)) = load(version, folder.path(), "", &format!("(steps: [{steps}])")) else {
+            continue;
+        };
+        let Some(playground) = base::bootloader_for(version, "playground_batch") else {
+            continue;
+        };
+        let system = &mut loaded.input.system;
+        system.execution_mode = ExecutionMode::EthCall;
+        system.bootloader.hash = hash_bytecode(&playground).unwrap();
+        system.bootloader.words = bytes_to_words(&playground);
+        let seen = run(loaded);
+        let code = if version.number() < 29 {
+            String::new()
+        } else {
+            format!("{:064x}", 8)
+        };
+        let result = &seen.transactions[1].run.result;
+        assert_eq!(result["output"], format!("0x{code}"), "{version}: {result}");
     }
 }

@@ -5,9 +5,16 @@ use std::collections::BTreeMap;
 use eradbg_tracer::drive::{DriveEnd, Session, Sink};
 use eradbg_tracer::report::{BatchReport, TransactionReport};
 use eradbg_tracer::source::Loaded;
+use eradbg_vm::bootloader::Hook;
+use eradbg_vm::bytecode::words_to_bytes;
 use eradbg_vm::events::L2ToL1Log;
 use eradbg_vm::storage::BOOTLOADER;
 use eradbg_vm::{Execution, FatPointer, H160, Observer, U256};
+
+/// Page of the bootloader's heap.
+const BOOTLOADER_HEAP: u32 = 10;
+/// Slots of it of which writes are kept: the ones for scratch, and what follows.
+const SLOTS_WATCHED: u32 = 128;
 
 /// Calls of the bootloader, logs, hooks, and words of the operator.
 #[derive(Debug, Default)]
@@ -20,6 +27,10 @@ pub(crate) struct Seen {
     pub(crate) logs: Vec<L2ToL1Log>,
     /// Hooks in order.
     pub(crate) hooks: Vec<u32>,
+    /// What the bootloader says to debug itself, with the number of its calls before.
+    pub(crate) debug_logs: Vec<(String, usize)>,
+    /// Words that the bootloader wrote to its own heap, by slot.
+    pub(crate) written: Vec<(u32, U256)>,
     /// What the operator wrote last, by slot.
     pub(crate) words: BTreeMap<u32, U256>,
     /// How the run ended.
@@ -72,8 +83,19 @@ impl Observer for Seen {
         }
     }
 
-    fn hook(&mut self, id: u32, _: [U256; 3]) {
+    fn memory(&mut self, page: u32, offset: u32, _: U256, new: U256) {
+        if page == BOOTLOADER_HEAP && offset < 32 * SLOTS_WATCHED {
+            self.written.push((offset / 32, new));
+        }
+    }
+
+    fn hook(&mut self, id: u32, [label, ..]: [U256; 3]) {
         self.hooks.push(id);
+        if id == Hook::DebugLog as u32 {
+            let label = words_to_bytes(&[label]);
+            let text = String::from_utf8_lossy(&label).trim_end_matches('\0').to_owned();
+            self.debug_logs.push((text, self.calls.len()));
+        }
     }
 
     fn operator_write(&mut self, slot: u32, _: U256, new: U256) {
