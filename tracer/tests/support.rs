@@ -77,8 +77,10 @@ pub(crate) fn mini_retried() -> Input {
 
 /// The same with page ids in another numbering, where no rollback gives any back.
 fn mini_renumbered() -> Input {
-    let mut input = mini_retried();
-    input.name = "mini_renumbered".to_owned();
+    let mut input = Input {
+        name: "mini_renumbered".to_owned(),
+        ..mini_retried()
+    };
     input.batch.system.revision = Revision::Vm2_0_5PageIds;
     input
 }
