@@ -3,11 +3,13 @@
 //! Rows of one kind and chunk make a block. Questions about them need no replay.
 
 mod call;
+mod frames;
 mod operator;
 mod state;
 
 pub use call::{CallRow, FailureRow};
 pub(crate) use call::{call_kind, panic_cause};
+pub use frames::FrameRows;
 pub use operator::OperatorRow;
 pub use state::StateRow;
 
@@ -67,6 +69,11 @@ impl<R: Row> Block<R> {
     /// Appends a row.
     pub fn push(&mut self, step: u64, row: R) {
         self.rows.push(Timed { step, row });
+    }
+
+    /// The rows so far.
+    pub fn rows(&self) -> &[Timed<R>] {
+        &self.rows
     }
 
     /// Drops the rows from a step on.

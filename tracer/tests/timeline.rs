@@ -4,14 +4,18 @@
 mod support;
 
 use eradbg_tracer::delta::Change;
+use eradbg_tracer::ledger::{Block, CallRow, LedgerKind};
 use eradbg_tracer::replay::replay_chunk;
+use eradbg_tracer::store::database::{Content, Database, Tree};
+use eradbg_tracer::store::envelope::Kind;
+use eradbg_tracer::store::key;
 use eradbg_tracer::timeline::Direction;
 use eradbg_tracer::verify::verify;
 use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::observer::Step;
 use eradbg_vm::{Execution, Observer};
 use std::ops::ControlFlow;
-use support::{Recorded, large_inputs, record, small_inputs};
+use support::{Recorded, large_inputs, mini_retried, record, small_inputs};
 
 const CHUNK_LENGTHS: [u32; 3] = [64, 1_000, 16_384];
 
@@ -134,6 +138,35 @@ fn large_recordings_replay_to_the_digest_of_each_chunk() {
         assert_eq!(findings.steps, recording.steps());
         assert!(recording.chunks() > 90);
     }
+}
+
+#[test]
+fn rows_that_do_not_fit_what_a_chunk_does_are_found() {
+    let Recorded {
+        recording, folder, ..
+    } = record(&mini_retried(), 1_000);
+    let path = recording.path().to_owned();
+    let rows = recording.rows::<CallRow>(1).unwrap();
+    drop(recording);
+    let mut block = Block::default();
+    for row in &rows[1..] {
+        block.push(row.step, row.row);
+    }
+    let database = Database::open(&path, Content::Recording).unwrap();
+    let key = key::ledger(LedgerKind::Call as u8, 1);
+    database
+        .put(Tree::Ledger, Kind::Ledger, &key, &block.take().unwrap())
+        .unwrap();
+    drop(database);
+    let findings = verify(&Recording::open(&path).unwrap(), |_| ControlFlow::Continue(()));
+    let [broken] = &findings.broken[..] else {
+        panic!("{findings:?}");
+    };
+    assert!(
+        broken.contains("chunk 1 ") && broken.contains("calls and fails elsewhere"),
+        "{broken}"
+    );
+    drop(folder);
 }
 
 #[test]

@@ -52,6 +52,8 @@ impl Breakpoint {
 }
 
 impl Observer for Watch<'_> {
+    const WATCHES: bool = false;
+
     #[inline]
     fn before_step(&mut self, execution: &Execution, step: Step<'_>) {
         let position = execution.steps();
