@@ -19,7 +19,7 @@ use rustc_hash::FxHashSet;
 use crate::drive::Sink;
 use crate::error::Result;
 use crate::keyframe;
-use crate::ledger::{Block, FrameRows, OperatorRow, StateRow};
+use crate::ledger::{Block, CodeRows, FrameRows, OperatorRow, StateRow, encode_block};
 use crate::listing::Listing;
 use crate::log::{ChunkHeader, LogMark, LogWriter, digest};
 use crate::manifest::{EndKind, Manifest};
@@ -42,6 +42,7 @@ pub struct Recorder {
     state: Block<StateRow>,
     frames: FrameRows,
     operator: Block<OperatorRow>,
+    executed: CodeRows,
     /// Code that the chunk runs and no chunk before ran.
     new_code: Vec<Arc<Program>>,
     known_code: FxHashSet<U256>,
@@ -103,6 +104,7 @@ impl Recorder {
             state: Block::default(),
             frames: FrameRows::default(),
             operator: Block::default(),
+            executed: CodeRows::default(),
             new_code: Vec::new(),
             known_code: FxHashSet::default(),
             position: 0,
@@ -156,6 +158,7 @@ impl Recorder {
             self.frames.calls.take(),
             self.frames.failures.take(),
             self.operator.take(),
+            encode_block(&self.executed.take()),
         ]
     }
 
@@ -194,7 +197,9 @@ impl Observer for Recorder {
         }
         if self.pause_after() == 0 {
             self.close_chunk(marks.execution());
-            let program = Arc::clone(&marks.execution().frame().program);
+            let frame = marks.execution().frame();
+            self.executed.enter(self.position, frame.code_address);
+            let program = Arc::clone(&frame.program);
             self.note_code(&program);
             let after_rollback = std::mem::take(&mut self.after_rollback);
             self.open = Some(OpenChunk {
@@ -207,8 +212,11 @@ impl Observer for Recorder {
     }
 
     #[inline]
-    fn before_step(&mut self, _execution: &Execution, _step: Step<'_>) {
+    fn before_step(&mut self, _execution: &Execution, step: Step<'_>) {
         self.mark = self.log.mark();
+        if let Some(pc) = step.pc {
+            self.executed.executes(pc);
+        }
     }
 
     #[inline]
@@ -230,11 +238,13 @@ impl Observer for Recorder {
     #[inline(never)]
     fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
         self.frames.entered(self.position, execution, is_near);
+        self.executed.entered(self.position, execution, is_near);
     }
 
     #[inline(never)]
     fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
         self.frames.leaving(self.position, execution, end);
+        self.executed.leaving(self.position, execution, end);
     }
 
     #[inline(never)]

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::keyframe::PageContent;
-use crate::ledger::{CallRow, FailureRow, FrameRows, OperatorRow, StateRow};
+use crate::ledger::{CallRow, CodeRow, CodeRows, FailureRow, FrameRows, OperatorRow, StateRow};
 use crate::log::{ChunkLog, digest};
 use crate::recording::Recording;
 use crate::replay::replay_chunk;
@@ -133,6 +133,9 @@ fn check_chunk(recording: &Recording, chunk: u32, log: &ChunkLog) -> Result<(), 
     check_rows(recording, chunk)?;
     let mut execution = recording.state_at_chunk(chunk)?;
     let mut again = Again::default();
+    again
+        .code
+        .enter(execution.steps(), execution.frame().code_address);
     replay_chunk(recording, chunk, log, &mut execution, &mut again)?;
     if digest(&execution) != log.digest {
         return Err(recording.damaged(
@@ -148,6 +151,14 @@ fn check_chunk(recording: &Recording, chunk: u32, log: &ChunkLog) -> Result<(), 
             "replaying it calls and fails elsewhere than its rows say".to_owned(),
         ));
     }
+    let code = recording.rows::<CodeRow>(chunk)?;
+    // Recordings made before there were such rows have none.
+    if !code.is_empty() && code != again.code.take() {
+        return Err(recording.damaged(
+            place(recording, chunk),
+            "replaying it executes other code than its rows say".to_owned(),
+        ));
+    }
     let follows = chunk + 1 < recording.chunks() && !recording.log(chunk + 1)?.after_rollback;
     if follows {
         compare_with_next(recording, chunk, &execution)?;
@@ -160,24 +171,30 @@ fn check_chunk(recording: &Recording, chunk: u32, log: &ChunkLog) -> Result<(), 
 struct Again {
     step: u64,
     frames: FrameRows,
+    code: CodeRows,
 }
 
 impl Observer for Again {
     const WATCHES: bool = false;
 
     #[inline]
-    fn before_step(&mut self, execution: &Execution, _: Step<'_>) {
+    fn before_step(&mut self, execution: &Execution, step: Step<'_>) {
         self.step = execution.steps();
+        if let Some(pc) = step.pc {
+            self.code.executes(pc);
+        }
     }
 
     #[inline(never)]
     fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
         self.frames.entered(self.step, execution, is_near);
+        self.code.entered(self.step, execution, is_near);
     }
 
     #[inline(never)]
     fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
         self.frames.leaving(self.step, execution, end);
+        self.code.leaving(self.step, execution, end);
     }
 }
 
@@ -187,6 +204,7 @@ fn check_rows(recording: &Recording, chunk: u32) -> Result<(), Error> {
     recording.rows::<CallRow>(chunk)?;
     recording.rows::<FailureRow>(chunk)?;
     recording.rows::<OperatorRow>(chunk)?;
+    recording.rows::<CodeRow>(chunk)?;
     Ok(())
 }
 

@@ -9,12 +9,13 @@ use eradbg_tracer::replay::replay_chunk;
 use eradbg_tracer::store::database::{Content, Database, Tree};
 use eradbg_tracer::store::envelope::Kind;
 use eradbg_tracer::store::key;
-use eradbg_tracer::timeline::Direction;
+use eradbg_tracer::timeline::{Breakpoint, Direction, RunEnd};
 use eradbg_tracer::verify::verify;
 use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::observer::Step;
 use eradbg_vm::{Execution, Observer};
 use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
 use support::{Recorded, large_inputs, mini_retried, record, small_inputs};
 
 const CHUNK_LENGTHS: [u32; 3] = [64, 1_000, 16_384];
@@ -30,7 +31,9 @@ fn every_position_is_the_same_whichever_way_it_is_reached() {
             let mut sought = Timeline::new(recording.clone()).unwrap();
             for position in 0..=steps {
                 // A detour makes seeking load chunks instead of walking on.
-                sought.seek(position * 7919 % (steps + 1)).unwrap();
+                if position % 5 == 0 {
+                    sought.seek(position * 7919 % (steps + 1)).unwrap();
+                }
                 sought.seek(position).unwrap();
                 assert_same(
                     &sought,
@@ -137,6 +140,64 @@ fn large_recordings_replay_to_the_digest_of_each_chunk() {
         assert_eq!(findings.broken, Vec::<String>::new(), "{}", input.name);
         assert_eq!(findings.steps, recording.steps());
         assert!(recording.chunks() > 90);
+    }
+}
+
+#[test]
+fn a_run_stops_at_the_nearest_place_that_a_breakpoint_names_in_either_direction() {
+    let never = AtomicBool::new(false);
+    for input in small_inputs() {
+        let Recorded { recording, .. } = record(&input, 1_000);
+        let mut timeline = Timeline::new(recording.clone()).unwrap();
+        // Where each step stands, as stepping tells.
+        let mut places = Vec::new();
+        for _ in 0..recording.steps() {
+            let pc = timeline.next_step().unwrap().pc;
+            places.push((pc, timeline.execution().frame().code_address));
+            timeline.step(Direction::Forward, 1).unwrap();
+        }
+        for from in (0..recording.steps()).step_by(recording.steps() as usize / 23) {
+            let (pc, address) = places[(from * 7919 % recording.steps()) as usize];
+            for breakpoint in [
+                Breakpoint {
+                    pc,
+                    address: Some(address),
+                },
+                Breakpoint {
+                    pc: None,
+                    address: Some(address),
+                },
+                Breakpoint { pc, address: None },
+                Breakpoint {
+                    pc: Some(u16::MAX),
+                    address: None,
+                },
+            ] {
+                let is_hit = |&position: &u64| {
+                    let (pc, address) = places[position as usize];
+                    pc.is_some_and(|pc| breakpoint.matches(pc, address))
+                };
+                let expected = [
+                    (from + 1..recording.steps()).find(is_hit),
+                    (0..from).rev().find(is_hit),
+                ];
+                for (direction, expected) in [Direction::Forward, Direction::Backward]
+                    .into_iter()
+                    .zip(expected)
+                {
+                    timeline.seek(from).unwrap();
+                    let end = timeline
+                        .run(&[breakpoint], direction, &never, &mut |_| {})
+                        .unwrap();
+                    let found = (end == RunEnd::Hit(0)).then(|| timeline.position());
+                    assert_eq!(
+                        found, expected,
+                        "{} {from} {direction:?} {breakpoint:?}",
+                        input.name
+                    );
+                }
+            }
+        }
     }
 }
 
