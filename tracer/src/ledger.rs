@@ -3,11 +3,15 @@
 //! Rows of one kind and chunk make a block. Questions about them need no replay.
 
 mod call;
+mod code;
+mod frames;
 mod operator;
 mod state;
 
 pub use call::{CallRow, FailureRow};
 pub(crate) use call::{call_kind, panic_cause};
+pub use code::{CodeBlocks, CodeRow, CodeRows};
+pub use frames::FrameRows;
 pub use operator::OperatorRow;
 pub use state::StateRow;
 
@@ -25,6 +29,8 @@ pub enum LedgerKind {
     Failure = 2,
     /// [`OperatorRow`].
     Operator = 3,
+    /// [`CodeRow`]. Recordings made before it was there have none.
+    Code = 4,
 }
 
 /// A row of a ledger.
@@ -69,6 +75,11 @@ impl<R: Row> Block<R> {
         self.rows.push(Timed { step, row });
     }
 
+    /// The rows so far.
+    pub fn rows(&self) -> &[Timed<R>] {
+        &self.rows
+    }
+
     /// Drops the rows from a step on.
     pub fn cut(&mut self, step: u64) {
         self.rows.retain(|row| row.step < step);
@@ -76,19 +87,28 @@ impl<R: Row> Block<R> {
 
     /// The bytes of the block, `None` when it is empty; it is empty afterwards.
     pub fn take(&mut self) -> Option<Vec<u8>> {
-        if self.rows.is_empty() {
-            return None;
-        }
-        let mut e = Encoder::default();
-        e.number(self.rows.len() as u64);
-        let mut last = 0;
-        for row in &self.rows {
-            e.number(row.step - last);
-            last = row.step;
-        }
-        self.rows.drain(..).for_each(|row| row.row.encode(&mut e));
-        Some(e.into_bytes())
+        let bytes = encode_block(&self.rows);
+        self.rows.clear();
+        bytes
     }
+}
+
+/// The bytes of a block, `None` when it has no rows.
+pub fn encode_block<R: Row>(rows: &[Timed<R>]) -> Option<Vec<u8>> {
+    if rows.is_empty() {
+        return None;
+    }
+    let mut e = Encoder::default();
+    e.number(rows.len() as u64);
+    let mut last = 0;
+    for row in rows {
+        e.number(row.step - last);
+        last = row.step;
+    }
+    for row in rows {
+        row.row.encode(&mut e);
+    }
+    Some(e.into_bytes())
 }
 
 /// Reads a block.

@@ -59,8 +59,16 @@ pub struct OperatorWrite {
 /// Reads a log's answers in order.
 #[derive(Debug)]
 pub struct Answers<'a> {
+    log: &'a ChunkLog,
     words: Decoder<'a>,
     numbers: Decoder<'a>,
+}
+
+/// How many bytes of a log's answers were read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AnswersRead {
+    words: usize,
+    numbers: usize,
 }
 
 /// What a chunk's log says besides answers.
@@ -169,9 +177,15 @@ impl ChunkLog {
 
     /// The answers from the first one on.
     pub fn answers(&self) -> Answers<'_> {
+        self.answers_from(AnswersRead::default())
+    }
+
+    /// The answers that follow those that were read.
+    pub fn answers_from(&self, read: AnswersRead) -> Answers<'_> {
         Answers {
-            words: Decoder::new(&self.words),
-            numbers: Decoder::new(&self.numbers),
+            log: self,
+            words: Decoder::new(&self.words[read.words..]),
+            numbers: Decoder::new(&self.numbers[read.numbers..]),
         }
     }
 
@@ -227,6 +241,14 @@ impl Answers<'_> {
     /// When the log has no more.
     pub fn pubdata(&mut self) -> Result<i32, Malformed> {
         self.numbers.signed()
+    }
+
+    /// How much was read so far.
+    pub fn read(&self) -> AnswersRead {
+        AnswersRead {
+            words: self.log.words.len() - self.words.remaining(),
+            numbers: self.log.numbers.len() - self.numbers.remaining(),
+        }
     }
 
     /// Whether all answers were read.

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use eradbg_vm::events::{L2ToL1Log, RawEvent};
 use eradbg_vm::observer::{FrameEnd, Marks, Step};
-use eradbg_vm::outcome::RetKind;
 use eradbg_vm::state::{Decommit, Restored, StorageAccess};
 use eradbg_vm::storage::StorageKey;
 use eradbg_vm::{Answer, Execution, Observer, Program, U256};
@@ -20,7 +19,7 @@ use rustc_hash::FxHashSet;
 use crate::drive::Sink;
 use crate::error::Result;
 use crate::keyframe;
-use crate::ledger::{Block, CallRow, FailureRow, OperatorRow, StateRow};
+use crate::ledger::{Block, CodeRows, FrameRows, OperatorRow, StateRow, encode_block};
 use crate::listing::Listing;
 use crate::log::{ChunkHeader, LogMark, LogWriter, digest};
 use crate::manifest::{EndKind, Manifest};
@@ -41,9 +40,9 @@ pub struct Recorder {
     log: LogWriter,
     mark: LogMark,
     state: Block<StateRow>,
-    calls: Block<CallRow>,
-    failures: Block<FailureRow>,
+    frames: FrameRows,
     operator: Block<OperatorRow>,
+    executed: CodeRows,
     /// Code that the chunk runs and no chunk before ran.
     new_code: Vec<Arc<Program>>,
     known_code: FxHashSet<U256>,
@@ -103,9 +102,9 @@ impl Recorder {
             log: LogWriter::default(),
             mark: LogMark::default(),
             state: Block::default(),
-            calls: Block::default(),
-            failures: Block::default(),
+            frames: FrameRows::default(),
             operator: Block::default(),
+            executed: CodeRows::default(),
             new_code: Vec::new(),
             known_code: FxHashSet::default(),
             position: 0,
@@ -156,9 +155,10 @@ impl Recorder {
     fn take_ledgers(&mut self) -> Ledgers {
         [
             self.state.take(),
-            self.calls.take(),
-            self.failures.take(),
+            self.frames.calls.take(),
+            self.frames.failures.take(),
             self.operator.take(),
+            encode_block(&self.executed.take()),
         ]
     }
 
@@ -183,6 +183,8 @@ impl Recorder {
 }
 
 impl Observer for Recorder {
+    const WATCHES: bool = false;
+
     fn pause_after(&self) -> u64 {
         self.steps_in_chunk()
             .map_or(0, |steps| u64::from(self.chunk_steps).saturating_sub(steps))
@@ -195,7 +197,9 @@ impl Observer for Recorder {
         }
         if self.pause_after() == 0 {
             self.close_chunk(marks.execution());
-            let program = Arc::clone(&marks.execution().frame().program);
+            let frame = marks.execution().frame();
+            self.executed.enter(self.position, frame.code_address);
+            let program = Arc::clone(&frame.program);
             self.note_code(&program);
             let after_rollback = std::mem::take(&mut self.after_rollback);
             self.open = Some(OpenChunk {
@@ -208,8 +212,11 @@ impl Observer for Recorder {
     }
 
     #[inline]
-    fn before_step(&mut self, _execution: &Execution, _step: Step<'_>) {
+    fn before_step(&mut self, _execution: &Execution, step: Step<'_>) {
         self.mark = self.log.mark();
+        if let Some(pc) = step.pc {
+            self.executed.executes(pc);
+        }
     }
 
     #[inline]
@@ -220,8 +227,7 @@ impl Observer for Recorder {
     fn step_abandoned(&mut self, _execution: &Execution) {
         self.log.cut(self.mark);
         self.state.cut(self.position);
-        self.calls.cut(self.position);
-        self.failures.cut(self.position);
+        self.frames.cut(self.position);
     }
 
     #[inline(never)]
@@ -231,45 +237,14 @@ impl Observer for Recorder {
 
     #[inline(never)]
     fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
-        if is_near {
-            return;
-        }
-        let frame = execution.frame();
-        let (kind, this, code_address) = (frame.kind, frame.this, frame.code_address);
-        let row = CallRow::Entered {
-            kind,
-            this,
-            code_address,
-            ergs: frame.ergs,
-            depth: execution.depth(),
-        };
-        self.calls.push(self.position, row);
+        self.frames.entered(self.position, execution, is_near);
+        self.executed.entered(self.position, execution, is_near);
     }
 
     #[inline(never)]
     fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
-        let frame = execution.frame();
-        let entered_at = frame.entered_at;
-        if !end.is_near {
-            let row = CallRow::Left {
-                entered_at,
-                kind: end.kind,
-                ergs: end.ergs_returned,
-                depth: execution.depth(),
-            };
-            self.calls.push(self.position, row);
-        }
-        if end.kind != RetKind::Ok {
-            let row = FailureRow {
-                step: self.position,
-                entered_at,
-                is_near: end.is_near,
-                kind: end.kind,
-                cause: end.cause,
-                address: frame.this,
-            };
-            self.failures.push(self.position, row);
-        }
+        self.frames.leaving(self.position, execution, end);
+        self.executed.leaving(self.position, execution, end);
     }
 
     #[inline(never)]

@@ -411,6 +411,7 @@ fn ledger_name(kind: LedgerKind) -> &'static str {
         LedgerKind::Call => "call rows",
         LedgerKind::Failure => "failure rows",
         LedgerKind::Operator => "operator rows",
+        LedgerKind::Code => "code rows",
     }
 }
 

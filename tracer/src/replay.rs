@@ -9,9 +9,26 @@ use eradbg_vm::storage::StorageKey;
 use eradbg_vm::{Execution, Host, Observer, Program, U256};
 
 use crate::error::{Error, Result};
-use crate::log::{Answers, ChunkLog};
+use crate::log::{Answers, AnswersRead, ChunkLog};
 use crate::recording::Recording;
 use crate::store::codec::Malformed;
+
+/// A chunk that is being executed again. A copy goes on from where it was made.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    recording: Recording,
+    chunk: u32,
+    log: Arc<ChunkLog>,
+    execution: Execution,
+    cursor: Cursor,
+}
+
+/// How much of a log was read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cursor {
+    answers: AnswersRead,
+    operator_writes: usize,
+}
 
 /// Answers the machine from a chunk's log.
 #[derive(Debug)]
@@ -35,6 +52,48 @@ impl From<Malformed> for ReplayError {
     }
 }
 
+impl Replay {
+    /// At the start of a chunk.
+    ///
+    /// # Errors
+    /// When something that the state there needs is missing or damaged.
+    pub fn new(recording: &Recording, chunk: u32) -> Result<Self> {
+        Ok(Self {
+            recording: recording.clone(),
+            chunk,
+            log: Arc::new(recording.log(chunk)?),
+            execution: recording.state_at_chunk(chunk)?,
+            cursor: Cursor::default(),
+        })
+    }
+
+    /// The state where it stands, with what the operator wrote there.
+    pub fn execution(&self) -> &Execution {
+        &self.execution
+    }
+
+    /// The chunk's log.
+    pub fn log(&self) -> &ChunkLog {
+        &self.log
+    }
+
+    /// Executes up to a position, at most to the end of the chunk. With `observer`, operator writes come after the step
+    /// that they follow.
+    ///
+    /// # Errors
+    /// When the log does not fit the state: one of them is damaged.
+    pub fn run_to<O: Observer>(&mut self, position: u64, observer: &mut O) -> Result<()> {
+        let Self {
+            recording,
+            chunk,
+            log,
+            execution,
+            cursor,
+        } = self;
+        advance(recording, *chunk, log, execution, cursor, position, observer)
+    }
+}
+
 /// Executes a chunk from the state at its start. With `observer`, operator writes come after the step that they follow.
 ///
 /// # Errors
@@ -46,58 +105,58 @@ pub fn replay_chunk<O: Observer>(
     execution: &mut Execution,
     observer: &mut O,
 ) -> Result<()> {
+    let mut cursor = Cursor::default();
+    advance(recording, chunk, log, execution, &mut cursor, log.end(), observer)
+}
+
+fn advance<O: Observer>(
+    recording: &Recording,
+    chunk: u32,
+    log: &ChunkLog,
+    execution: &mut Execution,
+    cursor: &mut Cursor,
+    target: u64,
+    observer: &mut O,
+) -> Result<()> {
+    let end = target.min(log.end());
+    let damaged = |execution: &Execution, why: &str| {
+        let place = format!("chunk {chunk}, step {}", execution.steps());
+        Err(recording.damaged(place, why.to_owned()))
+    };
     let mut host = ReplayHost {
         recording,
-        answers: log.answers(),
+        answers: log.answers_from(cursor.answers),
     };
-    let mut writes = log.operator.iter().peekable();
     loop {
         let position = execution.steps();
-        while let Some(write) = writes.next_if(|write| write.position <= position) {
+        let writes = &log.operator[cursor.operator_writes..];
+        let due = writes.partition_point(|write| write.position <= position);
+        for write in &writes[..due] {
             execution.operator_write(write.slot, write.word, observer);
         }
-        if position >= log.end() {
+        cursor.operator_writes += due;
+        if position >= end {
             break;
         }
-        let until = writes
-            .peek()
-            .map_or(log.end(), |write| write.position.min(log.end()));
+        let until = writes.get(due).map_or(end, |write| write.position.min(end));
         match execution.run(&mut host, observer, until - position) {
             Ok(Stop::Ended(_)) if execution.steps() < log.end() => {
-                return Err(unfit(
-                    recording,
-                    chunk,
-                    execution.steps(),
-                    "the bootloader ends too early",
-                ));
+                return damaged(execution, "the bootloader ends too early");
             }
             Ok(_) => {}
             Err(ReplayError::Log) => {
-                return Err(unfit(
-                    recording,
-                    chunk,
-                    execution.steps(),
-                    "its log does not fit what the machine asks",
-                ));
+                return damaged(execution, "its log does not fit what the machine asks");
             }
             Err(ReplayError::Recording(error)) => return Err(error),
         }
     }
     recording.check_pages()?;
-    if host.answers.is_empty() {
+    cursor.answers = host.answers.read();
+    if end < log.end() || host.answers.is_empty() {
         Ok(())
     } else {
-        Err(unfit(
-            recording,
-            chunk,
-            execution.steps(),
-            "its log holds more answers than the machine asks for",
-        ))
+        damaged(execution, "its log holds more answers than the machine asks for")
     }
-}
-
-fn unfit(recording: &Recording, chunk: u32, step: u64, why: &str) -> Error {
-    recording.damaged(format!("chunk {chunk}, step {step}"), why.to_owned())
 }
 
 impl Host for ReplayHost<'_> {

@@ -1,12 +1,12 @@
 //! A cursor over a recording, with the whole state at it, that walks both ways.
 //!
 //! Position p is the state before step p executes, with what the operator wrote before it; the last position is the
-//! end. Seeking decodes the chunk of the position once, into the changes of each step; within it both directions are
-//! walks over changes.
+//! end. Seeking decodes the steps before the position, a stretch of them, into the changes of each; within it both
+//! directions are walks over changes.
 
-mod chunk;
 mod navigate;
 mod stop;
+mod stretch;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::ledger::{StateRow, Timed};
 use crate::recording::Recording;
 use crate::state_view::StateView;
-use chunk::{ChunkCache, DecodedChunk};
+use stretch::{Decoded, Stretch};
 
 pub use navigate::Jump;
 pub use stop::{Breakpoint, RunEnd};
@@ -53,9 +53,9 @@ pub struct StepInfo {
 #[derive(Debug)]
 pub struct Timeline {
     recording: Recording,
-    chunks: ChunkCache,
-    /// The chunk that `execution` was decoded from.
-    chunk: Arc<DecodedChunk>,
+    decoded: Decoded,
+    /// The stretch that leads to the cursor.
+    stretch: Arc<Stretch>,
     execution: Execution,
     position: u64,
     state: StateView,
@@ -76,13 +76,13 @@ impl Timeline {
         if recording.chunks() == 0 {
             return Err(recording.damaged("log".to_owned(), "no step was recorded".to_owned()));
         }
-        let mut chunks = ChunkCache::default();
-        let chunk = chunks.get(&recording, 0)?;
-        let execution = chunk.start.clone();
+        let mut decoded = Decoded::default();
+        let stretch = decoded.stretch(&recording, 0, 0)?;
+        let execution = stretch.start.clone();
         let mut timeline = Self {
             recording,
-            chunks,
-            chunk,
+            decoded,
+            stretch,
             execution,
             position: 0,
             state: StateView::default(),
@@ -117,8 +117,8 @@ impl Timeline {
 
     /// What the step that led here changed, operator writes after it included; empty at the start.
     pub fn last_changes(&self) -> &[Change] {
-        match self.position.checked_sub(self.chunk.first_step) {
-            Some(steps) if steps > 0 => self.chunk.changes(steps - 1),
+        match self.position.checked_sub(self.stretch.first_step) {
+            Some(steps) if steps > 0 => self.stretch.changes(steps - 1),
             _ => &[],
         }
     }
@@ -168,11 +168,11 @@ impl Timeline {
         } else {
             self.recording.chunk_of(target)
         };
-        if chunk != self.chunk.index {
-            let decoded = self.chunks.get(&self.recording, chunk)?;
-            self.execution = decoded.start.clone();
-            self.position = decoded.first_step;
-            self.chunk = decoded;
+        let stretch = self.decoded.stretch(&self.recording, chunk, target)?;
+        if !Arc::ptr_eq(&stretch, &self.stretch) {
+            self.execution = stretch.start.clone();
+            self.position = stretch.first_step;
+            self.stretch = stretch;
         }
         self.walk_to(target);
         self.move_state()
@@ -195,7 +195,7 @@ impl Timeline {
     fn walk_to(&mut self, target: u64) {
         let mut editor = self.execution.edit();
         while self.position < target {
-            for change in self.chunk.changes(self.position - self.chunk.first_step) {
+            for change in self.stretch.changes(self.position - self.stretch.first_step) {
                 delta::apply(&mut editor, change);
             }
             self.position += 1;
@@ -203,8 +203,8 @@ impl Timeline {
         while self.position > target {
             self.position -= 1;
             for change in self
-                .chunk
-                .changes(self.position - self.chunk.first_step)
+                .stretch
+                .changes(self.position - self.stretch.first_step)
                 .iter()
                 .rev()
             {
@@ -229,7 +229,7 @@ impl Timeline {
         let (from, to) = (self.state_position.min(target), self.state_position.max(target));
         let mut blocks = Vec::new();
         for chunk in self.row_chunks(from, to) {
-            blocks.push(self.chunks.rows(&self.recording, chunk)?);
+            blocks.push(self.decoded.rows(&self.recording, chunk)?);
         }
         if target >= self.state_position {
             for row in blocks.iter().flat_map(|rows| rows_between(rows, from, to)) {
@@ -248,7 +248,7 @@ impl Timeline {
         self.last_rows.clear();
         if let Some(last) = target.checked_sub(1) {
             for chunk in self.row_chunks(last, target) {
-                let rows = self.chunks.rows(&self.recording, chunk)?;
+                let rows = self.decoded.rows(&self.recording, chunk)?;
                 self.last_rows.extend(
                     rows_between(&rows, last, target)
                         .iter()

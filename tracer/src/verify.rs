@@ -2,11 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use eradbg_vm::observer::{FrameEnd, Step};
+use eradbg_vm::{Execution, Observer};
+use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::keyframe::PageContent;
-use crate::ledger::{CallRow, FailureRow, OperatorRow, StateRow};
-use crate::log::digest;
+use crate::ledger::{CallRow, CodeRow, CodeRows, FailureRow, FrameRows, OperatorRow, StateRow};
+use crate::log::{ChunkLog, digest};
 use crate::recording::Recording;
 use crate::replay::replay_chunk;
 
@@ -23,37 +28,32 @@ pub struct Findings {
     pub was_stopped: bool,
 }
 
-/// Checks a recording; `progress` gets the chunk that comes next, and may stop the check.
-pub fn verify(recording: &Recording, mut progress: impl FnMut(u32) -> ControlFlow<()>) -> Findings {
+/// Checks a recording on all cores; `progress` gets the number of chunks that were checked so far, and may stop the
+/// check.
+pub fn verify(recording: &Recording, progress: impl Fn(u32) -> ControlFlow<()> + Sync) -> Findings {
     let mut findings = Findings::default();
     if let Err(error) = recording.check_machine() {
         findings.broken.push(error.to_string());
         return findings;
     }
-    let mut chain = 0;
-    for chunk in 0..recording.chunks() {
-        if progress(chunk).is_break() {
-            findings.was_stopped = true;
-            return findings;
-        }
-        match verify_chunk(recording, chunk, chain) {
-            Ok(checksum) => chain = checksum,
-            Err(error) => {
-                findings.broken.push(error.to_string());
-                // The chain goes on from what this chunk should have been, if it can be read at all.
-                chain = recording
-                    .log_with_checksum(chunk)
-                    .map_or(0, |(_, checksum)| checksum);
+    let (checked, stop) = (AtomicU32::new(0), AtomicBool::new(false));
+    let links: Vec<Option<Link>> = (0..recording.chunks())
+        .into_par_iter()
+        .map(|chunk| {
+            if stop.load(Ordering::Relaxed) {
+                return None;
             }
-        }
-        findings.chunks += 1;
-        findings.steps += recording.first_step(chunk + 1) - recording.first_step(chunk);
-    }
-    if findings.broken.is_empty() && chain != recording.chain() {
-        let why = "the checksum of the last chunk is not the one that the recording ends with";
-        findings
-            .broken
-            .push(recording.damaged("chain".to_owned(), why.to_owned()).to_string());
+            let link = Link::of(recording, chunk);
+            if progress(checked.fetch_add(1, Ordering::Relaxed) + 1).is_break() {
+                stop.store(true, Ordering::Relaxed);
+            }
+            Some(link)
+        })
+        .collect();
+    findings.was_stopped = links.iter().any(Option::is_none);
+    findings.check_chain(recording, &links);
+    if findings.was_stopped {
+        return findings;
     }
     let others = [
         recording.check_meta().err(),
@@ -72,29 +72,130 @@ pub fn verify(recording: &Recording, mut progress: impl FnMut(u32) -> ControlFlo
     findings
 }
 
-/// Checks one chunk; its checksum.
-fn verify_chunk(recording: &Recording, chunk: u32, previous: u64) -> Result<u64, Error> {
-    let place = || format!("chunk {chunk} (from step {})", recording.first_step(chunk));
-    let (log, checksum) = recording.log_with_checksum(chunk)?;
-    // An unreadable chunk before leaves nothing to compare with.
-    if log.previous != previous && !(previous == 0 && chunk > 0) {
-        return Err(recording.damaged(place(), "it does not follow the chunk before it".to_owned()));
+/// A chunk as a link of the chain.
+struct Link {
+    /// What it says the chunk before is, and its own checksum; `None` when its log cannot be read.
+    checksums: Option<(u64, u64)>,
+    /// What else is wrong with it.
+    broken: Option<Error>,
+}
+
+impl Link {
+    fn of(recording: &Recording, chunk: u32) -> Self {
+        match recording.log_with_checksum(chunk) {
+            Ok((log, checksum)) => Self {
+                checksums: Some((log.previous, checksum)),
+                broken: check_chunk(recording, chunk, &log).err(),
+            },
+            Err(error) => Self {
+                checksums: None,
+                broken: Some(error),
+            },
+        }
     }
+}
+
+impl Findings {
+    /// Counts the chunks that were checked, and follows the chain through them.
+    fn check_chain(&mut self, recording: &Recording, links: &[Option<Link>]) {
+        let mut chain = Some(0);
+        for (chunk, link) in (0..).zip(links) {
+            let Some(Link { checksums, broken }) = link else {
+                chain = None;
+                continue;
+            };
+            self.chunks += 1;
+            self.steps += recording.first_step(chunk + 1) - recording.first_step(chunk);
+            // An unreadable chunk before leaves nothing to compare with.
+            let follows = checksums.is_none_or(|(previous, _)| chain.is_none_or(|chain| chain == previous));
+            if !follows {
+                let why = "it does not follow the chunk before it".to_owned();
+                self.broken
+                    .push(recording.damaged(place(recording, chunk), why).to_string());
+            }
+            self.broken.extend(broken.iter().map(ToString::to_string));
+            chain = checksums.map(|(_, own)| own);
+        }
+        if self.broken.is_empty() && chain.is_some_and(|chain| chain != recording.chain()) {
+            let why = "the checksum of the last chunk is not the one that the recording ends with";
+            self.broken
+                .push(recording.damaged("chain".to_owned(), why.to_owned()).to_string());
+        }
+    }
+}
+
+fn place(recording: &Recording, chunk: u32) -> String {
+    format!("chunk {chunk} (from step {})", recording.first_step(chunk))
+}
+
+/// Checks one chunk by itself: its rows, and that it leads to the next.
+fn check_chunk(recording: &Recording, chunk: u32, log: &ChunkLog) -> Result<(), Error> {
     check_rows(recording, chunk)?;
     let mut execution = recording.state_at_chunk(chunk)?;
-    replay_chunk(recording, chunk, &log, &mut execution, &mut ())?;
+    let mut again = Again::default();
+    again
+        .code
+        .enter(execution.steps(), execution.frame().code_address);
+    replay_chunk(recording, chunk, log, &mut execution, &mut again)?;
     if digest(&execution) != log.digest {
         return Err(recording.damaged(
-            place(),
+            place(recording, chunk),
             "replaying it ends in another state than was recorded".to_owned(),
+        ));
+    }
+    let same_rows = again.frames.calls.rows() == recording.rows::<CallRow>(chunk)?
+        && again.frames.failures.rows() == recording.rows::<FailureRow>(chunk)?;
+    if !same_rows {
+        return Err(recording.damaged(
+            place(recording, chunk),
+            "replaying it calls and fails elsewhere than its rows say".to_owned(),
+        ));
+    }
+    let code = recording.rows::<CodeRow>(chunk)?;
+    // Recordings made before there were such rows have none.
+    if !code.is_empty() && code != again.code.take() {
+        return Err(recording.damaged(
+            place(recording, chunk),
+            "replaying it executes other code than its rows say".to_owned(),
         ));
     }
     let follows = chunk + 1 < recording.chunks() && !recording.log(chunk + 1)?.after_rollback;
     if follows {
         compare_with_next(recording, chunk, &execution)?;
     }
-    recording.check_pages()?;
-    Ok(checksum)
+    recording.check_pages()
+}
+
+/// Gathers the rows of a chunk once more.
+#[derive(Default)]
+struct Again {
+    step: u64,
+    frames: FrameRows,
+    code: CodeRows,
+}
+
+impl Observer for Again {
+    const WATCHES: bool = false;
+
+    #[inline]
+    fn before_step(&mut self, execution: &Execution, step: Step<'_>) {
+        self.step = execution.steps();
+        if let Some(pc) = step.pc {
+            self.code.executes(pc);
+        }
+    }
+
+    #[inline(never)]
+    fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
+        self.frames.entered(self.step, execution, is_near);
+        self.code.entered(self.step, execution, is_near);
+    }
+
+    #[inline(never)]
+    fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
+        self.frames.leaving(self.step, execution, end);
+        self.code.leaving(self.step, execution, end);
+    }
 }
 
 /// Reads the rows of a chunk, or of what came after the last one.
@@ -103,11 +204,12 @@ fn check_rows(recording: &Recording, chunk: u32) -> Result<(), Error> {
     recording.rows::<CallRow>(chunk)?;
     recording.rows::<FailureRow>(chunk)?;
     recording.rows::<OperatorRow>(chunk)?;
+    recording.rows::<CodeRow>(chunk)?;
     Ok(())
 }
 
 /// Compares the end of a chunk with the keyframe after it, pages included.
-fn compare_with_next(recording: &Recording, chunk: u32, end: &eradbg_vm::Execution) -> Result<(), Error> {
+fn compare_with_next(recording: &Recording, chunk: u32, end: &Execution) -> Result<(), Error> {
     let keyframe = recording.keyframe(chunk + 1)?;
     let differs = |what: String| {
         let place = format!("keyframe of chunk {} (step {})", chunk + 1, keyframe.step);

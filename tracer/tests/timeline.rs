@@ -4,14 +4,19 @@
 mod support;
 
 use eradbg_tracer::delta::Change;
+use eradbg_tracer::ledger::{Block, CallRow, LedgerKind};
 use eradbg_tracer::replay::replay_chunk;
-use eradbg_tracer::timeline::Direction;
+use eradbg_tracer::store::database::{Content, Database, Tree};
+use eradbg_tracer::store::envelope::Kind;
+use eradbg_tracer::store::key;
+use eradbg_tracer::timeline::{Breakpoint, Direction, RunEnd};
 use eradbg_tracer::verify::verify;
 use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::observer::Step;
 use eradbg_vm::{Execution, Observer};
 use std::ops::ControlFlow;
-use support::{Recorded, large_inputs, record, small_inputs};
+use std::sync::atomic::AtomicBool;
+use support::{Recorded, large_inputs, mini_retried, record, small_inputs};
 
 const CHUNK_LENGTHS: [u32; 3] = [64, 1_000, 16_384];
 
@@ -26,7 +31,9 @@ fn every_position_is_the_same_whichever_way_it_is_reached() {
             let mut sought = Timeline::new(recording.clone()).unwrap();
             for position in 0..=steps {
                 // A detour makes seeking load chunks instead of walking on.
-                sought.seek(position * 7919 % (steps + 1)).unwrap();
+                if position % 5 == 0 {
+                    sought.seek(position * 7919 % (steps + 1)).unwrap();
+                }
                 sought.seek(position).unwrap();
                 assert_same(
                     &sought,
@@ -134,6 +141,93 @@ fn large_recordings_replay_to_the_digest_of_each_chunk() {
         assert_eq!(findings.steps, recording.steps());
         assert!(recording.chunks() > 90);
     }
+}
+
+#[test]
+fn a_run_stops_at_the_nearest_place_that_a_breakpoint_names_in_either_direction() {
+    let never = AtomicBool::new(false);
+    for input in small_inputs() {
+        let Recorded { recording, .. } = record(&input, 1_000);
+        let mut timeline = Timeline::new(recording.clone()).unwrap();
+        // Where each step stands, as stepping tells.
+        let mut places = Vec::new();
+        for _ in 0..recording.steps() {
+            let pc = timeline.next_step().unwrap().pc;
+            places.push((pc, timeline.execution().frame().code_address));
+            timeline.step(Direction::Forward, 1).unwrap();
+        }
+        for from in (0..recording.steps()).step_by(recording.steps() as usize / 23) {
+            let (pc, address) = places[(from * 7919 % recording.steps()) as usize];
+            for breakpoint in [
+                Breakpoint {
+                    pc,
+                    address: Some(address),
+                },
+                Breakpoint {
+                    pc: None,
+                    address: Some(address),
+                },
+                Breakpoint { pc, address: None },
+                Breakpoint {
+                    pc: Some(u16::MAX),
+                    address: None,
+                },
+            ] {
+                let is_hit = |&position: &u64| {
+                    let (pc, address) = places[position as usize];
+                    pc.is_some_and(|pc| breakpoint.matches(pc, address))
+                };
+                let expected = [
+                    (from + 1..recording.steps()).find(is_hit),
+                    (0..from).rev().find(is_hit),
+                ];
+                for (direction, expected) in [Direction::Forward, Direction::Backward]
+                    .into_iter()
+                    .zip(expected)
+                {
+                    timeline.seek(from).unwrap();
+                    let end = timeline
+                        .run(&[breakpoint], direction, &never, &mut |_| {})
+                        .unwrap();
+                    let found = (end == RunEnd::Hit(0)).then(|| timeline.position());
+                    assert_eq!(
+                        found, expected,
+                        "{} {from} {direction:?} {breakpoint:?}",
+                        input.name
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_that_do_not_fit_what_a_chunk_does_are_found() {
+    let Recorded {
+        recording, folder, ..
+    } = record(&mini_retried(), 1_000);
+    let path = recording.path().to_owned();
+    let rows = recording.rows::<CallRow>(1).unwrap();
+    drop(recording);
+    let mut block = Block::default();
+    for row in &rows[1..] {
+        block.push(row.step, row.row);
+    }
+    let database = Database::open(&path, Content::Recording).unwrap();
+    let key = key::ledger(LedgerKind::Call as u8, 1);
+    database
+        .put(Tree::Ledger, Kind::Ledger, &key, &block.take().unwrap())
+        .unwrap();
+    drop(database);
+    let findings = verify(&Recording::open(&path).unwrap(), |_| ControlFlow::Continue(()));
+    let [broken] = &findings.broken[..] else {
+        panic!("{findings:?}");
+    };
+    assert!(
+        broken.contains("chunk 1 ") && broken.contains("calls and fails elsewhere"),
+        "{broken}"
+    );
+    drop(folder);
 }
 
 #[test]

@@ -125,8 +125,18 @@ pub struct Heaps {
     /// Recorded memories that have died since.
     dead: FxHashSet<u32>,
     /// Empty memories and pages of those that have died, for the next ones.
-    spare: Vec<Heap>,
+    spare: Spare,
     pool: Pool<HeapPage>,
+}
+
+/// Empty memories. A copy starts with none.
+#[derive(Debug, Default)]
+struct Spare(Vec<Heap>);
+
+impl Clone for Spare {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 /// Empty memories that are kept for later.
@@ -197,7 +207,7 @@ impl Heaps {
     /// The slot of a page id, where an empty memory comes to life when none lives.
     pub(crate) fn slot_or_insert(&mut self, page: u32) -> HeapSlot {
         self.slot(page).unwrap_or_else(|| {
-            let heap = self.spare.pop().unwrap_or_default();
+            let heap = self.spare.0.pop().unwrap_or_default();
             self.insert(page, heap)
         })
     }
@@ -213,8 +223,8 @@ impl Heaps {
     /// Takes what a dead memory leaves behind.
     pub(crate) fn recycle(&mut self, mut heap: Heap) {
         heap.pages.recycle(&mut self.pool);
-        if self.spare.len() < SPARE_HEAPS {
-            self.spare.push(heap);
+        if self.spare.0.len() < SPARE_HEAPS {
+            self.spare.0.push(heap);
         }
     }
 

@@ -84,6 +84,8 @@ impl<W: Write> StepRows<W> {
 }
 
 impl<W: Write> Observer for StepRows<W> {
+    const WATCHES: bool = false;
+
     fn before_step(&mut self, execution: &Execution, step: Step<'_>) {
         if self.error.is_none() {
             self.error = self.row(execution, step).err();

@@ -44,7 +44,7 @@ pub(super) struct Chunk {
 }
 
 /// Blocks of rows by kind.
-pub(super) type Ledgers = [Option<Vec<u8>>; 4];
+pub(super) type Ledgers = [Option<Vec<u8>>; 5];
 
 /// What the recorder hands over.
 #[derive(Debug)]

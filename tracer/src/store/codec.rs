@@ -103,6 +103,11 @@ impl<'a> Decoder<'a> {
         self.bytes.is_empty()
     }
 
+    /// Bytes that were not read.
+    pub fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Everything that was not read.
     pub fn rest(self) -> &'a [u8] {
         self.bytes

@@ -17,11 +17,12 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<Exit> {
     let recording = Recording::open(&args.recording)?;
     let stop = stop_flag()?;
     let bar = ProgressBar::new(recording.chunks().into());
-    if let Ok(style) = ProgressStyle::with_template("checking {bar:30} chunk {pos}/{len}  (Ctrl-C stops)") {
+    if let Ok(style) = ProgressStyle::with_template("checking {bar:30} {pos} of {len} chunks  (Ctrl-C stops)")
+    {
         bar.set_style(style);
     }
-    let findings = verify::verify(&recording, |chunk| {
-        bar.set_position(chunk.into());
+    let findings = verify::verify(&recording, |checked| {
+        bar.set_position(checked.into());
         if stop.load(Ordering::Relaxed) {
             ControlFlow::Break(())
         } else {

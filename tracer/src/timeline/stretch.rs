@@ -1,0 +1,136 @@
+//! Stretches of a chunk decoded into the changes of each step, and the few that were used last.
+//!
+//! A chunk is executed again without watching up to the stretch that is asked for, and only that one is watched. The
+//! states between stretches are kept, so that the next stretch of the chunk, later or earlier, costs its own steps only.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use eradbg_vm::Execution;
+
+use crate::delta::{Change, DeltaObserver};
+use crate::error::Result;
+use crate::ledger::{StateRow, Timed};
+use crate::recording::Recording;
+use crate::replay::Replay;
+
+/// Steps in a stretch.
+const STRETCH_STEPS: u64 = 1_024;
+/// Decoded stretches kept; one takes about a megabyte.
+const KEPT_STRETCHES: usize = 32;
+/// Chunks of which the states between stretches are kept.
+const KEPT_CHUNKS: usize = 8;
+/// Blocks of state rows kept.
+const KEPT_ROWS: usize = 64;
+
+/// A stretch with the changes of each of its steps.
+#[derive(Debug)]
+pub(super) struct Stretch {
+    pub(super) first_step: u64,
+    /// State at the first step.
+    pub(super) start: Execution,
+    changes: Vec<Change>,
+    starts: Vec<u32>,
+}
+
+/// What was used last, newest first.
+#[derive(Debug, Default)]
+pub(super) struct Decoded {
+    stretches: Recent<(u32, u64), Arc<Stretch>>,
+    chunks: Recent<u32, Vec<Replay>>,
+    rows: Recent<u32, Arc<Vec<Timed<StateRow>>>>,
+}
+
+/// Values by key, newest first.
+#[derive(Debug)]
+struct Recent<K, V>(VecDeque<(K, V)>);
+
+impl Stretch {
+    fn decode(mut replay: Replay) -> Result<Self> {
+        let start = replay.execution().clone();
+        let mut observer = DeltaObserver::new(&start);
+        replay.run_to(start.steps() + STRETCH_STEPS, &mut observer)?;
+        let DeltaObserver { changes, starts, .. } = observer;
+        Ok(Self {
+            first_step: start.steps(),
+            start,
+            changes,
+            starts,
+        })
+    }
+
+    /// Changes of a step, counted from the stretch's first.
+    pub(super) fn changes(&self, step: u64) -> &[Change] {
+        let at = |step: u64| {
+            self.starts
+                .get(step as usize)
+                .map_or(self.changes.len(), |&start| start as usize)
+        };
+        &self.changes[at(step)..at(step + 1)]
+    }
+}
+
+impl Decoded {
+    /// The stretch of a chunk that leads to a position; at the chunk's start the one that begins there.
+    pub(super) fn stretch(
+        &mut self,
+        recording: &Recording,
+        chunk: u32,
+        position: u64,
+    ) -> Result<Arc<Stretch>> {
+        let steps = position - recording.first_step(chunk);
+        let number = steps.saturating_sub(1) / STRETCH_STEPS;
+        if let Some(stretch) = self.stretches.get(&(chunk, number)) {
+            return Ok(Arc::clone(stretch));
+        }
+        let stretch = Arc::new(Stretch::decode(self.replay(recording, chunk, number)?)?);
+        self.stretches
+            .put((chunk, number), Arc::clone(&stretch), KEPT_STRETCHES);
+        Ok(stretch)
+    }
+
+    /// The chunk at the start of one of its stretches.
+    fn replay(&mut self, recording: &Recording, chunk: u32, stretch: u64) -> Result<Replay> {
+        if self.chunks.get(&chunk).is_none() {
+            let start = Replay::new(recording, chunk)?;
+            self.chunks.put(chunk, vec![start], KEPT_CHUNKS);
+        }
+        let starts = self.chunks.get(&chunk).expect("it was just put there");
+        while starts.len() as u64 <= stretch {
+            let mut next = starts.last().expect("there is the chunk's start").clone();
+            next.run_to(next.execution().steps() + STRETCH_STEPS, &mut ())?;
+            starts.push(next);
+        }
+        Ok(starts[stretch as usize].clone())
+    }
+
+    /// State rows of a chunk.
+    pub(super) fn rows(&mut self, recording: &Recording, chunk: u32) -> Result<Arc<Vec<Timed<StateRow>>>> {
+        if let Some(rows) = self.rows.get(&chunk) {
+            return Ok(Arc::clone(rows));
+        }
+        let rows = Arc::new(recording.rows::<StateRow>(chunk)?);
+        self.rows.put(chunk, Arc::clone(&rows), KEPT_ROWS);
+        Ok(rows)
+    }
+}
+
+impl<K: PartialEq, V> Recent<K, V> {
+    fn get(&mut self, key: &K) -> Option<&mut V> {
+        let at = self.0.iter().position(|(kept, _)| kept == key)?;
+        let found = self.0.remove(at)?;
+        self.0.push_front(found);
+        self.0.front_mut().map(|(_, value)| value)
+    }
+
+    fn put(&mut self, key: K, value: V, most: usize) {
+        self.0.push_front((key, value));
+        self.0.truncate(most);
+    }
+}
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
