@@ -13,12 +13,12 @@ use crate::log::{Answers, AnswersRead, ChunkLog};
 use crate::recording::Recording;
 use crate::store::codec::Malformed;
 
-/// A chunk that is being executed again. A copy goes on from where it was made.
-#[derive(Debug, Clone)]
+/// A chunk that is being executed again.
+#[derive(Debug)]
 pub struct Replay {
     recording: Recording,
     chunk: u32,
-    log: Arc<ChunkLog>,
+    log: ChunkLog,
     execution: Execution,
     cursor: Cursor,
 }
@@ -61,7 +61,7 @@ impl Replay {
         Ok(Self {
             recording: recording.clone(),
             chunk,
-            log: Arc::new(recording.log(chunk)?),
+            log: recording.log(chunk)?,
             execution: recording.state_at_chunk(chunk)?,
             cursor: Cursor::default(),
         })
@@ -70,11 +70,6 @@ impl Replay {
     /// The state where it stands, with what the operator wrote there.
     pub fn execution(&self) -> &Execution {
         &self.execution
-    }
-
-    /// The chunk's log.
-    pub fn log(&self) -> &ChunkLog {
-        &self.log
     }
 
     /// Executes up to a position, at most to the end of the chunk. With `observer`, operator writes come after the step

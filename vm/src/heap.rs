@@ -151,7 +151,8 @@ pub struct HeapSlot(u32);
 pub struct RecordedHeaps {
     /// Page ids in order.
     living: Vec<u32>,
-    cells: Vec<OnceLock<Heap>>,
+    /// Boxed, since most are never looked at.
+    cells: Vec<OnceLock<Box<Heap>>>,
     source: Box<dyn HeapSource>,
 }
 
@@ -174,7 +175,7 @@ impl RecordedHeaps {
 
     fn get(&self, page: u32) -> Option<&Heap> {
         let at = self.living.binary_search(&page).ok()?;
-        Some(self.cells[at].get_or_init(|| self.source.load(page)))
+        Some(self.cells[at].get_or_init(|| Box::new(self.source.load(page))))
     }
 }
 

@@ -52,11 +52,22 @@ impl<P> Clone for Pool<P> {
 }
 
 /// Pages by index; a missing one is all zero.
+///
+/// The first ones stand in one list. Those behind are in leaves, so that a memory with something far out (the
+/// bootloader's, of 60 MB) is as quick to copy as what it holds.
 #[derive(Debug, Clone)]
 pub struct Paged<P> {
-    slots: Vec<Slot<P>>,
+    near: Vec<Slot<P>>,
+    far: Vec<Option<Box<Leaf<P>>>>,
     dirty: Vec<u32>,
 }
+
+/// Pages that may stand in the first list.
+const NEAR_PAGES: usize = 1_024;
+/// Pages in a leaf.
+const LEAF_PAGES: usize = 256;
+
+type Leaf<P> = [Slot<P>; LEAF_PAGES];
 
 #[derive(Debug, Clone)]
 struct Slot<P> {
@@ -110,7 +121,8 @@ impl<P> RecordedPage<P> {
 impl<P> Default for Paged<P> {
     fn default() -> Self {
         Self {
-            slots: Vec::new(),
+            near: Vec::new(),
+            far: Vec::new(),
             dirty: Vec::new(),
         }
     }
@@ -120,7 +132,11 @@ impl<P: Page> Paged<P> {
     /// The page at an index, `None` when nothing was written there.
     #[inline]
     pub fn page(&self, index: usize) -> Option<&P> {
-        match &self.slots.get(index)?.content {
+        let slot = match self.near.get(index) {
+            Some(slot) => slot,
+            None => self.far_slot(index)?,
+        };
+        match &slot.content {
             Content::Zero => None,
             Content::Owned(page) => Some(page),
             Content::Recorded(page) => Some(page.get()),
@@ -130,10 +146,19 @@ impl<P: Page> Paged<P> {
     /// The page at an index, to write the words of `mask` into it. A new one comes from the pool.
     #[inline(always)]
     pub fn page_mut(&mut self, index: usize, mask: u32, pool: &mut Pool<P>) -> &mut P {
-        if index >= self.slots.len() {
-            self.grow(index);
+        if index >= self.near.len() {
+            return self.page_mut_behind(index, mask, pool);
         }
-        let slot = &mut self.slots[index];
+        let slot = &mut self.near[index];
+        if slot.written == 0 {
+            self.dirty.push(index as u32);
+        }
+        slot.written |= mask;
+        slot.content.owned(pool)
+    }
+
+    fn page_mut_behind(&mut self, index: usize, mask: u32, pool: &mut Pool<P>) -> &mut P {
+        let slot = slot_mut(&mut self.near, &mut self.far, index);
         if slot.written == 0 {
             self.dirty.push(index as u32);
         }
@@ -143,7 +168,8 @@ impl<P: Page> Paged<P> {
 
     /// Makes it empty, for another memory; its pages go to the pool.
     pub(crate) fn recycle(&mut self, pool: &mut Pool<P>) {
-        for slot in self.slots.drain(..) {
+        let far = self.far.drain(..).flatten().flat_map(|leaf| *leaf);
+        for slot in self.near.drain(..).chain(far) {
             if let Content::Owned(page) = slot.content {
                 pool.give(page);
             }
@@ -153,16 +179,14 @@ impl<P: Page> Paged<P> {
 
     /// Puts a page of a recording at an index, without marking it as written.
     pub fn put_recorded(&mut self, index: u32, page: RecordedPage<P>) {
-        let index = index as usize;
-        if index >= self.slots.len() {
-            self.grow(index);
-        }
-        self.slots[index].content = Content::Recorded(Arc::new(page));
+        let slot = slot_mut(&mut self.near, &mut self.far, index as usize);
+        slot.content = Content::Recorded(Arc::new(page));
     }
 
     /// Pages that exist, with their indices, in order.
     pub fn pages(&self) -> impl Iterator<Item = (u32, &P)> {
-        (0..self.slots.len()).filter_map(|index| Some((index as u32, self.page(index)?)))
+        self.indices()
+            .filter_map(|index| Some((index as u32, self.page(index)?)))
     }
 
     /// Calls `f` with each page written since the last call: index, mask of its written words, content. In order of
@@ -171,7 +195,8 @@ impl<P: Page> Paged<P> {
         let mut dirty = std::mem::take(&mut self.dirty);
         dirty.sort_unstable();
         for &index in &dirty {
-            let mask = std::mem::take(&mut self.slots[index as usize].written);
+            let slot = slot_mut(&mut self.near, &mut self.far, index as usize);
+            let mask = std::mem::take(&mut slot.written);
             f(
                 index,
                 mask,
@@ -187,12 +212,49 @@ impl<P: Page> Paged<P> {
         !self.dirty.is_empty()
     }
 
-    #[cold]
-    fn grow(&mut self, index: usize) {
-        self.slots.resize_with(index + 1, || Slot {
+    /// Where pages may be: all places of the first list and of the leaves that are there.
+    fn indices(&self) -> impl Iterator<Item = usize> {
+        let leaves = self.far.iter().enumerate().filter(|(_, leaf)| leaf.is_some());
+        let far = leaves.flat_map(|(leaf, _)| {
+            let first = NEAR_PAGES + leaf * LEAF_PAGES;
+            first..first + LEAF_PAGES
+        });
+        (0..self.near.len()).chain(far)
+    }
+
+    fn far_slot(&self, index: usize) -> Option<&Slot<P>> {
+        let index = index.checked_sub(NEAR_PAGES)?;
+        let leaf = self.far.get(index / LEAF_PAGES)?.as_ref()?;
+        Some(&leaf[index % LEAF_PAGES])
+    }
+}
+
+/// The place of a page, which is made when it is not there.
+fn slot_mut<'a, P>(
+    near: &'a mut Vec<Slot<P>>,
+    far: &'a mut Vec<Option<Box<Leaf<P>>>>,
+    index: usize,
+) -> &'a mut Slot<P> {
+    let Some(behind) = index.checked_sub(NEAR_PAGES) else {
+        if index >= near.len() {
+            near.resize_with(index + 1, Slot::default);
+        }
+        return &mut near[index];
+    };
+    let number = behind / LEAF_PAGES;
+    if number >= far.len() {
+        far.resize_with(number + 1, || None);
+    }
+    let leaf = far[number].get_or_insert_with(|| Box::new(std::array::from_fn(|_| Slot::default())));
+    &mut leaf[behind % LEAF_PAGES]
+}
+
+impl<P> Default for Slot<P> {
+    fn default() -> Self {
+        Self {
             content: Content::Zero,
             written: 0,
-        });
+        }
     }
 }
 
@@ -222,10 +284,48 @@ impl<P: Page> Content<P> {
 impl<P: Page> PartialEq for Paged<P> {
     fn eq(&self, other: &Self) -> bool {
         let zero = P::zeroed();
-        let length = self.slots.len().max(other.slots.len());
-        (0..length).all(|i| match (self.page(i), other.page(i)) {
+        let mut indices = self.indices().chain(other.indices());
+        indices.all(|i| match (self.page(i), other.page(i)) {
             (None, None) => true,
             (a, b) => a.unwrap_or(&zero) == b.unwrap_or(&zero),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::HeapPage;
+
+    fn page(byte: u8) -> Box<HeapPage> {
+        let mut page = HeapPage::zeroed();
+        page.0[0] = byte;
+        page
+    }
+
+    #[test]
+    fn pages_far_out_are_kept_listed_and_compared_like_near_ones() {
+        let (mut memory, mut pool) = (Paged::default(), Pool::default());
+        let far = [0, 7, 1_023, 1_024, 1_279, 1_280, 61_999, 4_194_303];
+        for (byte, index) in (1..).zip(far) {
+            *memory.page_mut(index, 1, &mut pool) = *page(byte);
+        }
+        for (byte, index) in (1..).zip(far) {
+            assert_eq!(memory.page(index), Some(&*page(byte)), "{index}");
+            assert_eq!(memory.page(index + 2), None, "{index}");
+        }
+        let listed: Vec<usize> = memory.pages().map(|(index, _)| index as usize).collect();
+        assert_eq!(listed, far);
+        let mut dirty = Vec::new();
+        memory.take_dirty(|index, mask, _| dirty.push((index as usize, mask)));
+        assert_eq!(dirty, far.map(|index| (index, 1)));
+        assert!(!memory.is_dirty());
+
+        let mut copy = memory.clone();
+        assert_eq!(copy, memory);
+        copy.page_mut(4_194_303, 1, &mut pool).0[5] = 1;
+        assert_ne!(copy, memory);
+        copy.recycle(&mut pool);
+        assert_eq!(copy, Paged::default());
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! `kind | format | codec | raw length (varint) | payload | xxh3-64 over key and all before (8 bytes, little-endian)`
 
+use std::cell::RefCell;
+
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::store::codec::{Decoder, Encoder, Malformed};
 
@@ -58,11 +61,17 @@ impl From<Malformed> for EnvelopeError {
     }
 }
 
+thread_local! {
+    // Making one of these takes longer than using it on a value of usual size.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(LEVEL).ok());
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = RefCell::new(Decompressor::new().ok());
+}
+
 /// Packs a value for a key.
 pub fn pack(kind: Kind, key: &[u8], raw: &[u8]) -> Vec<u8> {
     // A failed compression falls back to the raw bytes.
-    let compressed = zstd::bulk::compress(raw, LEVEL)
-        .ok()
+    let compressed = COMPRESSOR
+        .with_borrow_mut(|compressor| compressor.as_mut()?.compress(raw).ok())
         .filter(|compressed| compressed.len() < raw.len());
     let mut envelope = Encoder::default();
     envelope.u8(kind as u8);
@@ -97,12 +106,10 @@ pub fn unpack(kind: Kind, key: &[u8], envelope: &[u8]) -> Result<Vec<u8>, Envelo
     match codec {
         0 if payload.len() == length => Ok(payload.to_vec()),
         1 if length <= MAX_RAW_BYTES => {
-            let raw = zstd::bulk::decompress(payload, length).map_err(|_| EnvelopeError::Malformed)?;
-            if raw.len() == length {
-                Ok(raw)
-            } else {
-                Err(EnvelopeError::Malformed)
-            }
+            let raw = DECOMPRESSOR
+                .with_borrow_mut(|decompressor| decompressor.as_mut()?.decompress(payload, length).ok());
+            raw.filter(|raw| raw.len() == length)
+                .ok_or(EnvelopeError::Malformed)
         }
         _ => Err(EnvelopeError::Malformed),
     }

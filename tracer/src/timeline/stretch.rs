@@ -1,7 +1,7 @@
 //! Stretches of a chunk decoded into the changes of each step, and the few that were used last.
 //!
-//! A chunk is executed again without watching up to the stretch that is asked for, and only that one is watched. The
-//! states between stretches are kept, so that the next stretch of the chunk, later or earlier, costs its own steps only.
+//! A chunk is executed again without watching up to the stretch that is asked for, and only that one is watched: copies
+//! of a state cost more than a few thousand steps.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,8 +18,6 @@ use crate::replay::Replay;
 const STRETCH_STEPS: u64 = 1_024;
 /// Decoded stretches kept; one takes about a megabyte.
 const KEPT_STRETCHES: usize = 32;
-/// Chunks of which the states between stretches are kept.
-const KEPT_CHUNKS: usize = 8;
 /// Blocks of state rows kept.
 const KEPT_ROWS: usize = 64;
 
@@ -37,7 +35,6 @@ pub(super) struct Stretch {
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
     stretches: Recent<(u32, u64), Arc<Stretch>>,
-    chunks: Recent<u32, Vec<Replay>>,
     rows: Recent<u32, Arc<Vec<Timed<StateRow>>>>,
 }
 
@@ -46,13 +43,17 @@ pub(super) struct Decoded {
 struct Recent<K, V>(VecDeque<(K, V)>);
 
 impl Stretch {
-    fn decode(mut replay: Replay) -> Result<Self> {
+    /// The stretch with a number in a chunk.
+    fn decode(recording: &Recording, chunk: u32, number: u64) -> Result<Self> {
+        let mut replay = Replay::new(recording, chunk)?;
+        let first_step = recording.first_step(chunk) + number * STRETCH_STEPS;
+        replay.run_to(first_step, &mut ())?;
         let start = replay.execution().clone();
         let mut observer = DeltaObserver::new(&start);
-        replay.run_to(start.steps() + STRETCH_STEPS, &mut observer)?;
+        replay.run_to(first_step + STRETCH_STEPS, &mut observer)?;
         let DeltaObserver { changes, starts, .. } = observer;
         Ok(Self {
-            first_step: start.steps(),
+            first_step,
             start,
             changes,
             starts,
@@ -83,25 +84,10 @@ impl Decoded {
         if let Some(stretch) = self.stretches.get(&(chunk, number)) {
             return Ok(Arc::clone(stretch));
         }
-        let stretch = Arc::new(Stretch::decode(self.replay(recording, chunk, number)?)?);
+        let stretch = Arc::new(Stretch::decode(recording, chunk, number)?);
         self.stretches
             .put((chunk, number), Arc::clone(&stretch), KEPT_STRETCHES);
         Ok(stretch)
-    }
-
-    /// The chunk at the start of one of its stretches.
-    fn replay(&mut self, recording: &Recording, chunk: u32, stretch: u64) -> Result<Replay> {
-        if self.chunks.get(&chunk).is_none() {
-            let start = Replay::new(recording, chunk)?;
-            self.chunks.put(chunk, vec![start], KEPT_CHUNKS);
-        }
-        let starts = self.chunks.get(&chunk).expect("it was just put there");
-        while starts.len() as u64 <= stretch {
-            let mut next = starts.last().expect("there is the chunk's start").clone();
-            next.run_to(next.execution().steps() + STRETCH_STEPS, &mut ())?;
-            starts.push(next);
-        }
-        Ok(starts[stretch as usize].clone())
     }
 
     /// State rows of a chunk.
@@ -116,11 +102,11 @@ impl Decoded {
 }
 
 impl<K: PartialEq, V> Recent<K, V> {
-    fn get(&mut self, key: &K) -> Option<&mut V> {
+    fn get(&mut self, key: &K) -> Option<&V> {
         let at = self.0.iter().position(|(kept, _)| kept == key)?;
         let found = self.0.remove(at)?;
         self.0.push_front(found);
-        self.0.front_mut().map(|(_, value)| value)
+        self.0.front().map(|(_, value)| value)
     }
 
     fn put(&mut self, key: K, value: V, most: usize) {
