@@ -68,35 +68,69 @@ pub enum PageContent {
     Stack(Arc<StackPage>),
 }
 
-/// Writes a keyframe and clears the marks of written words.
-pub fn encode(mut marks: Marks<'_>) -> Vec<u8> {
-    let mut e = Encoder::default();
-    let execution = marks.execution();
-    e.number(execution.steps());
-    encode_settings(&mut e, execution.settings());
-    encode_globals(&mut e, &execution.globals());
-    execution
-        .registers()
-        .iter()
-        .for_each(|&register| encode_value(&mut e, register));
-    encode_frames(&mut e, execution);
-    let living = execution.heaps().page_ids();
-    e.number(living.len() as u64);
-    let mut last = 0;
-    for page in living {
-        e.number(page - last);
-        last = page;
+/// A state that is to become a keyframe: what the machine's thread copies, so that another one can encode it.
+#[derive(Debug)]
+pub struct Captured {
+    /// Everything but memory, encoded.
+    head: Vec<u8>,
+    /// Page ids of the living memories.
+    living: Vec<u32>,
+    /// Space, index and written words: of the pages of memories, then of those of stacks.
+    marks: Vec<(u32, u32, u32)>,
+    heap_pages: Vec<HeapPage>,
+    stack_pages: Vec<StackPage>,
+}
+
+impl Captured {
+    /// Copies a state, and clears the marks of written words.
+    pub fn new(mut marks: Marks<'_>) -> Self {
+        let mut e = Encoder::default();
+        let execution = marks.execution();
+        e.number(execution.steps());
+        encode_settings(&mut e, execution.settings());
+        encode_globals(&mut e, &execution.globals());
+        execution
+            .registers()
+            .iter()
+            .for_each(|&register| encode_value(&mut e, register));
+        encode_frames(&mut e, execution);
+        let mut captured = Self {
+            head: e.into_bytes(),
+            living: execution.heaps().page_ids(),
+            marks: Vec::new(),
+            heap_pages: Vec::new(),
+            stack_pages: Vec::new(),
+        };
+        marks.take_dirty(|space, index, written, page| {
+            captured.marks.push((space, index, written));
+            match page {
+                DirtyPage::Heap(page) => captured.heap_pages.push(page.clone()),
+                DirtyPage::Stack(page) => captured.stack_pages.push(page.clone()),
+            }
+        });
+        captured
     }
-    let mut count = 0u64;
-    let mut pages = Encoder::default();
-    marks.take_dirty(|space, index, written, page| {
-        count += 1;
-        encode_page(&mut pages, space, index, written, page);
-    });
-    e.number(count);
-    let mut bytes = e.into_bytes();
-    bytes.extend_from_slice(pages.bytes());
-    bytes
+
+    /// The bytes of the keyframe.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut e = Encoder::default();
+        e.number(self.living.len() as u64);
+        let mut last = 0;
+        for &page in &self.living {
+            e.number(page - last);
+            last = page;
+        }
+        e.number(self.marks.len() as u64);
+        let pages = self
+            .heap_pages
+            .iter()
+            .map(DirtyPage::Heap)
+            .chain(self.stack_pages.iter().map(DirtyPage::Stack));
+        for (&(space, index, written), page) in self.marks.iter().zip(pages) {
+            encode_page(&mut e, space, index, written, page);
+        }
+        [self.head.as_slice(), e.bytes()].concat()
+    }
 }
 
 impl Keyframe {

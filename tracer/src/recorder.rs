@@ -18,7 +18,7 @@ use rustc_hash::FxHashSet;
 
 use crate::drive::Sink;
 use crate::error::Result;
-use crate::keyframe;
+use crate::keyframe::Captured;
 use crate::ledger::{Block, CodeRows, FrameRows, OperatorRow, StateRow, encode_block};
 use crate::listing::Listing;
 use crate::log::{ChunkHeader, LogMark, LogWriter, digest};
@@ -80,7 +80,7 @@ impl Control {
 struct OpenChunk {
     first_step: u64,
     after_rollback: bool,
-    keyframe: Vec<u8>,
+    keyframe: Captured,
 }
 
 impl Recorder {
@@ -205,7 +205,7 @@ impl Observer for Recorder {
             self.open = Some(OpenChunk {
                 first_step: self.position,
                 after_rollback,
-                keyframe: keyframe::encode(marks),
+                keyframe: Captured::new(marks),
             });
         }
         ControlFlow::Continue(())

@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use eradbg_vm::{Program, U256};
 
 use crate::error::{Error, Result};
+use crate::keyframe::Captured;
 use crate::listing::Listing;
 use crate::manifest::{End, EndKind, Manifest, Seal};
 use crate::store::codec::Encoder;
@@ -37,7 +38,7 @@ pub(super) struct Chunk {
     pub(super) index: u32,
     pub(super) first_step: u64,
     pub(super) steps: u32,
-    pub(super) keyframe: Vec<u8>,
+    pub(super) keyframe: Captured,
     pub(super) log: Vec<u8>,
     pub(super) code: Vec<Arc<Program>>,
     pub(super) ledgers: Ledgers,
@@ -175,7 +176,7 @@ impl Storing {
             Tree::Keyframe,
             Kind::Keyframe,
             &key::chunk(chunk.index),
-            &chunk.keyframe,
+            &chunk.keyframe.encode(),
         )?;
         self.store_ledgers(chunk.index, &chunk.ledgers)?;
         let mut log = self.seal.chain.to_le_bytes().to_vec();

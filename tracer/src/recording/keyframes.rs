@@ -11,7 +11,7 @@ use eradbg_vm::paged::{PageSource, RecordedPage};
 use eradbg_vm::stack::StackPage;
 
 use crate::error::Result;
-use crate::keyframe::{self, Keyframe};
+use crate::keyframe::{Captured, Keyframe};
 use crate::recording::pages::{HeapsAt, PageIndex, Pages};
 use crate::recording::{Recording, lock};
 use crate::replay::replay_chunk;
@@ -101,7 +101,7 @@ impl Recording {
         let log = self.log(before).ok()?;
         let mut execution = self.state_with(&Arc::new(index.clone()), before).ok()?;
         replay_chunk(self, before, &log, &mut execution, &mut ()).ok()?;
-        Keyframe::decode(&keyframe::encode(Marks::new(&mut execution)))
+        Keyframe::decode(&Captured::new(Marks::new(&mut execution)).encode())
             .ok()
             .map(Arc::new)
     }
