@@ -4,6 +4,7 @@ mod keyframes;
 mod listings;
 mod overview;
 mod pages;
+mod sizes;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -30,6 +31,7 @@ use pages::PageIndex;
 pub use crate::ledger::FailureRow;
 pub use crate::manifest::EndKind;
 pub use overview::{HookRow, TransactionRow, TxStatus, UndoneRange};
+pub use sizes::PartSize;
 
 /// A recording. Opening never changes what was recorded; clones share it.
 #[derive(Debug, Clone)]
@@ -405,7 +407,7 @@ fn scan(database: &Database) -> Result<(Vec<u64>, Seal)> {
     Ok((first_steps, seal))
 }
 
-fn ledger_name(kind: LedgerKind) -> &'static str {
+const fn ledger_name(kind: LedgerKind) -> &'static str {
     match kind {
         LedgerKind::State => "state rows",
         LedgerKind::Call => "call rows",

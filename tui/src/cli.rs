@@ -132,6 +132,9 @@ pub(crate) struct AtArgs {
 pub(crate) struct InfoArgs {
     /// The recording.
     pub(crate) recording: PathBuf,
+    /// Also tells what each part of the recording takes.
+    #[arg(long)]
+    pub(crate) sizes: bool,
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,

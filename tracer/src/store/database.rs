@@ -256,6 +256,20 @@ impl Database {
             .map_err(|error| sled_error(&self.path, tree.name(), error))
     }
 
+    /// Keys of a tree, in order, with the bytes that each value takes packed.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn sizes(&self, tree: Tree) -> Result<Vec<(Vec<u8>, u64)>> {
+        let sizes = self
+            .tree(tree)
+            .iter()
+            .map(|entry| entry.map(|(key, packed)| (key.to_vec(), packed.len() as u64)));
+        sizes
+            .collect::<Result<_, sled::Error>>()
+            .map_err(|error| sled_error(&self.path, tree.name(), error))
+    }
+
     /// Whether a tree has a key.
     ///
     /// # Errors

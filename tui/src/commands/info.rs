@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use eradbg_tracer::Recording;
 use eradbg_tracer::manifest::EndKind;
-use eradbg_tracer::recording::TxStatus;
+use eradbg_tracer::recording::{PartSize, TxStatus};
 use serde_json::{Value, json};
 
 use crate::Exit;
@@ -19,10 +19,17 @@ pub(crate) fn info(args: &InfoArgs) -> Result<Exit> {
     recording.load_overview()?;
     if args.json {
         let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &document(&recording)).map_err(std::io::Error::from)?;
+        let mut document = document(&recording);
+        if args.sizes {
+            document["sizes"] = recording.part_sizes()?.iter().map(size_object).collect();
+        }
+        serde_json::to_writer_pretty(&mut out, &document).map_err(std::io::Error::from)?;
         writeln!(out)?;
     } else {
         print(&recording)?;
+        if args.sizes {
+            print_sizes(&recording)?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -72,6 +79,39 @@ pub(crate) fn print(recording: &Recording) -> std::io::Result<()> {
     }
     out.flush()?;
     Ok(())
+}
+
+fn print_sizes(recording: &Recording) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let parts = recording.part_sizes()?;
+    let per_step = |bytes: u64| bytes as f64 / recording.steps().max(1) as f64;
+    writeln!(out, "\npart                 values        bytes   per step")?;
+    for part in &parts {
+        writeln!(
+            out,
+            "{:<15} {:>11} {:>12} {:>10.4}",
+            part.name,
+            grouped(part.values),
+            grouped(part.bytes),
+            per_step(part.bytes)
+        )?;
+    }
+    let all = parts.iter().map(|part| part.bytes).sum();
+    let on_disk = recording.disk_bytes();
+    for (name, bytes) in [("all parts", all), ("on disk", on_disk)] {
+        writeln!(
+            out,
+            "{name:<15} {:>11} {:>12} {:>10.4}",
+            "",
+            grouped(bytes),
+            per_step(bytes)
+        )?;
+    }
+    Ok(())
+}
+
+fn size_object(part: &PartSize) -> Value {
+    json!({"part": part.name, "values": part.values, "bytes": part.bytes})
 }
 
 fn completeness(recording: &Recording) -> String {

@@ -55,6 +55,19 @@ fn info_and_exports_of_a_recording_agree() {
         (&json!(true), &json!("yes"), &json!("r"))
     );
     assert_eq!(info["manifest"]["name"], "mini");
+    let sized = json(&run_line(path, "info r --json --sizes").ok());
+    let bytes_of = |part: &str| {
+        let parts = sized["sizes"].as_array().expect("a list");
+        let found = parts.iter().find(|entry| entry["part"] == part);
+        found.and_then(|entry| entry["bytes"].as_u64()).expect(part)
+    };
+    assert!(bytes_of("keyframes") > 1_000 && bytes_of("state rows") > 100);
+    let table = run_line(path, "info r --sizes").ok();
+    let all = table
+        .lines()
+        .find(|line| line.starts_with("all parts"))
+        .expect("the sum");
+    assert!(all.split_whitespace().count() == 4, "{all}");
     let text = run_line(path, "info r").ok();
     assert!(text.contains("\ncomplete         yes\n"), "{text}");
 
