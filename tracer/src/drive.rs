@@ -3,6 +3,7 @@
 //! A script may have one snapshot held over several transactions instead of one for each: then a halt takes all of them
 //! back, and their reports wait until it is known whether they stay.
 
+mod ready;
 mod transaction;
 
 use eradbg_vm::batch::{BatchInput, L2Block, SystemEnv};
@@ -14,7 +15,9 @@ use eradbg_vm::{EraVm, Observer};
 
 use crate::report::{BatchReport, TransactionReport};
 use crate::source::Script;
-use crate::source::run::{self, OptionsError, RunConfig};
+use crate::source::run::{self as options, OptionsError, RunConfig};
+
+pub use ready::{Driven, Reports, record, run};
 
 /// Takes what a run gives, transaction by transaction, besides observing it.
 pub trait Sink: Observer {
@@ -242,7 +245,7 @@ impl<K: Sink> Session<K> {
                 Ok(end)
             }
             Err(OperatorError::Cancelled) => Ok(DriveEnd::Interrupted),
-            Err(OperatorError::Missing(missing)) if config.finish_batch == run::FinishBatch::ByMode => {
+            Err(OperatorError::Missing(missing)) if config.finish_batch == options::FinishBatch::ByMode => {
                 Ok(DriveEnd::NotClosed(missing.to_string()))
             }
             Err(error) => Err(DriveError::Operator {
@@ -256,8 +259,8 @@ impl<K: Sink> Session<K> {
 fn pubdata_target(config: &RunConfig, protocol: &Protocol) -> PubdataTarget {
     // Commitment schemes: 1 no DA, 3 blobs and the hash of the pubdata.
     let (builder, usual_scheme) = match config.pubdata_builder {
-        run::PubdataBuilder::Full => (PubdataBuilder::Full, 3),
-        run::PubdataBuilder::Hashed => (PubdataBuilder::Hashed, 1),
+        options::PubdataBuilder::Full => (PubdataBuilder::Full, 3),
+        options::PubdataBuilder::Hashed => (PubdataBuilder::Hashed, 1),
     };
     let da = match protocol.pubdata {
         PubdataFormat::Plain | PubdataFormat::DaValidator => DaTarget::Validator(config.l2_da_validator),

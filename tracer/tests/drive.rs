@@ -7,38 +7,18 @@ mod support;
 use std::ops::ControlFlow;
 
 use eradbg_fixtures::{TransactionKind, mini_batch};
-use eradbg_tracer::drive::{DriveEnd, DriveError, Session, Sink};
+use eradbg_tracer::drive::{self, DriveEnd, DriveError, Reports, Session};
 use eradbg_tracer::ledger::OperatorRow;
 use eradbg_tracer::recording::TxStatus;
 use eradbg_tracer::report::{BatchReport, TransactionReport};
 use eradbg_tracer::source::Script;
 use eradbg_tracer::source::run::{Driver, FinishBatch, OptionsError, RunConfig, UnpublishedBytecodes};
 use eradbg_tracer::verify::verify;
-use eradbg_vm::Observer;
 use eradbg_vm::batch::BatchInput;
 use eradbg_vm::bootloader::l2_block::BlockError;
 use eradbg_vm::operator::OperatorError;
 use serde_json::json;
 use support::{Input, record, vectors};
-
-/// Keeps reports.
-#[derive(Debug, Default)]
-struct Reports {
-    transactions: Vec<TransactionReport>,
-    batch: Option<BatchReport>,
-}
-
-impl Observer for Reports {}
-
-impl Sink for Reports {
-    fn transaction_done(&mut self, report: TransactionReport) {
-        self.transactions.push(report);
-    }
-
-    fn batch_done(&mut self, report: BatchReport) {
-        self.batch = Some(report);
-    }
-}
 
 fn drive(input: BatchInput, config: &RunConfig) -> (Reports, Result<DriveEnd, DriveError>) {
     // Hashes of blocks depend on which transactions stay.
@@ -46,9 +26,8 @@ fn drive(input: BatchInput, config: &RunConfig) -> (Reports, Result<DriveEnd, Dr
         links_blocks: true,
         ..Script::default()
     };
-    let mut session = Session::new(input, script, Reports::default());
-    let end = session.drive(config);
-    (session.into_parts().0, end)
+    let (driven, reports) = drive::run(input, script, config);
+    (reports, driven.end)
 }
 
 const fn with(unpublished_bytecodes: UnpublishedBytecodes) -> RunConfig {

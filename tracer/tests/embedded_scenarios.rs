@@ -1,30 +1,9 @@
 //! Every scenario that eradbg carries along comes out as it says.
 
 use eradbg_fixtures::embedded::SCENARIOS;
-use eradbg_tracer::drive::{DriveEnd, Session, Sink};
-use eradbg_tracer::report::{BatchReport, TransactionReport};
+use eradbg_tracer::drive::{self, DriveEnd};
 use eradbg_tracer::source::run::Driver;
 use eradbg_tracer::source::scenario;
-use eradbg_vm::Observer;
-
-/// Keeps the reports of transactions, and how the end of the batch went.
-#[derive(Debug, Default)]
-struct Reports {
-    transactions: Vec<TransactionReport>,
-    tip: Option<serde_json::Value>,
-}
-
-impl Observer for Reports {}
-
-impl Sink for Reports {
-    fn transaction_done(&mut self, report: TransactionReport) {
-        self.transactions.push(report);
-    }
-
-    fn batch_done(&mut self, report: BatchReport) {
-        self.tip = Some(report.block_tip.result);
-    }
-}
 
 #[test]
 fn embedded_scenarios_meet_their_expectations() {
@@ -66,10 +45,10 @@ fn problems(name: &str) -> Vec<String> {
         Ok(loaded) => loaded,
         Err(error) => return vec![error.to_string()],
     };
-    let mut session = Session::new(loaded.input, loaded.script, Reports::default());
-    let end = session.drive(&loaded.run);
-    let (reports, _) = session.into_parts();
-    let halted = reports.tip.filter(|tip| tip["status"] != "success");
+    let (driven, reports) = drive::run(loaded.input, loaded.script, &loaded.run);
+    let end = driven.end;
+    let tip = reports.batch.map(|batch| batch.block_tip.result);
+    let halted = tip.filter(|tip| tip["status"] != "success");
     let whole =
         (end != Ok(DriveEnd::Finished) || halted.is_some()).then(|| format!("{name}: {end:?} {halted:?}"));
     let reports = reports.transactions;

@@ -9,33 +9,13 @@ mod support;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use eradbg_tracer::chain::{ChainState, ClosedBatch, stand_in_hash};
-use eradbg_tracer::drive::{DriveEnd, Session, Sink};
-use eradbg_tracer::report::{BatchReport, TransactionReport};
+use eradbg_tracer::chain::{ChainState, ClosedBatch};
+use eradbg_tracer::drive::{self, DriveEnd, Driven, Reports};
 use eradbg_tracer::source::{self, Loaded};
 use eradbg_tracer::verify::verify;
 use eradbg_vm::U256;
 use eradbg_vm::keccak::keccak256;
 use support::{Input, record};
-
-/// Keeps reports.
-#[derive(Debug, Default)]
-struct Reports {
-    transactions: Vec<TransactionReport>,
-    batch: Option<BatchReport>,
-}
-
-impl eradbg_vm::Observer for Reports {}
-
-impl Sink for Reports {
-    fn transaction_done(&mut self, report: TransactionReport) {
-        self.transactions.push(report);
-    }
-
-    fn batch_done(&mut self, report: BatchReport) {
-        self.batch = Some(report);
-    }
-}
 
 /// Writes and loads a scenario, with the real base beside it; `None` where there are no vectors.
 fn load(folder: &Path, text: &str) -> Option<Loaded> {
@@ -54,10 +34,8 @@ fn run(loaded: Loaded) -> Reports {
 
 /// Does the same, and gives what the batch leaves to its chain.
 fn run_and_close(loaded: Loaded) -> (Reports, ClosedBatch) {
-    let mut session = Session::new(loaded.input, loaded.script, Reports::default());
-    let end = session.drive(&loaded.run);
-    let closed = ClosedBatch::of(&session, stand_in_hash(&session));
-    let (reports, _) = session.into_parts();
+    let (driven, reports) = drive::run(loaded.input, loaded.script, &loaded.run);
+    let Driven { end, closed, .. } = driven;
     let differences: Vec<String> = loaded
         .expectations
         .iter()

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use eradbg_fixtures::mini_batch;
 use eradbg_tracer::Recording;
-use eradbg_tracer::drive::{DriveEnd, Session};
+use eradbg_tracer::drive::{self, DriveEnd};
 use eradbg_tracer::listing::Listing;
-use eradbg_tracer::manifest::{EndKind, Manifest};
+use eradbg_tracer::manifest::Manifest;
 use eradbg_tracer::recorder::{Control, Recorder};
 use eradbg_tracer::source::run::{RunConfig, UnpublishedBytecodes};
 use eradbg_tracer::source::{self, Loaded, Script};
@@ -102,20 +102,13 @@ pub(crate) fn record_with(input: &Input, chunk_steps: u32, listings: &[Listing])
     let manifest = manifest(input, chunk_steps);
     let control = Arc::new(Control::new(Arc::default()));
     let recorder = Recorder::create(&path, &manifest, listings, control).unwrap();
-    let mut session = Session::new(input.batch.clone(), input.script.clone(), recorder);
-    assert_eq!(
-        session.drive(&input.config),
-        Ok(DriveEnd::Finished),
-        "{}",
-        input.name
-    );
-    let (recorder, machine) = session.into_parts();
-    recorder.finish(&machine.execution, EndKind::Finished).unwrap();
+    let driven = drive::record(input.batch.clone(), input.script.clone(), &input.config, recorder).unwrap();
+    assert_eq!(driven.end, Ok(DriveEnd::Finished), "{}", input.name);
     let recording = Recording::open(&path).unwrap();
     recording.load_overview().unwrap();
     Recorded {
         recording,
-        machine,
+        machine: driven.machine,
         folder,
     }
 }

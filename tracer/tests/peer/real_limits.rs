@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 
-use eradbg_tracer::drive::{DriveEnd, Session};
+use eradbg_tracer::drive::{self, DriveEnd};
 
 use crate::real::{RealContracts, problems};
-use crate::real_rules::Reports;
 
 /// Gas that is kept for the end of a batch: `BOOTLOADER_BATCH_TIP_OVERHEAD` in `matter-labs/zksync-era`
 /// `core/lib/multivm/src/versions/vm_latest/constants.rs`.
@@ -68,9 +67,9 @@ fn the_end_of_a_batch_full_of_logs_and_pubdata_stays_within_the_gas_that_is_kept
     let loaded = contracts.load_text("full", &scenario(heavy, &steps));
     let found = problems(loaded.clone());
     assert!(found.is_empty(), "{}", found.join("\n"));
-    let mut session = Session::new(loaded.input, loaded.script, Reports::default());
-    assert_eq!(session.drive(&loaded.run), Ok(DriveEnd::Finished));
-    let batch = session.into_parts().0.batch.unwrap();
+    let (driven, reports) = drive::run(loaded.input, loaded.script, &loaded.run);
+    assert_eq!(driven.end, Ok(DriveEnd::Finished));
+    let batch = reports.batch.unwrap();
     let pubdata = batch.pubdata_input.len() / 2 - 1;
     assert!(pubdata > 650_000, "{pubdata} bytes of pubdata");
     let used = batch.block_tip.gas_used;

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use eradbg_tracer::drive::{DriveEnd, Session, Sink};
+use eradbg_tracer::drive::{self, DriveEnd, Session, Sink};
 use eradbg_tracer::report::TransactionReport;
 use eradbg_tracer::source::Loaded;
 use eradbg_vm::batch::ExecutionMode;
@@ -170,15 +170,14 @@ fn validation_ends_when_it_has_used_what_the_limit_allows() {
     }
     let text = scenario("base: \"zkout\", chain: (validation_gas_limit: 300_000),", &steps);
     let loaded = contracts.load_text("validation_limit", &text);
-    let mut session = Session::new(loaded.input, loaded.script, Reports::default());
-    assert_eq!(session.drive(&loaded.run), Ok(DriveEnd::Finished));
-    let reports = session.into_parts().0.0;
+    let (driven, reports) = drive::run(loaded.input, loaded.script, &loaded.run);
+    assert_eq!(driven.end, Ok(DriveEnd::Finished));
     let found: Vec<String> = loaded
         .expectations
         .iter()
         .enumerate()
         .filter_map(|(index, expectation)| {
-            let difference = expectation.difference(reports.get(index))?;
+            let difference = expectation.difference(reports.transactions.get(index))?;
             Some(format!("transaction {index}: {difference}"))
         })
         .collect();
@@ -241,17 +240,5 @@ impl Observer for Meter {
 impl Sink for Meter {
     fn transaction_done(&mut self, report: TransactionReport) {
         report.run.status().clone_into(&mut self.status);
-    }
-}
-
-/// Keeps reports: `zksync_vm2` has no such limit, so there is nothing to record.
-#[derive(Debug, Default)]
-struct Reports(Vec<TransactionReport>);
-
-impl Observer for Reports {}
-
-impl Sink for Reports {
-    fn transaction_done(&mut self, report: TransactionReport) {
-        self.0.push(report);
     }
 }

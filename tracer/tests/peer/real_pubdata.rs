@@ -1,7 +1,7 @@
 //! What a batch publishes on the real contracts, read with a decoder that is not the encoder's: every part is what the
 //! batch's results say.
 
-use eradbg_tracer::drive::{DriveEnd, Session};
+use eradbg_tracer::drive::{self, DriveEnd, Reports};
 use eradbg_tracer::report::BatchReport;
 use eradbg_tracer::source::Loaded;
 use eradbg_vm::U256;
@@ -9,7 +9,6 @@ use eradbg_vm::keccak::keccak256;
 use serde_json::Value;
 
 use crate::real::RealContracts;
-use crate::real_rules::Reports;
 
 /// Reads bytes from their start.
 struct Reader<'a>(&'a [u8]);
@@ -51,9 +50,9 @@ impl<'a> Reader<'a> {
 }
 
 fn run(loaded: Loaded) -> Reports {
-    let mut session = Session::new(loaded.input, loaded.script, Reports::default());
-    assert_eq!(session.drive(&loaded.run), Ok(DriveEnd::Finished));
-    session.into_parts().0
+    let (driven, reports) = drive::run(loaded.input, loaded.script, &loaded.run);
+    assert_eq!(driven.end, Ok(DriveEnd::Finished));
+    reports
 }
 
 fn bytes(text: &str) -> Vec<u8> {

@@ -1,34 +1,12 @@
 //! Rules that take more than one batch, or more than the outcome of a transaction, to be seen on the real contracts.
 
-use eradbg_tracer::chain::stand_in_hash;
-use eradbg_tracer::drive::{DriveEnd, Session, Sink};
-use eradbg_tracer::report::{BatchReport, TransactionReport};
+use eradbg_tracer::drive::{self, DriveEnd, Reports};
+use eradbg_tracer::report::TransactionReport;
 use eradbg_tracer::source::Loaded;
-use eradbg_vm::{Observer, U256};
+use eradbg_vm::U256;
 use serde_json::{Value, json};
 
 use crate::real::RealContracts;
-
-/// Keeps reports.
-#[derive(Debug, Default)]
-pub(crate) struct Reports {
-    /// Of the transactions, in their order.
-    pub(crate) transactions: Vec<TransactionReport>,
-    /// Of the batch, if it was closed.
-    pub(crate) batch: Option<BatchReport>,
-}
-
-impl Observer for Reports {}
-
-impl Sink for Reports {
-    fn transaction_done(&mut self, report: TransactionReport) {
-        self.transactions.push(report);
-    }
-
-    fn batch_done(&mut self, report: BatchReport) {
-        self.batch = Some(report);
-    }
-}
 
 /// Runs a scenario with one block of these steps.
 fn run(contracts: &RealContracts, name: &str, steps: &str) -> Reports {
@@ -52,10 +30,10 @@ fn run(contracts: &RealContracts, name: &str, steps: &str) -> Reports {
     let Loaded {
         input, script, run, ..
     } = contracts.load_text(name, &text);
-    let mut session = Session::new(input, script, Reports::default());
-    assert_eq!(session.drive(&run), Ok(DriveEnd::Finished));
-    assert!(!stand_in_hash(&session).is_zero());
-    session.into_parts().0
+    let (driven, reports) = drive::run(input, script, &run);
+    assert_eq!(driven.end, Ok(DriveEnd::Finished));
+    assert!(driven.closed.is_ok());
+    reports
 }
 
 /// Words of a transaction's output.

@@ -118,7 +118,7 @@ fn open_cached(folder: &Path, loaded: &Loaded) -> Option<Recording> {
 fn make(path: &Path, loaded: Loaded) -> Result<()> {
     let config = loaded.run;
     let control = Arc::new(Control::new(Arc::default()));
-    record::write(path, loaded, &config, DEFAULT_CHUNK_STEPS, control)?.driven?;
+    record::write(path, loaded, &config, DEFAULT_CHUNK_STEPS, control)?.end?;
     Ok(())
 }
 

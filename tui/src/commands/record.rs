@@ -6,16 +6,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow};
 use eradbg_tracer::Recording;
-use eradbg_tracer::chain::{ChainState, ClosedBatch, Uncommittable, stand_in_hash};
-use eradbg_tracer::drive::{DriveEnd, DriveError, Session, Sink};
-use eradbg_tracer::manifest::{EndKind, Manifest};
+use eradbg_tracer::chain::ChainState;
+use eradbg_tracer::drive::{self, DriveEnd, Driven};
+use eradbg_tracer::manifest::Manifest;
 use eradbg_tracer::recorder::{Control, Recorder};
 use eradbg_tracer::recording::{TransactionRow, TxStatus};
-use eradbg_tracer::report::{BatchReport, TransactionReport};
+use eradbg_tracer::report::TransactionReport;
 use eradbg_tracer::source::run::RunConfig;
 use eradbg_tracer::source::scenario::Expectation;
 use eradbg_tracer::source::{self, Loaded};
@@ -107,13 +107,15 @@ fn record_to(path: &Path, args: &RecordArgs, mut loaded: Loaded, config: &RunCon
     let expectations = std::mem::take(&mut loaded.expectations);
     let written = write(path, loaded, config, args.chunk_steps, control);
     progress.stop();
-    let Written { driven, took, closed } = written?;
+    let Driven {
+        end, took, closed, ..
+    } = written?;
 
     let recording = Recording::open(path)?;
     recording.load_overview()?;
     print_summary(&recording, took);
     let compare = || anyhow::Ok(print_verdicts(&expectations, &recording.reports()?));
-    let exit = match driven {
+    let exit = match end {
         Ok(DriveEnd::Finished) => compare()?,
         Ok(DriveEnd::NotClosed(missing)) => {
             eprintln!(
@@ -148,15 +150,6 @@ fn record_to(path: &Path, args: &RecordArgs, mut loaded: Loaded, config: &RunCon
     Ok(Ran { exit, closed })
 }
 
-/// How a recorded run ended, and how long it took.
-#[derive(Debug)]
-pub(crate) struct Written {
-    pub(crate) driven: std::result::Result<DriveEnd, DriveError>,
-    pub(crate) took: Duration,
-    /// What the batch leaves to its chain.
-    closed: std::result::Result<ClosedBatch, Uncommittable>,
-}
-
 /// Runs a batch and writes its recording to a new directory.
 pub(crate) fn write(
     path: &Path,
@@ -164,42 +157,29 @@ pub(crate) fn write(
     config: &RunConfig,
     chunk_steps: u32,
     control: Arc<Control>,
-) -> Result<Written> {
+) -> Result<Driven> {
     let manifest = manifest(&loaded, chunk_steps)?;
     let recorder = Recorder::create(path, &manifest, &loaded.listings, control)?;
-    let started = Instant::now();
-    let mut session = Session::new(loaded.input, loaded.script, recorder);
-    let driven = session.drive(config);
-    let took = started.elapsed();
-    let end = match &driven {
-        Ok(DriveEnd::Finished) => EndKind::Finished,
-        Ok(DriveEnd::Interrupted) => EndKind::Interrupted,
-        Ok(DriveEnd::NotClosed(missing)) => EndKind::Stopped(format!("the batch was not closed: {missing}")),
-        Ok(DriveEnd::Rejected(why)) => EndKind::Stopped(format!("the bootloader rejected the batch: {why}")),
-        Err(error) => EndKind::Stopped(error.to_string()),
-    };
-    let closed = ClosedBatch::of(&session, stand_in_hash(&session));
-    let (recorder, machine) = session.into_parts();
-    recorder.finish(&machine.execution, end)?;
-    Ok(Written { driven, took, closed })
+    Ok(drive::record(loaded.input, loaded.script, config, recorder)?)
 }
 
 /// Runs an input without recording it.
 fn run_plain(loaded: Loaded, config: &RunConfig) -> Result<Ran> {
-    let mut session = Session::new(loaded.input, loaded.script, Plain::default());
-    let started = Instant::now();
-    let end = session.drive(config);
-    let took = started.elapsed();
-    let closed = ClosedBatch::of(&session, stand_in_hash(&session));
-    let (plain, machine) = session.into_parts();
+    let (driven, reports) = drive::run(loaded.input, loaded.script, config);
+    let Driven {
+        end,
+        took,
+        closed,
+        machine,
+    } = driven;
     let steps = machine.execution.steps();
     let speed = steps as f64 / took.as_secs_f64() / 1e6;
     println!(
         "{} transactions, {} steps in {took:.3?}: {speed:.1} million steps/s",
-        plain.reports.len(),
+        reports.transactions.len(),
         grouped(steps)
     );
-    let met = print_verdicts(&loaded.expectations, &plain.reports);
+    let met = print_verdicts(&loaded.expectations, &reports.transactions);
     let exit = match end.with_context(|| loaded.name)? {
         DriveEnd::NotClosed(missing) => {
             eprintln!("eradbg: the batch cannot be closed: {missing}");
@@ -236,22 +216,6 @@ fn print_verdicts(expectations: &[Expectation], reports: &[TransactionReport]) -
         println!("All {checked} transactions with an expectation did what was expected.");
     }
     met
-}
-
-/// Keeps reports and observes nothing.
-#[derive(Debug, Default)]
-struct Plain {
-    reports: Vec<TransactionReport>,
-}
-
-impl eradbg_vm::Observer for Plain {}
-
-impl Sink for Plain {
-    fn transaction_done(&mut self, report: TransactionReport) {
-        self.reports.push(report);
-    }
-
-    fn batch_done(&mut self, _report: BatchReport) {}
 }
 
 fn manifest(loaded: &Loaded, chunk_steps: u32) -> Result<Manifest> {
