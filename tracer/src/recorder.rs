@@ -38,7 +38,8 @@ pub struct Recorder {
     /// The chunk that is being filled; `None` before the first step and after a rollback.
     open: Option<OpenChunk>,
     log: LogWriter,
-    mark: LogMark,
+    /// The last step that was answered anything, and the log's lengths before it.
+    answered: Option<(u64, LogMark)>,
     state: Block<StateRow>,
     frames: FrameRows,
     operator: Block<OperatorRow>,
@@ -100,7 +101,7 @@ impl Recorder {
             chunk_steps: manifest.chunk_steps,
             open: None,
             log: LogWriter::default(),
-            mark: LogMark::default(),
+            answered: None,
             state: Block::default(),
             frames: FrameRows::default(),
             operator: Block::default(),
@@ -148,7 +149,7 @@ impl Recorder {
             ledgers: self.take_ledgers(),
         };
         self.next_chunk += 1;
-        self.mark = LogMark::default();
+        self.answered = None;
         self.writer.send(Message::Chunk(Box::new(chunk)));
     }
 
@@ -213,7 +214,6 @@ impl Observer for Recorder {
 
     #[inline]
     fn before_step(&mut self, _execution: &Execution, step: Step<'_>) {
-        self.mark = self.log.mark();
         if let Some(pc) = step.pc {
             self.executed.executes(pc);
         }
@@ -225,13 +225,18 @@ impl Observer for Recorder {
     }
 
     fn step_abandoned(&mut self, _execution: &Execution) {
-        self.log.cut(self.mark);
+        if let Some((_, mark)) = self.answered.filter(|&(step, _)| step == self.position) {
+            self.log.cut(mark);
+        }
         self.state.cut(self.position);
         self.frames.cut(self.position);
     }
 
     #[inline(never)]
     fn answered(&mut self, answer: &Answer) {
+        if self.answered.is_none_or(|(step, _)| step != self.position) {
+            self.answered = Some((self.position, self.log.mark()));
+        }
         self.log.answer(answer);
     }
 

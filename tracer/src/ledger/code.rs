@@ -29,11 +29,12 @@ pub struct CodeRows {
     by_address: FxHashMap<H160, usize>,
     rows: Vec<Timed<CodeRow>>,
     current: usize,
+    /// The block of the current row that was marked last: most instructions follow one of their own block.
+    marked: Option<u16>,
 }
 
 impl CodeBlocks {
     /// Adds the block of an instruction.
-    #[inline(always)]
     pub fn insert(&mut self, pc: u16) {
         let block = pc / BLOCK;
         self.0[usize::from(block / 64)] |= 1 << (block % 64);
@@ -53,6 +54,7 @@ impl CodeBlocks {
 impl CodeRows {
     /// From this step on, the code of the frame that runs is executed.
     pub fn enter(&mut self, step: u64, address: H160) {
+        self.marked = None;
         let rows = &mut self.rows;
         self.current = *self.by_address.entry(address).or_insert_with(|| {
             let blocks = CodeBlocks::default();
@@ -65,6 +67,13 @@ impl CodeRows {
     /// An instruction is about to execute.
     #[inline(always)]
     pub fn executes(&mut self, pc: u16) {
+        if self.marked != Some(pc / BLOCK) {
+            self.mark(pc);
+        }
+    }
+
+    fn mark(&mut self, pc: u16) {
+        self.marked = Some(pc / BLOCK);
         if let Some(row) = self.rows.get_mut(self.current) {
             row.row.blocks.insert(pc);
         }
@@ -87,6 +96,7 @@ impl CodeRows {
     /// The rows of a chunk that ends.
     pub fn take(&mut self) -> Vec<Timed<CodeRow>> {
         self.by_address.clear();
+        self.marked = None;
         let mut rows = std::mem::take(&mut self.rows);
         rows.retain(|row| !row.row.blocks.is_empty());
         rows
