@@ -162,13 +162,7 @@ impl Timeline {
         if target == self.position {
             return Ok(());
         }
-        // The end belongs to the last chunk, every other position to the chunk that starts with it.
-        let chunk = if target == self.recording.steps() {
-            self.recording.chunks() - 1
-        } else {
-            self.recording.chunk_of(target)
-        };
-        let stretch = self.decoded.stretch(&self.recording, chunk, target)?;
+        let stretch = self.stretch_to(target)?;
         if !Arc::ptr_eq(&stretch, &self.stretch) {
             self.execution = stretch.start.clone();
             self.position = stretch.first_step;
@@ -191,7 +185,23 @@ impl Timeline {
         Ok(self.position.abs_diff(from))
     }
 
-    /// Walks within the chunk.
+    /// The stretch that leads to a position. Where a chunk starts it is the last one of the chunk before, so that the
+    /// changes of the step there can be shown, unless the operator rolled back between or that chunk cannot be read.
+    fn stretch_to(&mut self, position: u64) -> Result<Arc<Stretch>> {
+        let chunk = self.recording.chunk_of(position);
+        let rollbacks = self.recording.undone();
+        let follows = position == self.recording.first_step(chunk)
+            && !rollbacks.iter().any(|range| range.end_step == position);
+        let before = chunk.checked_sub(1).filter(|_| follows);
+        if let Some(before) = before
+            && let Ok(stretch) = self.decoded.stretch(&self.recording, before, position)
+        {
+            return Ok(stretch);
+        }
+        self.decoded.stretch(&self.recording, chunk, position)
+    }
+
+    /// Walks within the stretch.
     fn walk_to(&mut self, target: u64) {
         let mut editor = self.execution.edit();
         while self.position < target {
