@@ -35,8 +35,14 @@ pub enum Error {
         /// What it should have.
         expected: String,
     },
+    /// The recording is packed already.
+    #[error("{path}: it is packed already; copy the file, or unpack it")]
+    Packed {
+        /// The path.
+        path: PathBuf,
+    },
     /// Something is at the path where a recording is to be made.
-    #[error("{path}: already exists; choose another folder with -o, or remove it")]
+    #[error("{path}: already exists; choose another place, or remove it")]
     Exists {
         /// The path.
         path: PathBuf,

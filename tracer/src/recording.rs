@@ -7,6 +7,7 @@ mod pages;
 mod sizes;
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -22,9 +23,11 @@ use crate::manifest::{End, Manifest, Seal};
 use crate::recorder::BATCH_REPORT;
 use crate::report::{BatchReport, TransactionReport};
 use crate::store::codec::{Decoder, Malformed};
-use crate::store::database::{Content, Database, Tree, disk_bytes};
+use crate::store::database::{Tree, disk_bytes};
 use crate::store::envelope::Kind;
-use crate::store::{FORMAT, key};
+use crate::store::pack::Progress;
+use crate::store::shelf::Shelf;
+use crate::store::{FORMAT, key, pack};
 use keyframes::KeyframeCache;
 use pages::PageIndex;
 
@@ -39,7 +42,7 @@ pub struct Recording(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    database: Database,
+    database: Shelf,
     manifest: Manifest,
     version: ProtocolVersion,
     layout: Layout,
@@ -65,7 +68,7 @@ impl Recording {
     /// # Errors
     /// When it is no recording, is newer than this program, another process holds it, or its start is damaged.
     pub fn open(path: &Path) -> Result<Self> {
-        let database = Database::open(path, Content::Recording)?;
+        let database = Shelf::open(path)?;
         let manifest = read_manifest(&database)?;
         let version = ProtocolVersion::new(manifest.protocol_version)
             .map_err(|error| database.damaged("meta/manifest".to_owned(), error.to_string()))?;
@@ -99,7 +102,7 @@ impl Recording {
         })))
     }
 
-    /// The directory.
+    /// The directory, or packed file.
     pub fn path(&self) -> &Path {
         self.0.database.path()
     }
@@ -161,9 +164,22 @@ impl Recording {
             .saturating_sub(1) as u32
     }
 
-    /// Bytes that the directory takes on disk.
+    /// Bytes that it takes on disk.
     pub fn disk_bytes(&self) -> u64 {
         disk_bytes(self.path())
+    }
+
+    /// Writes it into one new file; `progress` gets the bytes done and all bytes, and may stop it.
+    ///
+    /// # Errors
+    /// When it is a packed file already, the new file exists, or something cannot be read or written.
+    pub fn pack(&self, file: &Path, progress: Progress<'_>) -> Result<ControlFlow<()>> {
+        match &self.0.database {
+            Shelf::Directory(database) => pack::write(database, file, progress),
+            Shelf::File(_) => Err(Error::Packed {
+                path: self.path().to_owned(),
+            }),
+        }
     }
 
     /// An error about a place in this recording.
@@ -337,7 +353,7 @@ impl Recording {
     }
 }
 
-fn read_manifest(database: &Database) -> Result<Manifest> {
+fn read_manifest(database: &Shelf) -> Result<Manifest> {
     let no_recording = || Error::NotARecording {
         path: database.path().to_owned(),
         why: "is no recording: it has a database without a manifest".to_owned(),
@@ -363,7 +379,7 @@ fn read_manifest(database: &Database) -> Result<Manifest> {
 }
 
 fn read_meta<T>(
-    database: &Database,
+    database: &Shelf,
     kind: Kind,
     key: &[u8],
     decode: impl Fn(&[u8]) -> Result<T, Malformed>,
@@ -377,12 +393,12 @@ fn read_meta<T>(
         .map_err(|error| database.damaged(place(), error.to_string()))
 }
 
-fn read_end(database: &Database) -> Result<Option<End>> {
+fn read_end(database: &Shelf) -> Result<Option<End>> {
     read_meta(database, Kind::End, key::END, End::decode)
 }
 
 /// How far a recording without an end goes: chunks whose log, chain and keyframe are there.
-fn scan(database: &Database) -> Result<(Vec<u64>, Seal)> {
+fn scan(database: &Shelf) -> Result<(Vec<u64>, Seal)> {
     let mut first_steps = Vec::new();
     let mut seal = Seal::default();
     loop {

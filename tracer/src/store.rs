@@ -1,9 +1,11 @@
-//! Databases of recordings and of states: trees, keys, envelopes. The one module that knows sled.
+//! Databases of recordings and of states, and packed recordings: trees, keys, envelopes. The one module that knows sled.
 
 pub mod codec;
 pub mod database;
 pub mod envelope;
 pub mod key;
+pub mod pack;
+pub mod shelf;
 
 /// Layout of the bytes of a recording. A newer one is refused. A further tree is no new layout: programs that do not
 /// know it leave it alone, and recordings without it have nothing in it.

@@ -60,6 +60,12 @@ pub(crate) enum Command {
     /// Checks a recording and says exactly what is broken.
     #[command(after_help = "Example:\n  eradbg verify recordings/dump")]
     Verify(VerifyArgs),
+    /// Puts a recording into one file, to hand over; all commands read such files too.
+    #[command(after_help = "Example:\n  eradbg pack recordings/dump dump.eradbg\n  eradbg open dump.eradbg")]
+    Pack(PackArgs),
+    /// Makes a directory of a packed recording again.
+    #[command(after_help = "Example:\n  eradbg unpack dump.eradbg recordings/dump")]
+    Unpack(UnpackArgs),
 }
 
 /// Arguments of `demo`.
@@ -171,6 +177,24 @@ pub(crate) enum ExportFormat {
     Json,
     /// Comma-separated values.
     Csv,
+}
+
+/// Arguments of `pack`.
+#[derive(Debug, Args)]
+pub(crate) struct PackArgs {
+    /// The recording.
+    pub(crate) recording: PathBuf,
+    /// The new file.
+    pub(crate) file: PathBuf,
+}
+
+/// Arguments of `unpack`.
+#[derive(Debug, Args)]
+pub(crate) struct UnpackArgs {
+    /// The packed recording.
+    pub(crate) file: PathBuf,
+    /// The new directory.
+    pub(crate) directory: PathBuf,
 }
 
 /// Arguments of `verify`.

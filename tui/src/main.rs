@@ -50,6 +50,8 @@ fn main() -> ExitCode {
         Command::Info(args) => commands::info::info(&args),
         Command::Export(args) => commands::export::export(&args),
         Command::Verify(args) => commands::verify::verify(&args),
+        Command::Pack(args) => commands::pack::pack(&args),
+        Command::Unpack(args) => commands::pack::unpack(&args),
     };
     let exit = result.unwrap_or_else(|error| {
         // A reader that has seen enough closes the pipe: that is no error.

@@ -52,7 +52,8 @@ pub enum Tree {
 }
 
 impl Content {
-    const fn trees(self) -> &'static [Tree] {
+    /// Its trees.
+    pub const fn trees(self) -> &'static [Tree] {
         match self {
             Self::Recording => &[
                 Tree::Meta,
@@ -220,6 +221,28 @@ impl Database {
         Ok(checksum)
     }
 
+    /// Puts a value that is packed already under a key.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn put_raw(&self, tree: Tree, key: &[u8], packed: Vec<u8>) -> Result<()> {
+        self.tree(tree)
+            .insert(key, packed)
+            .map(drop)
+            .map_err(|error| sled_error(&self.path, tree.name(), error))
+    }
+
+    /// The value of a key, packed; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn raw(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let found = self.tree(tree).get(key);
+        found
+            .map(|packed| packed.map(|packed| packed.to_vec()))
+            .map_err(|error| sled_error(&self.path, tree.name(), error))
+    }
+
     /// The value of a key with its checksum, `None` when there is none.
     ///
     /// # Errors
@@ -344,8 +367,13 @@ pub fn guarded<T: Send>(path: &Path, work: impl FnOnce() -> Result<T> + Send) ->
     })
 }
 
-/// Bytes that a directory takes on disk, itself and all below.
+/// Bytes that a file takes on disk, or a directory with all below.
 pub fn disk_bytes(path: &Path) -> u64 {
+    if let Ok(metadata) = path.metadata()
+        && metadata.is_file()
+    {
+        return allocated_bytes(&metadata);
+    }
     let Ok(entries) = std::fs::read_dir(path) else {
         return 0;
     };

@@ -42,6 +42,8 @@ pub enum Kind {
     Head = 10,
     /// A piece of what a batch changed.
     Piece = 11,
+    /// What a packed recording holds, and where.
+    Directory = 12,
 }
 
 /// Why a value cannot be unpacked.

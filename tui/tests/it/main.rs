@@ -4,6 +4,7 @@ mod bad_input;
 mod commands;
 mod demo;
 mod kill;
+mod pack;
 mod scenario;
 mod state;
 mod support;
