@@ -33,6 +33,11 @@ pub enum LedgerKind {
     Code = 4,
 }
 
+impl LedgerKind {
+    /// Each of them, by number.
+    pub const ALL: [Self; 5] = [Self::State, Self::Call, Self::Failure, Self::Operator, Self::Code];
+}
+
 /// A row of a ledger.
 pub trait Row: Sized {
     /// The ledger that it belongs to.

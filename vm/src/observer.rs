@@ -47,7 +47,8 @@ pub struct FrameEnd {
 ///
 /// Every method has an empty body, so that `()` compiles to nothing.
 pub trait Observer {
-    /// Whether it is told what happens to registers, stack and memory. Where it is not, the machine need not look old values up.
+    /// Whether it is told what happens to registers, stack and memory. Where it is not, the machine need not look old
+    /// values up.
     const WATCHES: bool = true;
 
     /// Steps after which the machine shall pause; 0: before the next one.

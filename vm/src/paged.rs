@@ -149,21 +149,12 @@ impl<P: Page> Paged<P> {
         if index >= self.near.len() {
             return self.page_mut_behind(index, mask, pool);
         }
-        let slot = &mut self.near[index];
-        if slot.written == 0 {
-            self.dirty.push(index as u32);
-        }
-        slot.written |= mask;
-        slot.content.owned(pool)
+        self.near[index].write(index, mask, &mut self.dirty, pool)
     }
 
     fn page_mut_behind(&mut self, index: usize, mask: u32, pool: &mut Pool<P>) -> &mut P {
         let slot = slot_mut(&mut self.near, &mut self.far, index);
-        if slot.written == 0 {
-            self.dirty.push(index as u32);
-        }
-        slot.written |= mask;
-        slot.content.owned(pool)
+        slot.write(index, mask, &mut self.dirty, pool)
     }
 
     /// Makes it empty, for another memory; its pages go to the pool.
@@ -258,6 +249,18 @@ impl<P> Default for Slot<P> {
     }
 }
 
+impl<P: Page> Slot<P> {
+    /// Its page, to write the words of `mask` into it; the page's index becomes dirty.
+    #[inline(always)]
+    fn write(&mut self, index: usize, mask: u32, dirty: &mut Vec<u32>, pool: &mut Pool<P>) -> &mut P {
+        if self.written == 0 {
+            dirty.push(index as u32);
+        }
+        self.written |= mask;
+        self.content.owned(pool)
+    }
+}
+
 impl<P: Page> Content<P> {
     #[inline(always)]
     fn owned(&mut self, pool: &mut Pool<P>) -> &mut P {
@@ -284,11 +287,13 @@ impl<P: Page> Content<P> {
 impl<P: Page> PartialEq for Paged<P> {
     fn eq(&self, other: &Self) -> bool {
         let zero = P::zeroed();
-        let mut indices = self.indices().chain(other.indices());
-        indices.all(|i| match (self.page(i), other.page(i)) {
-            (None, None) => true,
-            (a, b) => a.unwrap_or(&zero) == b.unwrap_or(&zero),
-        })
+        let only_there = other.indices().filter(|&i| self.page(i).is_none());
+        self.indices()
+            .chain(only_there)
+            .all(|i| match (self.page(i), other.page(i)) {
+                (None, None) => true,
+                (a, b) => a.unwrap_or(&zero) == b.unwrap_or(&zero),
+            })
     }
 }
 

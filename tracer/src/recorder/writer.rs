@@ -14,6 +14,7 @@ use eradbg_vm::{Program, U256};
 
 use crate::error::{Error, Result};
 use crate::keyframe::Captured;
+use crate::ledger::LedgerKind;
 use crate::listing::Listing;
 use crate::manifest::{End, EndKind, Manifest, Seal};
 use crate::store::codec::Encoder;
@@ -45,7 +46,7 @@ pub(super) struct Chunk {
 }
 
 /// Blocks of rows by kind.
-pub(super) type Ledgers = [Option<Vec<u8>>; 5];
+pub(super) type Ledgers = [Option<Vec<u8>>; LedgerKind::ALL.len()];
 
 /// What the recorder hands over.
 #[derive(Debug)]

@@ -16,14 +16,6 @@ pub struct PartSize {
     pub bytes: u64,
 }
 
-const LEDGERS: [LedgerKind; 5] = [
-    LedgerKind::State,
-    LedgerKind::Call,
-    LedgerKind::Failure,
-    LedgerKind::Operator,
-    LedgerKind::Code,
-];
-
 impl Recording {
     /// What its parts take, in the order in which a chunk is written. All of it is read.
     ///
@@ -38,27 +30,31 @@ impl Recording {
             ("reports", Tree::Report),
             ("source text", Tree::Source),
         ] {
-            parts.push(PartSize::of(name, &self.0.database.sizes(tree)?));
+            let sizes = self.0.database.sizes(tree)?;
+            parts.push(PartSize::of(name, sizes.iter().map(|(_, bytes)| *bytes)));
         }
         let rows = self.0.database.sizes(Tree::Ledger)?;
-        for kind in LEDGERS {
-            let of_kind: Vec<_> = rows
-                .iter()
-                .filter(|(key, _)| key.first() == Some(&(kind as u8)))
-                .cloned()
-                .collect();
-            parts.push(PartSize::of(ledger_name(kind), &of_kind));
+        for kind in LedgerKind::ALL {
+            let of_kind = rows.iter().filter(|(key, _)| key.first() == Some(&(kind as u8)));
+            parts.push(PartSize::of(ledger_name(kind), of_kind.map(|(_, bytes)| *bytes)));
         }
         Ok(parts)
     }
 }
 
 impl PartSize {
-    fn of(name: &'static str, sizes: &[(Vec<u8>, u64)]) -> Self {
-        Self {
-            name,
-            values: sizes.len() as u64,
-            bytes: sizes.iter().map(|(_, bytes)| bytes).sum(),
-        }
+    fn of(name: &'static str, sizes: impl Iterator<Item = u64>) -> Self {
+        sizes.fold(
+            Self {
+                name,
+                values: 0,
+                bytes: 0,
+            },
+            |all, bytes| Self {
+                values: all.values + 1,
+                bytes: all.bytes + bytes,
+                ..all
+            },
+        )
     }
 }

@@ -258,11 +258,10 @@ impl Database {
             .tree(tree)
             .get(key)
             .map_err(|error| sled_error(&self.path, tree.name(), error))?;
-        let Some(packed) = found else { return Ok(None) };
-        let checksum = envelope::stored_checksum(&packed);
-        let raw =
-            envelope::unpack(kind, key, &packed).map_err(|error| self.damaged(place(), error.to_string()))?;
-        Ok(Some((raw, checksum)))
+        found
+            .map(|packed| envelope::open(kind, key, &packed))
+            .transpose()
+            .map_err(|error| self.damaged(place(), error.to_string()))
     }
 
     /// Keys of a tree, in order.

@@ -117,6 +117,14 @@ pub fn unpack(kind: Kind, key: &[u8], envelope: &[u8]) -> Result<Vec<u8>, Envelo
     }
 }
 
+/// Unpacks the value of a key, with the checksum by which others name it.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn open(kind: Kind, key: &[u8], envelope: &[u8]) -> Result<(Vec<u8>, u64), EnvelopeError> {
+    unpack(kind, key, envelope).map(|raw| (raw, stored_checksum(envelope)))
+}
+
 /// The checksum that ends an envelope, by which the next chunk names it.
 pub fn stored_checksum(envelope: &[u8]) -> u64 {
     envelope

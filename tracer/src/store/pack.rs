@@ -131,7 +131,8 @@ impl Pack {
         let all = self.trees.values().flat_map(BTreeMap::values);
         let total = all.map(|place| place.length).sum();
         let mut done = 0;
-        for &tree in Content::Recording.trees() {
+        // The manifest comes last: without it a directory is no recording.
+        for &tree in Content::Recording.trees().iter().rev() {
             for (key, length) in self.sizes(tree) {
                 if progress(done, total).is_break() {
                     return Ok(ControlFlow::Break(()));

@@ -51,12 +51,12 @@ impl Shelf {
         match self {
             Self::Directory(database) => database.get(tree, kind, key, place),
             Self::File(pack) => {
-                let Some(packed) = pack.raw(tree, key)? else {
-                    return Ok(None);
-                };
-                let raw = envelope::unpack(kind, key, &packed)
-                    .map_err(|error| self.damaged(place(), error.to_string()))?;
-                Ok(Some((raw, envelope::stored_checksum(&packed))))
+                let opened = pack
+                    .raw(tree, key)?
+                    .map(|packed| envelope::open(kind, key, &packed));
+                opened
+                    .transpose()
+                    .map_err(|error| self.damaged(place(), error.to_string()))
             }
         }
     }

@@ -15,7 +15,8 @@ use crate::value::{FatPointer, Value};
 /// `dst0 := pointer to the code with hash src0`, for the low 32 bits of src1 as extra ergs.
 ///
 /// Fresh code is written to the current heap, and that page is remembered; known code lies where it was decommitted
-/// first, and the extra ergs are given back. Where pages are numbered one by one, each decommit makes a copy. A malformed hash or too few ergs give zero, without a panic.
+/// first, and the extra ergs are given back. Where pages are numbered one by one, each decommit makes a copy. A
+/// malformed hash or too few ergs give zero, without a panic.
 pub(super) fn decommit<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruction) -> Done<H::Error> {
     let hash = cx.register(i.src0).word;
     let extra = cx.register(i.src1).word.low_u32();

@@ -158,7 +158,7 @@ fn resume<H: Host, O: Observer>(
 }
 
 /// Ends the life of a far frame's memories: its own and those that its callees returned to it, but for the returned
-/// one, which lives on until the caller ends. `CodeOracle` keeps all, since decommits may point into them.
+/// one, which lives on until the caller ends. `CodeOracle` keeps all where decommits may point into them.
 ///
 /// Source: `matter-labs/zksync-era` `core/lib/multivm/src/versions/vm_latest/old_vm/memory.rs`.
 fn bury<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, finished: Frame, returndata_page: u32) {
