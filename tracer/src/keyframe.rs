@@ -11,6 +11,7 @@ use eradbg_vm::protocol::Revision;
 use eradbg_vm::stack::{Stack, StackPage};
 use eradbg_vm::{Execution, Flags, Frame, NearFrame, Program, U256, Value};
 
+use crate::index::Version;
 use crate::ledger::{call_kind, panic_cause};
 use crate::store::codec::{Decoder, Encoder, Malformed};
 
@@ -73,6 +74,7 @@ pub enum PageContent {
 pub struct Captured {
     /// Everything but memory, encoded.
     head: Vec<u8>,
+    next_page: u32,
     /// Page ids of the living memories.
     living: Vec<u32>,
     /// Space, index and written words: of the pages of memories, then of those of stacks.
@@ -96,6 +98,7 @@ impl Captured {
         encode_frames(&mut e, execution);
         let mut captured = Self {
             head: e.into_bytes(),
+            next_page: execution.next_page(),
             living: execution.heaps().page_ids(),
             marks: Vec::new(),
             heap_pages: Vec::new(),
@@ -109,6 +112,30 @@ impl Captured {
             }
         });
         captured
+    }
+
+    /// Page ids of the living memories, in order.
+    pub fn living(&self) -> &[u32] {
+        &self.living
+    }
+
+    /// The first page id that was not given.
+    pub fn next_page(&self) -> u32 {
+        self.next_page
+    }
+
+    /// The pages that it holds, in order.
+    pub fn versions(&self) -> Vec<Version> {
+        let heaps = self.heap_pages.len();
+        let versions = self.marks.iter().enumerate();
+        let mut versions: Vec<_> = versions
+            .map(|(at, &(space, index, written))| Version {
+                page: (space, at >= heaps, index),
+                written,
+            })
+            .collect();
+        versions.sort_unstable_by_key(|version| version.page);
+        versions
     }
 
     /// The bytes of the keyframe.

@@ -3,14 +3,12 @@
 //! Rows of one kind and chunk make a block. Questions about them need no replay.
 
 mod call;
-mod code;
 mod frames;
 mod operator;
 mod state;
 
 pub use call::{CallRow, FailureRow};
 pub(crate) use call::{call_kind, panic_cause};
-pub use code::{CodeBlocks, CodeRow, CodeRows};
 pub use frames::FrameRows;
 pub use operator::OperatorRow;
 pub use state::StateRow;
@@ -29,13 +27,11 @@ pub enum LedgerKind {
     Failure = 2,
     /// [`OperatorRow`].
     Operator = 3,
-    /// [`CodeRow`]. Recordings made before it was there have none.
-    Code = 4,
 }
 
 impl LedgerKind {
     /// Each of them, by number.
-    pub const ALL: [Self; 5] = [Self::State, Self::Call, Self::Failure, Self::Operator, Self::Code];
+    pub const ALL: [Self; 4] = [Self::State, Self::Call, Self::Failure, Self::Operator];
 }
 
 /// A row of a ledger.
@@ -90,11 +86,9 @@ impl<R: Row> Block<R> {
         self.rows.retain(|row| row.step < step);
     }
 
-    /// The bytes of the block, `None` when it is empty; it is empty afterwards.
-    pub fn take(&mut self) -> Option<Vec<u8>> {
-        let bytes = encode_block(&self.rows);
-        self.rows.clear();
-        bytes
+    /// The rows; there are none afterwards.
+    pub fn take(&mut self) -> Vec<Timed<R>> {
+        std::mem::take(&mut self.rows)
     }
 }
 

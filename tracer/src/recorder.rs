@@ -18,13 +18,14 @@ use rustc_hash::FxHashSet;
 
 use crate::drive::Sink;
 use crate::error::Result;
+use crate::index::{ExecutedCode, Rows};
 use crate::keyframe::Captured;
-use crate::ledger::{Block, CodeRows, FrameRows, OperatorRow, StateRow, encode_block};
+use crate::ledger::{Block, FrameRows, OperatorRow, StateRow};
 use crate::listing::Listing;
 use crate::log::{ChunkHeader, LogMark, LogWriter, digest};
 use crate::manifest::{EndKind, Manifest};
 use crate::report::{BatchReport, TransactionReport};
-use writer::{Chunk, Ledgers, Message, Writer};
+use writer::{Chunk, Message, Writer};
 
 /// Steps in a chunk, unless told otherwise.
 pub const DEFAULT_CHUNK_STEPS: u32 = 16_384;
@@ -43,7 +44,7 @@ pub struct Recorder {
     state: Block<StateRow>,
     frames: FrameRows,
     operator: Block<OperatorRow>,
-    executed: CodeRows,
+    executed: ExecutedCode,
     /// Code that the chunk runs and no chunk before ran.
     new_code: Vec<Arc<Program>>,
     known_code: FxHashSet<U256>,
@@ -105,7 +106,7 @@ impl Recorder {
             state: Block::default(),
             frames: FrameRows::default(),
             operator: Block::default(),
-            executed: CodeRows::default(),
+            executed: ExecutedCode::default(),
             new_code: Vec::new(),
             known_code: FxHashSet::default(),
             position: 0,
@@ -122,8 +123,8 @@ impl Recorder {
     pub fn finish(mut self, execution: &Execution, end: EndKind) -> Result<()> {
         self.close_chunk(execution);
         // A rollback closes the last chunk before it happens: what is known of it comes after.
-        let tail = self.take_ledgers();
-        if tail.iter().any(Option::is_some) {
+        let tail = self.take_rows();
+        if tail != Rows::default() {
             self.writer.send(Message::Tail(tail));
         }
         self.writer.finish(end)
@@ -146,21 +147,21 @@ impl Recorder {
             keyframe: open.keyframe,
             log: std::mem::take(&mut self.log).finish(&header),
             code: std::mem::take(&mut self.new_code),
-            ledgers: self.take_ledgers(),
+            rows: self.take_rows(),
+            path: self.executed.take(),
         };
         self.next_chunk += 1;
         self.answered = None;
         self.writer.send(Message::Chunk(Box::new(chunk)));
     }
 
-    fn take_ledgers(&mut self) -> Ledgers {
-        [
-            self.state.take(),
-            self.frames.calls.take(),
-            self.frames.failures.take(),
-            self.operator.take(),
-            encode_block(&self.executed.take()),
-        ]
+    fn take_rows(&mut self) -> Rows {
+        Rows {
+            state: self.state.take(),
+            calls: self.frames.calls.take(),
+            failures: self.frames.failures.take(),
+            operator: self.operator.take(),
+        }
     }
 
     fn steps_in_chunk(&self) -> Option<u64> {
@@ -198,9 +199,8 @@ impl Observer for Recorder {
         }
         if self.pause_after() == 0 {
             self.close_chunk(marks.execution());
-            let frame = marks.execution().frame();
-            self.executed.enter(self.position, frame.code_address);
-            let program = Arc::clone(&frame.program);
+            self.executed.start(marks.execution());
+            let program = Arc::clone(&marks.execution().frame().program);
             self.note_code(&program);
             let after_rollback = std::mem::take(&mut self.after_rollback);
             self.open = Some(OpenChunk {
@@ -243,13 +243,13 @@ impl Observer for Recorder {
     #[inline(never)]
     fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
         self.frames.entered(self.position, execution, is_near);
-        self.executed.entered(self.position, execution, is_near);
+        self.executed.entered(execution, is_near);
     }
 
     #[inline(never)]
     fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
         self.frames.leaving(self.position, execution, end);
-        self.executed.leaving(self.position, execution, end);
+        self.executed.leaving(execution, end);
     }
 
     #[inline(never)]

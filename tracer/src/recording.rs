@@ -1,12 +1,14 @@
 //! Recordings, read only.
 
+mod index;
 mod keyframes;
 mod listings;
 mod overview;
 mod pages;
 mod sizes;
+mod slots;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -16,6 +18,8 @@ use eradbg_vm::protocol::{Protocol, ProtocolVersion, Revision};
 use eradbg_vm::{MACHINE_REVISION, Program, U256};
 
 use crate::error::{Error, Result};
+use crate::index::Summary;
+use crate::keyframe::Keyframe;
 use crate::ledger::{LedgerKind, Row, Timed, decode_block};
 use crate::listing::Listing;
 use crate::log::ChunkLog;
@@ -29,12 +33,13 @@ use crate::store::pack::Progress;
 use crate::store::shelf::Shelf;
 use crate::store::{FORMAT, key, pack};
 use keyframes::KeyframeCache;
-use pages::PageIndex;
 
 pub use crate::ledger::FailureRow;
 pub use crate::manifest::EndKind;
 pub use overview::{HookRow, TransactionRow, TxStatus, UndoneRange};
+pub use pages::{PageIndex, PageVersionAt};
 pub use sizes::PartSize;
+pub use slots::SlotIndex;
 
 /// A recording. Opening never changes what was recorded; clones share it.
 #[derive(Debug, Clone)]
@@ -56,7 +61,12 @@ struct Inner {
     programs: Mutex<HashMap<U256, Arc<Program>>>,
     listings: Mutex<HashMap<U256, Option<Arc<Listing>>>>,
     keyframes: Mutex<KeyframeCache>,
+    /// Keyframes that cannot be read, made again.
+    keyframes_made_again: Mutex<BTreeMap<u32, Arc<Keyframe>>>,
+    /// Summaries that cannot be read, made again.
+    groups_made_again: Mutex<BTreeMap<u32, Arc<Vec<Summary>>>>,
     pages: OnceLock<Arc<PageIndex>>,
+    slots: OnceLock<SlotIndex>,
     /// Why a page could not be read, until someone asks.
     page_failure: Mutex<Option<Error>>,
     overview: OnceLock<overview::Overview>,
@@ -96,7 +106,10 @@ impl Recording {
             programs: Mutex::default(),
             listings: Mutex::default(),
             keyframes: Mutex::default(),
+            keyframes_made_again: Mutex::default(),
+            groups_made_again: Mutex::default(),
             pages: OnceLock::new(),
+            slots: OnceLock::new(),
             page_failure: Mutex::default(),
             overview: OnceLock::new(),
         })))
@@ -429,7 +442,6 @@ const fn ledger_name(kind: LedgerKind) -> &'static str {
         LedgerKind::Call => "call rows",
         LedgerKind::Failure => "failure rows",
         LedgerKind::Operator => "operator rows",
-        LedgerKind::Code => "code rows",
     }
 }
 

@@ -22,7 +22,7 @@ use crate::state_view::StateView;
 use stretch::{Decoded, Stretch};
 
 pub use navigate::Jump;
-pub use stop::{Breakpoint, RunEnd};
+pub use stop::RunEnd;
 
 /// States of `VMState` kept for quick seeks, at most.
 const CHECKPOINTS: u32 = 64;

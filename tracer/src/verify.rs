@@ -9,8 +9,9 @@ use eradbg_vm::{Execution, Observer};
 use rayon::prelude::*;
 
 use crate::error::Error;
+use crate::index::{ExecutedCode, Summary, Touched};
 use crate::keyframe::PageContent;
-use crate::ledger::{CallRow, CodeRow, CodeRows, FailureRow, FrameRows, OperatorRow, StateRow};
+use crate::ledger::FrameRows;
 use crate::log::{ChunkLog, digest};
 use crate::recording::Recording;
 use crate::replay::replay_chunk;
@@ -36,22 +37,42 @@ pub fn verify(recording: &Recording, progress: impl Fn(u32) -> ControlFlow<()> +
         findings.broken.push(error.to_string());
         return findings;
     }
+    // Every chunk needs it, and it is made once.
+    recording.page_index();
     let (checked, stop) = (AtomicU32::new(0), AtomicBool::new(false));
-    let links: Vec<Option<Link>> = (0..recording.chunks())
+    let groups: Vec<_> = (0..recording.groups())
         .into_par_iter()
-        .map(|chunk| {
-            if stop.load(Ordering::Relaxed) {
-                return None;
-            }
-            let link = Link::of(recording, chunk);
-            if progress(checked.fetch_add(1, Ordering::Relaxed) + 1).is_break() {
-                stop.store(true, Ordering::Relaxed);
-            }
-            Some(link)
+        .map(|group| {
+            // Only a whole recording has all of them.
+            let (stored, broken) = match recording.stored_group(group) {
+                Ok(stored) => (stored.unwrap_or_default(), None),
+                Err(error) => (Vec::new(), Some(error)),
+            };
+            let first = recording.group_chunks(group).start;
+            let links: Vec<Option<Link>> = recording
+                .group_chunks(group)
+                .into_par_iter()
+                .map(|chunk| {
+                    if stop.load(Ordering::Relaxed) {
+                        return None;
+                    }
+                    let link = Link::of(recording, chunk, stored.get((chunk - first) as usize));
+                    if progress(checked.fetch_add(1, Ordering::Relaxed) + 1).is_break() {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                    Some(link)
+                })
+                .collect();
+            (links, broken)
         })
         .collect();
+    let (links, broken): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+    let links = links.concat();
     findings.was_stopped = links.iter().any(Option::is_none);
     findings.check_chain(recording, &links);
+    findings
+        .broken
+        .extend(broken.iter().flatten().map(ToString::to_string));
     if findings.was_stopped {
         return findings;
     }
@@ -60,7 +81,7 @@ pub fn verify(recording: &Recording, progress: impl Fn(u32) -> ControlFlow<()> +
         recording
             .row_blocks()
             .checked_sub(1)
-            .and_then(|last| check_rows(recording, last).err()),
+            .and_then(|last| recording.all_rows(last).err()),
         recording.reports().err(),
         recording.batch_report().err(),
     ];
@@ -73,23 +94,26 @@ pub fn verify(recording: &Recording, progress: impl Fn(u32) -> ControlFlow<()> +
 }
 
 /// A chunk as a link of the chain.
+#[derive(Clone)]
 struct Link {
     /// What it says the chunk before is, and its own checksum; `None` when its log cannot be read.
     checksums: Option<(u64, u64)>,
     /// What else is wrong with it.
-    broken: Option<Error>,
+    broken: Option<String>,
 }
 
 impl Link {
-    fn of(recording: &Recording, chunk: u32) -> Self {
+    fn of(recording: &Recording, chunk: u32, summary: Option<&Summary>) -> Self {
         match recording.log_with_checksum(chunk) {
             Ok((log, checksum)) => Self {
                 checksums: Some((log.previous, checksum)),
-                broken: check_chunk(recording, chunk, &log).err(),
+                broken: check_chunk(recording, chunk, &log, summary)
+                    .err()
+                    .map(|error| error.to_string()),
             },
             Err(error) => Self {
                 checksums: None,
-                broken: Some(error),
+                broken: Some(error.to_string()),
             },
         }
     }
@@ -113,7 +137,7 @@ impl Findings {
                 self.broken
                     .push(recording.damaged(place(recording, chunk), why).to_string());
             }
-            self.broken.extend(broken.iter().map(ToString::to_string));
+            self.broken.extend(broken.clone());
             chain = checksums.map(|(_, own)| own);
         }
         if self.broken.is_empty() && chain.is_some_and(|chain| chain != recording.chain()) {
@@ -128,37 +152,36 @@ fn place(recording: &Recording, chunk: u32) -> String {
     format!("chunk {chunk} (from step {})", recording.first_step(chunk))
 }
 
-/// Checks one chunk by itself: its rows, and that it leads to the next.
-fn check_chunk(recording: &Recording, chunk: u32, log: &ChunkLog) -> Result<(), Error> {
-    recording.rows::<StateRow>(chunk)?;
-    recording.rows::<OperatorRow>(chunk)?;
-    let calls = recording.rows::<CallRow>(chunk)?;
-    let failures = recording.rows::<FailureRow>(chunk)?;
-    let code = recording.rows::<CodeRow>(chunk)?;
+/// Checks one chunk by itself: its rows and its summary, and that it leads to the next.
+fn check_chunk(
+    recording: &Recording,
+    chunk: u32,
+    log: &ChunkLog,
+    summary: Option<&Summary>,
+) -> Result<(), Error> {
+    let rows = recording.all_rows(chunk)?;
     let mut execution = recording.state_at_chunk(chunk)?;
     let mut again = Again::default();
-    again
-        .code
-        .enter(execution.steps(), execution.frame().code_address);
+    again.code.start(&execution);
     replay_chunk(recording, chunk, log, &mut execution, &mut again)?;
+    let differs = |why: &str| Err(recording.damaged(place(recording, chunk), why.to_owned()));
     if digest(&execution) != log.digest {
-        return Err(recording.damaged(
-            place(recording, chunk),
-            "replaying it ends in another state than was recorded".to_owned(),
-        ));
+        return differs("replaying it ends in another state than was recorded");
     }
-    if again.frames.calls.rows() != calls || again.frames.failures.rows() != failures {
-        return Err(recording.damaged(
-            place(recording, chunk),
-            "replaying it calls and fails elsewhere than its rows say".to_owned(),
-        ));
+    if again.frames.calls.rows() != rows.calls || again.frames.failures.rows() != rows.failures {
+        return differs("replaying it calls and fails elsewhere than its rows say");
     }
-    // Recordings made before there were such rows have none.
-    if !code.is_empty() && code != again.code.take() {
-        return Err(recording.damaged(
-            place(recording, chunk),
-            "replaying it executes other code than its rows say".to_owned(),
-        ));
+    if let Some(summary) = summary {
+        let keyframe = recording.keyframe(chunk)?;
+        let before = chunk.checked_sub(1).map(|before| recording.keyframe(before));
+        let expected = Summary {
+            path: Some(again.code.take()),
+            touched: Some(Touched::by(&rows)),
+            ..Summary::of_keyframe(&keyframe, before.transpose()?.as_deref())
+        };
+        if *summary != expected {
+            return differs("the index says something else of it than the chunk itself");
+        }
     }
     let follows = chunk + 1 < recording.chunks() && !recording.log(chunk + 1)?.after_rollback;
     if follows {
@@ -167,12 +190,12 @@ fn check_chunk(recording: &Recording, chunk: u32, log: &ChunkLog) -> Result<(), 
     recording.check_pages()
 }
 
-/// Gathers the rows of a chunk once more.
+/// Gathers the rows of a chunk about calls, and what it executes, once more.
 #[derive(Default)]
 struct Again {
     step: u64,
     frames: FrameRows,
-    code: CodeRows,
+    code: ExecutedCode,
 }
 
 impl Observer for Again {
@@ -189,24 +212,14 @@ impl Observer for Again {
     #[inline(never)]
     fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
         self.frames.entered(self.step, execution, is_near);
-        self.code.entered(self.step, execution, is_near);
+        self.code.entered(execution, is_near);
     }
 
     #[inline(never)]
     fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
         self.frames.leaving(self.step, execution, end);
-        self.code.leaving(self.step, execution, end);
+        self.code.leaving(execution, end);
     }
-}
-
-/// Reads all rows of a block.
-fn check_rows(recording: &Recording, chunk: u32) -> Result<(), Error> {
-    recording.rows::<StateRow>(chunk)?;
-    recording.rows::<CallRow>(chunk)?;
-    recording.rows::<FailureRow>(chunk)?;
-    recording.rows::<OperatorRow>(chunk)?;
-    recording.rows::<CodeRow>(chunk)?;
-    Ok(())
 }
 
 /// Compares the end of a chunk with the keyframe after it, pages included.

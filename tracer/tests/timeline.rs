@@ -4,12 +4,13 @@
 mod support;
 
 use eradbg_tracer::delta::Change;
-use eradbg_tracer::ledger::{Block, CallRow, LedgerKind};
+use eradbg_tracer::ledger::{CallRow, LedgerKind, encode_block};
+use eradbg_tracer::query::Query;
 use eradbg_tracer::replay::replay_chunk;
 use eradbg_tracer::store::database::{Content, Database, Tree};
 use eradbg_tracer::store::envelope::Kind;
 use eradbg_tracer::store::key;
-use eradbg_tracer::timeline::{Breakpoint, Direction, RunEnd};
+use eradbg_tracer::timeline::{Direction, RunEnd};
 use eradbg_tracer::verify::verify;
 use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::observer::Step;
@@ -158,25 +159,20 @@ fn a_run_stops_at_the_nearest_place_that_a_breakpoint_names_in_either_direction(
         }
         for from in (0..recording.steps()).step_by(recording.steps() as usize / 23) {
             let (pc, address) = places[(from * 7919 % recording.steps()) as usize];
-            for breakpoint in [
-                Breakpoint {
-                    pc,
-                    address: Some(address),
-                },
-                Breakpoint {
-                    pc: None,
-                    address: Some(address),
-                },
-                Breakpoint { pc, address: None },
-                Breakpoint {
-                    pc: Some(u16::MAX),
-                    address: None,
-                },
-            ] {
-                let is_hit = |&position: &u64| {
-                    let (pc, address) = places[position as usize];
-                    pc.is_some_and(|pc| breakpoint.matches(pc, address))
-                };
+            let named = format!("address {address:#x}");
+            let placed = pc.map_or_else(|| "opcode ret.panic".to_owned(), |pc| format!("pc = {pc}"));
+            let is_place = |position: u64| places[position as usize].0 == pc;
+            let is_named = |position: u64| places[position as usize].1 == address;
+            let both = |position: u64| is_place(position) && is_named(position);
+            let breakpoints: [(String, &dyn Fn(u64) -> bool); 4] = [
+                (format!("{placed} and {named}"), &both),
+                (named, &is_named),
+                (placed, &is_place),
+                ("pc = 0xffff".to_owned(), &|_| false),
+            ];
+            for (text, matches) in breakpoints.into_iter().filter(|_| pc.is_some()) {
+                let query = Query::new(&text).unwrap();
+                let is_hit = |&position: &u64| matches(position);
                 let expected = [
                     (from + 1..recording.steps()).find(is_hit),
                     (0..from).rev().find(is_hit),
@@ -187,14 +183,10 @@ fn a_run_stops_at_the_nearest_place_that_a_breakpoint_names_in_either_direction(
                 {
                     timeline.seek(from).unwrap();
                     let end = timeline
-                        .run(&[breakpoint], direction, &never, &mut |_| {})
+                        .run(std::slice::from_ref(&query), direction, &never, &mut |_| {})
                         .unwrap();
-                    let found = (end == RunEnd::Hit(0)).then(|| timeline.position());
-                    assert_eq!(
-                        found, expected,
-                        "{} {from} {direction:?} {breakpoint:?}",
-                        input.name
-                    );
+                    let found = matches!(end, RunEnd::Hit(_)).then(|| timeline.position());
+                    assert_eq!(found, expected, "{} {from} {direction:?} {text}", input.name);
                 }
             }
         }
@@ -209,15 +201,10 @@ fn rows_that_do_not_fit_what_a_chunk_does_are_found() {
     let path = recording.path().to_owned();
     let rows = recording.rows::<CallRow>(1).unwrap();
     drop(recording);
-    let mut block = Block::default();
-    for row in &rows[1..] {
-        block.push(row.step, row.row);
-    }
+    let block = encode_block(&rows[1..]).unwrap();
     let database = Database::open(&path, Content::Recording).unwrap();
     let key = key::ledger(LedgerKind::Call as u8, 1);
-    database
-        .put(Tree::Ledger, Kind::Ledger, &key, &block.take().unwrap())
-        .unwrap();
+    database.put(Tree::Ledger, Kind::Ledger, &key, &block).unwrap();
     drop(database);
     let findings = verify(&Recording::open(&path).unwrap(), |_| ControlFlow::Continue(()));
     let [broken] = &findings.broken[..] else {

@@ -1,6 +1,7 @@
 //! What a user can ask for: keys, mouse and typed commands all end here.
 
-use eradbg_tracer::timeline::{Breakpoint, Direction, Jump};
+use eradbg_tracer::query::{Origin, PlacePattern, Query};
+use eradbg_tracer::timeline::{Direction, Jump};
 use tui_input::InputRequest;
 
 use crate::layout::Pane;
@@ -40,8 +41,14 @@ pub(crate) enum Action {
     HistoryBack,
     /// Goes forward in the history of jumps.
     HistoryForward,
-    /// Runs to the next breakpoint in the background.
+    /// Runs to the next breakpoint or watchpoint in the background.
     Run(Direction),
+    /// Looks for the next step that matches, in the background.
+    Find(Query),
+    /// Looks for what was looked for last again.
+    FindAgain(Direction),
+    /// Asks who wrote or reads a place, in the background.
+    Ask(Origin, PlacePattern),
     /// Steps back out of whatever is open or running: run, prompt, overlay, zoom, count.
     Escape,
 
@@ -79,7 +86,7 @@ pub(crate) enum Action {
     /// Sets or clears a breakpoint where the cursor stands.
     BreakHere,
     /// Sets a breakpoint, or clears it when it is set.
-    ToggleBreakpoint(Breakpoint),
+    ToggleBreakpoint(Query),
     /// Clears the breakpoint with a number in the list; in the list, the selected one.
     DeleteBreakpoint(Option<usize>),
     /// Opens the list of breakpoints.

@@ -144,20 +144,10 @@ impl App {
                 self.is_over = true;
                 None
             }
-            Effect::Run {
-                id,
-                direction,
-                breakpoints,
-            } => {
+            Effect::Run { id, task } => {
                 let recording = self.timeline.recording().clone();
                 let start = self.timeline.position();
-                self.worker = Some(Worker::start(
-                    *id,
-                    recording,
-                    start,
-                    *direction,
-                    breakpoints.clone(),
-                ));
+                self.worker = Some(Worker::start(*id, recording, start, task.clone()));
                 None
             }
             Effect::Cancel => {

@@ -57,6 +57,14 @@ pub(crate) enum Command {
                             eradbg export recordings/dump steps | head"
     )]
     Export(ExportArgs),
+    /// Lists the steps of a recording that match a query.
+    #[command(
+        after_help = "Examples:\n  eradbg query recordings/dump 'write storage L2BaseToken and undone'\n  \
+                            eradbg query recordings/dump 'pubdata < 0' --json\n  \
+                            eradbg query recordings/dump 'tx = 3 and (panic or revert)'\n\n\
+                      README.md has the grammar."
+    )]
+    Query(QueryArgs),
     /// Checks a recording and says exactly what is broken.
     #[command(after_help = "Example:\n  eradbg verify recordings/dump")]
     Verify(VerifyArgs),
@@ -195,6 +203,27 @@ pub(crate) struct UnpackArgs {
     pub(crate) file: PathBuf,
     /// The new directory.
     pub(crate) directory: PathBuf,
+}
+
+/// Arguments of `query`.
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// The recording.
+    pub(crate) recording: PathBuf,
+    /// What a step must match, such as `opcode sstore and refund > 0`.
+    pub(crate) query: String,
+    /// Most steps to list; 0 lists all.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) limit: usize,
+    /// Starts with the last step.
+    #[arg(long)]
+    pub(crate) backward: bool,
+    /// Only says how many steps match.
+    #[arg(long)]
+    pub(crate) count: bool,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `verify`.

@@ -1,9 +1,9 @@
 //! Commands typed after `:`: one table for parsing, completion and help.
 
-use eradbg_tracer::timeline::Breakpoint;
+use eradbg_tracer::query::{self, Origin, Query};
 
 use crate::action::Action;
-use crate::text::{parse_address, parse_number};
+use crate::text::parse_number;
 
 /// A command.
 #[derive(Debug, Clone, Copy)]
@@ -39,9 +39,33 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "break",
-        arguments: "[pc PC] [ADDRESS]",
-        help: "set or clear a breakpoint",
+        arguments: "[QUERY]",
+        help: "stop before steps that match, or no longer: pc = 0x1f3, write storage, address NonceHolder",
         parse: breakpoint,
+    },
+    Command {
+        name: "find",
+        arguments: "QUERY",
+        help: "go to the next step that matches; n and N go on",
+        parse: find_query,
+    },
+    Command {
+        name: "wrote",
+        arguments: "PLACE",
+        help: "go to the step that wrote it last: r1, eq, stack 3, heap 2050 0x40, storage ADDRESS SLOT",
+        parse: |words| ask(words, Origin::LastWrite),
+    },
+    Command {
+        name: "writes",
+        arguments: "PLACE",
+        help: "go to the step that writes it next",
+        parse: |words| ask(words, Origin::NextWrite),
+    },
+    Command {
+        name: "reads",
+        arguments: "PLACE",
+        help: "go to the step that reads it next",
+        parse: |words| ask(words, Origin::NextRead),
     },
     Command {
         name: "delete",
@@ -169,19 +193,29 @@ fn hook(arguments: &[&str]) -> Result<Action, String> {
 }
 
 fn breakpoint(arguments: &[&str]) -> Result<Action, String> {
-    let (pc, address) = match arguments {
-        [] => return Ok(Action::BreakHere),
-        ["pc", pc] => (Some(pc), None),
-        ["pc", pc, address] => (Some(pc), Some(address)),
-        [address] => (None, Some(address)),
-        _ => return Err(String::new()),
-    };
-    let pc = pc
-        .map(|pc| one(&[pc], u16::MAX.into()))
-        .transpose()?
-        .map(|pc| pc as u16);
-    let address = address.map(|address| parse_address(address)).transpose()?;
-    Ok(Action::ToggleBreakpoint(Breakpoint { pc, address }))
+    if arguments.is_empty() {
+        return Ok(Action::BreakHere);
+    }
+    query(arguments).map(Action::ToggleBreakpoint)
+}
+
+fn find_query(arguments: &[&str]) -> Result<Action, String> {
+    if arguments.is_empty() {
+        return Err(String::new());
+    }
+    query(arguments).map(Action::Find)
+}
+
+fn query(arguments: &[&str]) -> Result<Query, String> {
+    Query::new(&arguments.join(" ")).map_err(|error| error.why)
+}
+
+fn ask(arguments: &[&str], origin: Origin) -> Result<Action, String> {
+    if arguments.is_empty() {
+        return Err(String::new());
+    }
+    let place = query::parse_place(&arguments.join(" ")).map_err(|error| error.why)?;
+    Ok(Action::Ask(origin, place))
 }
 
 fn delete(arguments: &[&str]) -> Result<Action, String> {
@@ -221,8 +255,6 @@ fn one(arguments: &[&str], largest: u64) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use eradbg_vm::H160;
-
     use super::*;
 
     #[test]
@@ -238,14 +270,24 @@ mod tests {
     }
 
     #[test]
-    fn breakpoints_have_a_pc_or_an_address_or_both() {
-        let address = Some(H160::from_low_u64_be(0x800b));
+    fn breakpoints_and_searches_take_queries() {
         let read = |line: &str| parse(line).unwrap();
-        let toggle = |pc, address| Action::ToggleBreakpoint(Breakpoint { pc, address });
-        assert_eq!(read("break pc 0x1f3"), toggle(Some(0x1f3), None));
-        assert_eq!(read("break 0x800b"), toggle(None, address));
-        assert_eq!(read("break pc 7 0x800b"), toggle(Some(7), address));
+        let query = |text: &str| Query::new(text).unwrap();
+        assert_eq!(
+            read("break pc = 0x1f3"),
+            Action::ToggleBreakpoint(query("pc = 0x1f3"))
+        );
+        assert_eq!(
+            read("break address SystemContext"),
+            Action::ToggleBreakpoint(query("address 0x800b"))
+        );
         assert_eq!(read("break"), Action::BreakHere);
+        assert_eq!(read("find write  r1"), Action::Find(query("write r1")));
+        let place = query::parse_place("heap 2050 0x40").unwrap();
+        assert_eq!(
+            read("wrote heap 2050 0x40"),
+            Action::Ask(Origin::LastWrite, place)
+        );
     }
 
     #[test]
@@ -254,7 +296,10 @@ mod tests {
         assert_eq!(problem("goto"), "usage: :goto STEP");
         assert_eq!(problem("jump 3"), "there is no command `jump` (? lists them)");
         assert_eq!(problem("h"), "`h` may mean hook or help");
-        assert_eq!(problem("break pc 0x10000"), "`0x10000` is above 0xffff");
+        assert_eq!(
+            problem("break pc 0x10000"),
+            "`0x10000` is no comparison: <, <=, =, !=, >=, > or in"
+        );
         assert_eq!(
             problem("pc x"),
             "`x` is no number (try 1200, 120k, 1.5M or 0x1f3)"

@@ -5,6 +5,7 @@ pub(crate) mod export;
 pub(crate) mod info;
 pub(crate) mod open;
 pub(crate) mod pack;
+pub(crate) mod query;
 pub(crate) mod record;
 pub(crate) mod state;
 pub(crate) mod verify;

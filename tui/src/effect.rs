@@ -2,8 +2,9 @@
 
 use eradbg_tracer::Error;
 use eradbg_tracer::delta::Change;
+use eradbg_tracer::query::{Origin, PlacePattern, Query};
 use eradbg_tracer::recording::TransactionRow;
-use eradbg_tracer::timeline::{Breakpoint, Direction, Timeline};
+use eradbg_tracer::timeline::{Direction, Timeline};
 
 use eradbg_vm::page_ids;
 
@@ -32,17 +33,26 @@ pub(crate) enum Effect {
         /// Frames between it and the innermost.
         frame: usize,
     },
-    /// Run in the background.
+    /// Look for a step in the background.
     Run {
         /// Number of the run.
         id: u64,
-        /// Where to.
-        direction: Direction,
-        /// What stops it.
-        breakpoints: Vec<Breakpoint>,
+        /// What to look for.
+        task: Task,
     },
     /// Cancel the background run.
     Cancel,
+}
+
+/// What a search in the background looks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Task {
+    /// A step that one of these matches, or the end.
+    Stop(Vec<Query>, Direction),
+    /// A step that this matches.
+    Find(Query, Direction),
+    /// Who wrote or reads a place.
+    Ask(Origin, PlacePattern),
 }
 
 /// Does what concerns the timeline and reports back. `None`: the effect is none of the timeline's business.
@@ -191,10 +201,10 @@ fn available(count: usize) -> String {
 fn breakpoint(timeline: &Timeline, frame: usize) -> Action {
     let execution = timeline.execution();
     match frames::from_innermost(execution, frame) {
-        Some(frame) => Action::ToggleBreakpoint(Breakpoint {
-            pc: Some(frame.current.pc),
-            address: Some(frame.far.code_address),
-        }),
+        Some(frame) => {
+            let stop = Query::at(frame.current.pc, frame.far.code_address);
+            Action::ToggleBreakpoint(stop)
+        }
         None => Action::Failed("there is no frame to break in".to_owned()),
     }
 }

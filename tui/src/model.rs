@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use eradbg_tracer::timeline::{Breakpoint, Direction};
+use eradbg_tracer::query::Query;
+use eradbg_tracer::timeline::Direction;
 use tui_input::Input;
 
 use crate::action::Motion;
@@ -85,7 +86,7 @@ pub(crate) enum CodeForm {
     Disassembly,
 }
 
-/// A run to the next breakpoint, under way in the background.
+/// A search for a step, under way in the background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Running {
     /// Its number; reports of others are stale.
@@ -174,8 +175,10 @@ pub(crate) struct Model {
     pub state_part: usize,
     /// How words are shown.
     pub base: Base,
-    /// Breakpoints in the order in which they were set.
-    pub breakpoints: Vec<Breakpoint>,
+    /// Breakpoints and watchpoints in the order in which they were set.
+    pub breakpoints: Vec<Query>,
+    /// What was looked for last.
+    pub sought: Option<Query>,
     /// Positions by letter.
     pub marks: BTreeMap<char, u64>,
     /// Positions to go back and forward to.
@@ -220,6 +223,7 @@ impl Model {
             state_part: 0,
             base: Base::Hex,
             breakpoints: Vec::new(),
+            sought: None,
             marks: BTreeMap::new(),
             history: History::default(),
             left_from: None,

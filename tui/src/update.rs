@@ -2,13 +2,14 @@
 
 mod pointer;
 
-use eradbg_tracer::timeline::{Breakpoint, Direction};
+use eradbg_tracer::query::{Origin, PlacePattern, Query};
+use eradbg_tracer::timeline::Direction;
 use ratatui::layout::Position;
 use tui_input::Input;
 
 use crate::action::{Action, Motion};
 use crate::command;
-use crate::effect::Effect;
+use crate::effect::{Effect, Task};
 use crate::layout::Pane;
 use crate::model::{CodeForm, MarkUse, MemorySource, Mode, Model, Moment, Running, Status};
 use crate::text::{self, Base};
@@ -43,7 +44,16 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
         Action::Hook(index) => return jump(model, Effect::Hook(index)),
         Action::HistoryBack => return history(model, Direction::Backward),
         Action::HistoryForward => return history(model, Direction::Forward),
-        Action::Run(direction) => return run(model, direction),
+        Action::Run(direction) => {
+            let stops = model.breakpoints.clone();
+            return search(model, direction, Task::Stop(stops, direction));
+        }
+        Action::Find(query) => {
+            model.sought = Some(query);
+            return find_again(model, Direction::Forward);
+        }
+        Action::FindAgain(direction) => return find_again(model, direction),
+        Action::Ask(origin, place) => return ask(model, origin, place),
         Action::Escape => return escape(model),
 
         Action::Focus(pane) => focus(model, pane),
@@ -220,7 +230,7 @@ fn arrive(model: &mut Model, moment: Moment, note: Option<String>) {
     }
 }
 
-fn run(model: &mut Model, direction: Direction) -> Effect {
+fn search(model: &mut Model, direction: Direction, task: Task) -> Effect {
     if model.running.is_some() {
         return refuse(model, "a run is under way: Esc cancels it");
     }
@@ -234,10 +244,21 @@ fn run(model: &mut Model, direction: Direction) -> Effect {
         from: at,
         at,
     });
-    Effect::Run {
-        id,
-        direction,
-        breakpoints: model.breakpoints.clone(),
+    Effect::Run { id, task }
+}
+
+fn ask(model: &mut Model, origin: Origin, place: PlacePattern) -> Effect {
+    let direction = match origin {
+        Origin::LastWrite => Direction::Backward,
+        Origin::NextWrite | Origin::NextRead => Direction::Forward,
+    };
+    search(model, direction, Task::Ask(origin, place))
+}
+
+fn find_again(model: &mut Model, direction: Direction) -> Effect {
+    match model.sought.clone() {
+        Some(query) => search(model, direction, Task::Find(query, direction)),
+        None => refuse(model, "nothing was looked for yet: / does"),
     }
 }
 
@@ -334,12 +355,9 @@ fn select_frame(model: &mut Model, frame: usize) {
     }
 }
 
-fn toggle_breakpoint(model: &mut Model, breakpoint: Breakpoint) {
-    let known = model
-        .breakpoints
-        .iter()
-        .position(|known| (known.pc, known.address) == (breakpoint.pc, breakpoint.address));
-    let text = text::breakpoint(&breakpoint);
+fn toggle_breakpoint(model: &mut Model, breakpoint: Query) {
+    let known = model.breakpoints.iter().position(|known| *known == breakpoint);
+    let text = breakpoint.text().to_owned();
     model.status = Status::Note(if let Some(index) = known {
         model.breakpoints.remove(index);
         format!("breakpoint cleared: {text}")
@@ -360,7 +378,7 @@ fn delete_breakpoint(model: &mut Model, number: Option<usize>) {
         return;
     }
     let gone = model.breakpoints.remove(index);
-    model.status = Status::Note(format!("breakpoint cleared: {}", text::breakpoint(&gone)));
+    model.status = Status::Note(format!("breakpoint cleared: {gone}"));
     if let Mode::Breakpoints { selected } = &mut model.mode {
         *selected = (*selected).min(model.breakpoints.len().saturating_sub(1));
     }

@@ -1,7 +1,7 @@
 //! The thread that packs and stores what the recorder hands over.
 //!
-//! Order within a chunk: code, keyframe, ledgers, log. sled keeps the order, so what survives a kill is a prefix, and a
-//! chunk with a log is whole.
+//! Order within a chunk: code, keyframe, ledgers, log; behind the last chunk of a group its summaries. sled keeps the
+//! order, so what survives a kill is a prefix, and a chunk with a log is whole.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,8 +13,9 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use eradbg_vm::{Program, U256};
 
 use crate::error::{Error, Result};
+use crate::index::{self, GROUP_CHUNKS, Path as CodePath, Rows, Summary, Touched};
 use crate::keyframe::Captured;
-use crate::ledger::LedgerKind;
+use crate::ledger::{Row, Timed, encode_block};
 use crate::listing::Listing;
 use crate::manifest::{End, EndKind, Manifest, Seal};
 use crate::store::codec::Encoder;
@@ -42,18 +43,16 @@ pub(super) struct Chunk {
     pub(super) keyframe: Captured,
     pub(super) log: Vec<u8>,
     pub(super) code: Vec<Arc<Program>>,
-    pub(super) ledgers: Ledgers,
+    pub(super) rows: Rows,
+    pub(super) path: CodePath,
 }
-
-/// Blocks of rows by kind.
-pub(super) type Ledgers = [Option<Vec<u8>>; LedgerKind::ALL.len()];
 
 /// What the recorder hands over.
 #[derive(Debug)]
 pub(super) enum Message {
     Chunk(Box<Chunk>),
     /// Rows after the last chunk.
-    Tail(Ledgers),
+    Tail(Rows),
     Report {
         key: u32,
         json: Vec<u8>,
@@ -127,6 +126,10 @@ struct Storing {
     database: Database,
     seal: Seal,
     first_steps: Vec<u64>,
+    /// Of the chunks of the group that is not full yet.
+    summaries: Vec<Summary>,
+    /// Memories that lived at the last keyframe.
+    living: Vec<u32>,
     sealed_chunks: u32,
     last_seal: Instant,
     seals: u32,
@@ -139,6 +142,8 @@ impl Storing {
             database,
             seal: Seal::default(),
             first_steps: Vec::new(),
+            summaries: Vec::new(),
+            living: Vec::new(),
             sealed_chunks: 0,
             last_seal,
             seals: 0,
@@ -149,10 +154,10 @@ impl Storing {
         for message in receiver {
             match message {
                 Message::Chunk(chunk) => {
-                    self.store(&chunk)?;
+                    self.store(*chunk)?;
                     self.seal_if_due()?;
                 }
-                Message::Tail(ledgers) => self.store_ledgers(self.seal.chunks, &ledgers)?,
+                Message::Tail(rows) => self.store_rows(self.seal.chunks, &rows)?,
                 Message::Report { key, json } => {
                     self.database
                         .put(Tree::Report, Kind::Report, &key.to_be_bytes(), &json)?;
@@ -163,7 +168,7 @@ impl Storing {
         Ok(())
     }
 
-    fn store(&mut self, chunk: &Chunk) -> Result<()> {
+    fn store(&mut self, chunk: Chunk) -> Result<()> {
         let database = &self.database;
         for program in &chunk.code {
             database.put(
@@ -179,7 +184,7 @@ impl Storing {
             &key::chunk(chunk.index),
             &chunk.keyframe.encode(),
         )?;
-        self.store_ledgers(chunk.index, &chunk.ledgers)?;
+        self.store_rows(chunk.index, &chunk.rows)?;
         let mut log = self.seal.chain.to_le_bytes().to_vec();
         log.extend_from_slice(&chunk.log);
         let chain = self
@@ -191,17 +196,49 @@ impl Storing {
             chain,
         };
         self.first_steps.push(chunk.first_step);
+        self.summarize(chunk);
+        if self.summaries.len() as u32 == GROUP_CHUNKS {
+            self.store_summaries()?;
+        }
         Ok(())
     }
 
-    fn store_ledgers(&self, chunk: u32, ledgers: &Ledgers) -> Result<()> {
-        for (kind, block) in (0..).zip(ledgers) {
-            if let Some(block) = block {
-                self.database
-                    .put(Tree::Ledger, Kind::Ledger, &key::ledger(kind, chunk), block)?;
-            }
+    fn store_rows(&self, chunk: u32, rows: &Rows) -> Result<()> {
+        self.store_block(chunk, &rows.state)?;
+        self.store_block(chunk, &rows.calls)?;
+        self.store_block(chunk, &rows.failures)?;
+        self.store_block(chunk, &rows.operator)
+    }
+
+    fn store_block<R: Row>(&self, chunk: u32, rows: &[Timed<R>]) -> Result<()> {
+        if let Some(block) = encode_block(rows) {
+            let key = key::ledger(R::KIND as u8, chunk);
+            self.database.put(Tree::Ledger, Kind::Ledger, &key, &block)?;
         }
         Ok(())
+    }
+
+    fn summarize(&mut self, chunk: Chunk) {
+        let before = std::mem::replace(&mut self.living, chunk.keyframe.living().to_vec());
+        self.summaries.push(Summary {
+            next_page: chunk.keyframe.next_page(),
+            versions: chunk.keyframe.versions(),
+            gone: index::gone(&before, &self.living),
+            path: Some(chunk.path),
+            touched: Some(Touched::by(&chunk.rows)),
+        });
+    }
+
+    /// Stores the summaries of the group that the last chunk belongs to.
+    fn store_summaries(&mut self) -> Result<()> {
+        let summaries = std::mem::take(&mut self.summaries);
+        let Some(last) = self.seal.chunks.checked_sub(1).filter(|_| !summaries.is_empty()) else {
+            return Ok(());
+        };
+        let (key, bytes) = (key::group(last / GROUP_CHUNKS), index::encode_group(&summaries));
+        self.database
+            .put(Tree::Index, Kind::Index, &key, &bytes)
+            .map(drop)
     }
 
     fn seal_if_due(&mut self) -> Result<()> {
@@ -227,6 +264,7 @@ impl Storing {
     }
 
     fn end(mut self, kind: EndKind) -> Result<()> {
+        self.store_summaries()?;
         self.put_seal()?;
         let end = End {
             seal: self.seal,

@@ -1,5 +1,6 @@
 //! Keyframes of a recording: those that were used last, an unreadable one made again, and the states that they give.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ use crate::store::key;
 
 /// Decoded keyframes kept for the next seek.
 const KEPT_KEYFRAMES: usize = 256;
+/// Damaged keyframes that may need each other's pages to be made again.
+const MOST_NESTED: u32 = 16;
 
 /// Keyframes that were used last.
 #[derive(Debug, Default)]
@@ -46,6 +49,16 @@ impl Recording {
         Ok(keyframe)
     }
 
+    /// The keyframe of a chunk, made again where it cannot be read.
+    pub(super) fn usable_keyframe(&self, chunk: u32) -> Result<Arc<Keyframe>> {
+        self.usable_keyframe_with(self.page_index(), chunk)
+    }
+
+    pub(super) fn usable_keyframe_with(&self, index: &Arc<PageIndex>, chunk: u32) -> Result<Arc<Keyframe>> {
+        self.keyframe(chunk)
+            .or_else(|error| self.make_again(index, chunk).ok_or(error))
+    }
+
     /// The state at the first step of a chunk. Its pages are loaded when they are first looked at; one that cannot be
     /// read shows as zeros, and [`Self::check_pages`] tells. An unreadable keyframe is made again from the chunk before,
     /// unless a rollback lies between.
@@ -61,7 +74,7 @@ impl Recording {
             // It would have said which pages changed, so no later state can be told.
             self.keyframe(lost)?;
         }
-        let keyframe = index.keyframe(self, chunk)?;
+        let keyframe = self.usable_keyframe_with(index, chunk)?;
         let pages = Arc::new(Pages {
             recording: self.clone(),
             index: Arc::clone(index),
@@ -93,17 +106,59 @@ impl Recording {
 
     /// Makes the keyframe of a chunk again by executing the chunk before it; `None` when that is not possible. The index
     /// has all chunks before.
-    pub(super) fn make_again(&self, index: &PageIndex, chunk: u32) -> Option<Arc<Keyframe>> {
+    pub(super) fn make_again(&self, index: &Arc<PageIndex>, chunk: u32) -> Option<Arc<Keyframe>> {
+        // Each keyframe of a damaged stretch is made of the one before it, the first of one that can be read.
+        let known = |chunk| lock(&self.0.keyframes_made_again).get(&chunk).cloned();
+        let mut first = chunk;
+        while first > 0 && known(first).is_none() && self.keyframe(first).is_err() {
+            first -= 1;
+        }
+        for chunk in first + 1..=chunk {
+            if known(chunk).is_none() {
+                let made = self.execute_to(index, chunk)?;
+                lock(&self.0.keyframes_made_again).insert(chunk, made);
+            }
+        }
+        known(chunk)
+    }
+
+    /// The keyframe of a chunk, by executing the chunk before it.
+    fn execute_to(&self, index: &Arc<PageIndex>, chunk: u32) -> Option<Arc<Keyframe>> {
         let before = chunk.checked_sub(1)?;
         if self.log(chunk).ok()?.after_rollback {
             return None;
         }
+        let _nested = Nested::enter()?;
         let log = self.log(before).ok()?;
-        let mut execution = self.state_with(&Arc::new(index.clone()), before).ok()?;
+        let mut execution = self.state_with(index, before).ok()?;
         replay_chunk(self, before, &log, &mut execution, &mut ()).ok()?;
         Keyframe::decode(&Captured::new(Marks::new(&mut execution)).encode())
             .ok()
             .map(Arc::new)
+    }
+}
+
+/// Keyframes that are being made again on this thread, each for a page that the one before needs.
+struct Nested;
+
+thread_local! {
+    static NESTED: Cell<u32> = const { Cell::new(0) };
+}
+
+impl Nested {
+    /// `None` when so many are damaged that going on would overflow the stack.
+    fn enter() -> Option<Self> {
+        let depth = NESTED.get();
+        (depth < MOST_NESTED).then(|| {
+            NESTED.set(depth + 1);
+            Self
+        })
+    }
+}
+
+impl Drop for Nested {
+    fn drop(&mut self) {
+        NESTED.set(NESTED.get() - 1);
     }
 }
 

@@ -1,50 +1,218 @@
 //! Pages of recorded states: which keyframe has which version.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use eradbg_vm::heap::{Heap, HeapPage, HeapSource};
 use eradbg_vm::paged::{Page, PageSource, RecordedPage};
 use eradbg_vm::stack::StackPage;
 
-use crate::error::Result;
-use crate::keyframe::{Keyframe, PageContent, PageKey, PageVersion};
+use crate::index::Summary;
+use crate::keyframe::{PageContent, PageKey, PageVersion};
 use crate::recording::{Recording, lock};
 
 /// Which chunk's keyframe holds which version of a page.
-#[derive(Debug, Clone, Default)]
-pub(super) struct PageIndex {
-    /// Chunks with a version of a page, ascending.
-    versions: BTreeMap<PageKey, Vec<u32>>,
+#[derive(Debug, Default)]
+pub struct PageIndex {
+    /// Pages in order of [`packed`] keys, each with the end of its versions.
+    pages: Vec<(u64, u32)>,
+    /// Versions of all pages, those of each ascending by chunk.
+    versions: Vec<PageVersionAt>,
     /// Chunks that start after a rollback, with the first page id that the rollback freed.
     rollbacks: Vec<(u32, u32)>,
-    /// The first page id that was not given yet at the newest keyframe.
-    next_page: u32,
-    /// Keyframes that cannot be read and were made again.
-    made_again: BTreeMap<u32, Arc<Keyframe>>,
-    /// The first chunk whose keyframe is lost; the index ends before it.
+    /// Memories that died, with the chunk at whose start they were gone; ascending.
+    gone: Vec<(u32, u32)>,
+    /// First page id that was not given, at the start of each chunk.
+    next_pages: Vec<u32>,
+    /// The first chunk whose keyframe is lost, and with it which pages it holds; the index ends before it.
     lost: Option<u32>,
 }
 
+/// A keyframe that holds a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageVersionAt {
+    /// The keyframe's chunk.
+    pub chunk: u32,
+    /// Words that were written in the chunk before.
+    pub written: u32,
+}
+
+/// Gathers versions of pages, chunk by chunk.
+#[derive(Debug, Default, Clone)]
+struct Gathering {
+    versions: Vec<(u64, PageVersionAt)>,
+    rollbacks: Vec<(u32, u32)>,
+    gone: Vec<(u32, u32)>,
+    next_pages: Vec<u32>,
+}
+
 impl Recording {
-    /// Where the versions of all pages are: read from every keyframe once, when it is first needed.
-    pub(super) fn page_index(&self) -> &Arc<PageIndex> {
-        self.0.pages.get_or_init(|| {
-            let mut index = PageIndex::default();
-            for chunk in 0..self.chunks() {
-                if let Ok(keyframe) = self.keyframe(chunk) {
-                    index.add(chunk, &keyframe);
-                } else if let Some(keyframe) = self.make_again(&index, chunk) {
-                    index.add(chunk, &keyframe);
-                    index.made_again.insert(chunk, keyframe);
-                } else {
-                    index.lost = Some(chunk);
-                    break;
-                }
-            }
-            Arc::new(index)
-        })
+    /// Where the versions of all pages are: read when it is first needed.
+    pub fn page_index(&self) -> &Arc<PageIndex> {
+        self.0.pages.get_or_init(|| Arc::new(self.read_page_index()))
     }
+
+    fn read_page_index(&self) -> PageIndex {
+        let mut gathering = Gathering::default();
+        for group in 0..self.groups() {
+            if let Ok(Some(summaries)) = self.stored_group(group) {
+                for summary in &summaries {
+                    gathering.add(summary);
+                }
+                continue;
+            }
+            let chunks = self.group_chunks(group);
+            let mut before = chunks
+                .start
+                .checked_sub(1)
+                .and_then(|chunk| self.keyframe(chunk).ok());
+            for chunk in chunks {
+                // Its keyframe may have to be made again, for which what was gathered is enough.
+                let keyframe = self.keyframe(chunk).or_else(|error| {
+                    let index = Arc::new(gathering.clone().finish(None));
+                    self.make_again(&index, chunk).ok_or(error)
+                });
+                let Ok(keyframe) = keyframe else {
+                    return gathering.finish(Some(chunk));
+                };
+                gathering.add(&Summary::of_keyframe(&keyframe, before.as_deref()));
+                before = Some(keyframe);
+            }
+        }
+        gathering.finish(None)
+    }
+}
+
+impl Gathering {
+    fn add(&mut self, summary: &Summary) {
+        let chunk = self.next_pages.len() as u32;
+        // Page ids only grow, unless a rollback gives them back.
+        if self
+            .next_pages
+            .last()
+            .is_some_and(|&last| summary.next_page < last)
+        {
+            self.rollbacks.push((chunk, summary.next_page));
+        }
+        self.next_pages.push(summary.next_page);
+        self.gone.extend(summary.gone.iter().map(|&space| (space, chunk)));
+        let versions = summary.versions.iter().map(|version| {
+            let written = version.written;
+            (packed(version.page), PageVersionAt { chunk, written })
+        });
+        self.versions.extend(versions);
+    }
+
+    fn finish(mut self, lost: Option<u32>) -> PageIndex {
+        self.versions
+            .sort_unstable_by_key(|&(page, version)| (page, version.chunk));
+        self.gone.sort_unstable();
+        let mut pages: Vec<(u64, u32)> = Vec::new();
+        for (end, &(page, _)) in (1..).zip(&self.versions) {
+            match pages.last_mut() {
+                Some(last) if last.0 == page => last.1 = end,
+                _ => pages.push((page, end)),
+            }
+        }
+        PageIndex {
+            pages,
+            versions: self.versions.into_iter().map(|(_, version)| version).collect(),
+            rollbacks: self.rollbacks,
+            gone: self.gone,
+            next_pages: self.next_pages,
+            lost,
+        }
+    }
+}
+
+impl PageIndex {
+    /// The first lost keyframe up to a chunk.
+    pub(super) fn lost_up_to(&self, chunk: u32) -> Option<u32> {
+        self.lost.filter(|&lost| lost <= chunk)
+    }
+
+    /// Pages of a memory or stack as they are at the start of a chunk: index, and the chunk whose keyframe has the
+    /// content.
+    pub(super) fn pages_of(
+        &self,
+        space: u32,
+        is_stack: bool,
+        chunk: u32,
+    ) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let oldest = self.freed_at(space, chunk);
+        let first = self.first_page((space, is_stack, 0));
+        let end = packed((space, is_stack, LAST_INDEX));
+        let pages = self.pages[first..].iter().zip(first..);
+        pages
+            .take_while(move |((page, _), _)| *page <= end)
+            .filter_map(move |(&(page, _), at)| {
+                let versions = self.versions_at(at);
+                let newest = versions
+                    .partition_point(|version| version.chunk <= chunk)
+                    .checked_sub(1)?;
+                let newest = versions[newest].chunk;
+                (newest >= oldest).then_some((page as u32 & LAST_INDEX, newest))
+            })
+    }
+
+    /// Keyframes that hold a page, ascending. A page id that was given again has those of all its lives.
+    pub fn versions(&self, page: PageKey) -> &[PageVersionAt] {
+        let at = self.first_page(page);
+        match self.pages.get(at) {
+            Some(&(found, _)) if found == packed(page) => self.versions_at(at),
+            _ => &[],
+        }
+    }
+
+    /// Pages of a memory that some keyframe holds.
+    pub fn pages_with_space(&self, space: u32) -> impl Iterator<Item = PageKey> + '_ {
+        let first = self.first_page((space, false, 0));
+        let pages = self.pages[first..].iter().map(|&(page, _)| page);
+        let end = packed((space, false, LAST_INDEX));
+        pages
+            .take_while(move |page| *page <= end)
+            .map(move |page| (space, false, page as u32 & LAST_INDEX))
+    }
+
+    /// Chunks in which a memory or stack can have been born or have died: what was written to it there may be in no
+    /// keyframe.
+    pub fn edges(&self, space: u32) -> impl Iterator<Item = u32> + '_ {
+        let born = self.next_pages.windows(2).zip(0..);
+        let born = born.filter(move |(pages, _)| pages[0] <= space && space < pages[1]);
+        // After the last keyframe nothing is known.
+        let last = (self.next_pages.len() as u32).checked_sub(1);
+        let first = self.gone.partition_point(|&gone| gone < (space, 0));
+        let died = self.gone[first..].iter();
+        let died = died
+            .take_while(move |gone| gone.0 == space)
+            .map(|gone| gone.1 - 1);
+        born.map(|(_, chunk)| chunk).chain(died).chain(last)
+    }
+
+    /// After a rollback page ids are given again: what was written under them before is gone. The chunk from which on an
+    /// id has its meaning of a chunk.
+    pub fn freed_at(&self, space: u32, chunk: u32) -> u32 {
+        let mut rollbacks = self.rollbacks.iter().rev();
+        let freed = rollbacks.find(|&&(at, next_page)| at <= chunk && space >= next_page);
+        freed.map_or(0, |&(at, _)| at)
+    }
+
+    fn first_page(&self, page: PageKey) -> usize {
+        let page = packed(page);
+        self.pages.partition_point(|&(other, _)| other < page)
+    }
+
+    fn versions_at(&self, at: usize) -> &[PageVersionAt] {
+        let start = at.checked_sub(1).map_or(0, |before| self.pages[before].1);
+        &self.versions[start as usize..self.pages[at].1 as usize]
+    }
+}
+
+/// Largest index of a page: memories have 2^32 bytes.
+const LAST_INDEX: u32 = u32::MAX >> 1;
+
+/// A page as a number, in the same order.
+fn packed((space, is_stack, index): PageKey) -> u64 {
+    u64::from(space) << 32 | u64::from(is_stack) << 31 | u64::from(index & LAST_INDEX)
 }
 
 /// The pages of a recording.
@@ -56,7 +224,7 @@ pub(super) struct Pages {
 
 impl Pages {
     fn content(&self, chunk: u32, key: PageKey) -> Option<PageContent> {
-        let keyframe = self.index.keyframe(&self.recording, chunk);
+        let keyframe = self.recording.usable_keyframe_with(&self.index, chunk);
         let found = keyframe.map(|keyframe| {
             let found = keyframe.pages.binary_search_by_key(&key, PageVersion::key);
             found.ok().map(|at| keyframe.pages[at].content.clone())
@@ -102,56 +270,5 @@ impl PageSource<StackPage> for Pages {
             Some(PageContent::Stack(page)) => page,
             _ => Arc::from(StackPage::zeroed()),
         }
-    }
-}
-
-impl PageIndex {
-    fn add(&mut self, chunk: u32, keyframe: &Keyframe) {
-        // Page ids only grow, unless a rollback gives them back.
-        let next_page = keyframe.globals.next_page;
-        if next_page < self.next_page {
-            self.rollbacks.push((chunk, next_page));
-        }
-        self.next_page = next_page;
-        for page in &keyframe.pages {
-            self.versions.entry(page.key()).or_default().push(chunk);
-        }
-    }
-
-    /// The keyframe of a chunk, stored or made again.
-    pub(super) fn keyframe(&self, recording: &Recording, chunk: u32) -> Result<Arc<Keyframe>> {
-        self.made_again
-            .get(&chunk)
-            .map_or_else(|| recording.keyframe(chunk), |keyframe| Ok(Arc::clone(keyframe)))
-    }
-
-    /// The first lost keyframe up to a chunk.
-    pub(super) fn lost_up_to(&self, chunk: u32) -> Option<u32> {
-        self.lost.filter(|&lost| lost <= chunk)
-    }
-
-    /// Pages of a memory or stack as they are at the start of a chunk: index, and the chunk whose keyframe has the
-    /// content.
-    pub(super) fn pages_of(
-        &self,
-        space: u32,
-        is_stack: bool,
-        chunk: u32,
-    ) -> impl Iterator<Item = (u32, u32)> + '_ {
-        // After a rollback page ids are given again: what was written under them before is gone.
-        let freed = self
-            .rollbacks
-            .iter()
-            .rev()
-            .find(|&&(at, next_page)| at <= chunk && space >= next_page);
-        let oldest = freed.map_or(0, |&(at, _)| at);
-        self.versions
-            .range((space, is_stack, 0)..=(space, is_stack, u32::MAX))
-            .filter_map(move |(&(_, _, index), chunks)| {
-                let newest = chunks
-                    .partition_point(|&version| version <= chunk)
-                    .checked_sub(1)?;
-                (chunks[newest] >= oldest).then_some((index, chunks[newest]))
-            })
     }
 }

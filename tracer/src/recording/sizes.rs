@@ -27,6 +27,7 @@ impl Recording {
             ("code", Tree::Code),
             ("keyframes", Tree::Keyframe),
             ("logs", Tree::Log),
+            ("index", Tree::Index),
             ("reports", Tree::Report),
             ("source text", Tree::Source),
         ] {

@@ -47,6 +47,8 @@ pub enum Tree {
     Report,
     /// Source text by hash of the code. Recordings made before it was there have none.
     Source,
+    /// What chunks did, by groups of chunks. Recordings made before it was there have none.
+    Index,
     /// Committed batches of a state, by number.
     Batch,
 }
@@ -63,6 +65,7 @@ impl Content {
                 Tree::Ledger,
                 Tree::Report,
                 Tree::Source,
+                Tree::Index,
             ],
             Self::State => &[Tree::Meta, Tree::Batch],
         }
@@ -95,6 +98,7 @@ impl Tree {
             Self::Ledger => "ledger",
             Self::Report => "report",
             Self::Source => "source",
+            Self::Index => "index",
             Self::Batch => "batch",
         }
     }

@@ -44,6 +44,8 @@ pub enum Kind {
     Piece = 11,
     /// What a packed recording holds, and where.
     Directory = 12,
+    /// Summaries of a group of chunks.
+    Index = 13,
 }
 
 /// Why a value cannot be unpacked.

@@ -6,6 +6,7 @@
 //! | `code` | hash, 32 bytes | words of the code |
 //! | `log`, `keyframe` | chunk, 4 bytes | answers of a chunk, state at its start |
 //! | `ledger` | kind, 1 byte; chunk, 4 bytes | rows of that kind in the chunk |
+//! | `index` | group of 64 chunks, 4 bytes | what each of them did, in short |
 //! | `report` | transaction, 4 bytes; all ones: the batch | JSON |
 //! | `source` | hash of the code, 32 bytes | its source text, with the line of each instruction |
 //!
@@ -31,6 +32,11 @@ pub const STATE: &[u8] = b"state";
 
 /// Of a chunk's log and keyframe.
 pub fn chunk(index: u32) -> [u8; 4] {
+    index.to_be_bytes()
+}
+
+/// Of the summaries of a group of chunks.
+pub fn group(index: u32) -> [u8; 4] {
     index.to_be_bytes()
 }
 

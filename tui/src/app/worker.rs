@@ -1,4 +1,4 @@
-//! Runs to the next breakpoint on a thread of its own, over its own timeline.
+//! Searches for a step on a thread of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -7,9 +7,11 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
 use eradbg_tracer::Error;
+use eradbg_tracer::query::{Effect, Found, Hit, Origin, PlacePattern, Query, Search};
 use eradbg_tracer::recording::Recording;
-use eradbg_tracer::timeline::{Breakpoint, Direction, RunEnd, Timeline};
+use eradbg_tracer::timeline::Direction;
 
+use crate::effect::Task;
 use crate::text;
 
 /// What the run has to say.
@@ -30,14 +32,8 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts a run.
-    pub(super) fn start(
-        id: u64,
-        recording: Recording,
-        from: u64,
-        direction: Direction,
-        breakpoints: Vec<Breakpoint>,
-    ) -> Self {
+    /// Starts a search from a position.
+    pub(super) fn start(id: u64, recording: Recording, from: u64, task: Task) -> Self {
         let cancel = Arc::new(AtomicBool::new(false));
         let position = Arc::new(AtomicU64::new(from));
         let (sender, end) = bounded(1);
@@ -47,16 +43,16 @@ impl Worker {
             end,
         };
         thread::spawn(move || {
-            let run = || run(recording, from, direction, &breakpoints, &cancel, &position);
+            let run = || run(&recording, from, &task, &cancel, &position);
             let report = match catch_unwind(AssertUnwindSafe(run)) {
-                Ok(Ok((at, end))) => Report::Ended(id, at, told(end, &breakpoints)),
+                Ok(Ok((at, note))) => Report::Ended(id, at, note),
                 Ok(Err(error)) => Report::Failed(id, error.to_string()),
                 Err(_) => Report::Failed(
                     id,
-                    "the run broke off: the recording may be damaged (eradbg verify)".to_owned(),
+                    "the search broke off: the recording may be damaged (eradbg verify)".to_owned(),
                 ),
             };
-            // Nobody listens any more when the run was cancelled.
+            // Nobody listens any more when the search was cancelled.
             let _ = sender.send(report);
         });
         worker
@@ -76,34 +72,102 @@ impl Drop for Worker {
     }
 }
 
+/// Where the search ends, and what there is to say about it.
 fn run(
-    recording: Recording,
+    recording: &Recording,
     from: u64,
-    direction: Direction,
-    breakpoints: &[Breakpoint],
+    task: &Task,
     cancel: &AtomicBool,
     position: &AtomicU64,
-) -> Result<(u64, RunEnd), Error> {
-    let mut timeline = Timeline::new(recording)?;
-    timeline.seek(from)?;
-    let end = timeline.run(breakpoints, direction, cancel, &mut |at| {
-        position.store(at, Ordering::Relaxed);
-    })?;
-    Ok((timeline.position(), end))
+) -> Result<(u64, String), Error> {
+    let mut progress = |at| position.store(at, Ordering::Relaxed);
+    let mut search = |queries: &[Query], direction| {
+        let range = match direction {
+            Direction::Forward => from + 1..recording.steps(),
+            Direction::Backward => 0..from,
+        };
+        Search::new(recording, queries.iter().map(Query::expr), direction)?
+            .within(vec![range])
+            .first(cancel, &mut progress)
+    };
+    match task {
+        Task::Stop(stops, direction) => {
+            let (end, edge) = match direction {
+                Direction::Forward => (recording.steps(), "end"),
+                Direction::Backward => (0, "start"),
+            };
+            if stops.is_empty() {
+                return Ok((end, format!("{edge} of the recording (no breakpoints are set)")));
+            }
+            Ok(match search(stops, *direction)? {
+                Found::Hit(hit) => {
+                    let stop = stops.get(hit.query).map(Query::text).unwrap_or_default();
+                    (hit.step, format!("breakpoint {}: {stop}", hit.query))
+                }
+                Found::Nothing => (end, format!("{edge} of the recording, no breakpoint was hit")),
+                Found::Stopped => (from, CANCELLED.to_owned()),
+            })
+        }
+        Task::Find(query, direction) => {
+            let place = match direction {
+                Direction::Forward => "after",
+                Direction::Backward => "before",
+            };
+            Ok(match search(std::slice::from_ref(query), *direction)? {
+                Found::Hit(hit) => (hit.step, format!("found {query}; n finds the next one")),
+                Found::Nothing => (from, format!("nothing {place} this moment matches {query}")),
+                Found::Stopped => (from, CANCELLED.to_owned()),
+            })
+        }
+        Task::Ask(origin, place) => {
+            let found = origin.find(recording, from, place, cancel, &mut |at| {
+                position.store(at, Ordering::Relaxed);
+            })?;
+            Ok(match found {
+                Found::Hit(hit) => (hit.step, answer(*origin, place, &hit)),
+                Found::Nothing => (from, no_answer(*origin, place)),
+                Found::Stopped => (from, CANCELLED.to_owned()),
+            })
+        }
+    }
 }
 
-fn told(end: RunEnd, breakpoints: &[Breakpoint]) -> String {
-    match end {
-        RunEnd::Hit(index) => {
-            let place = breakpoints.get(index).map(text::breakpoint).unwrap_or_default();
-            format!("breakpoint {index}: {place}")
+const CANCELLED: &str = "search cancelled";
+
+/// What a step does to a place, in words.
+fn answer(origin: Origin, place: &PlacePattern, hit: &Hit) -> String {
+    let step = text::thousands(hit.step);
+    let access = hit.effects.iter().find_map(|effect| match effect {
+        Effect::Access(access) => Some(*access),
+        _ => None,
+    });
+    let word = |value: Option<eradbg_vm::Value>| {
+        value.map_or_else(String::new, |value| {
+            text::middle(&format!("{:#x}", value.word), 20)
+        })
+    };
+    let verb = match (origin, access) {
+        (Origin::NextRead, Some(access)) => {
+            return format!("step {step} reads {place}: {}", word(access.new));
         }
-        RunEnd::End if breakpoints.is_empty() => "end of the recording (no breakpoints are set)".to_owned(),
-        RunEnd::End => "end of the recording, no breakpoint was hit".to_owned(),
-        RunEnd::Start if breakpoints.is_empty() => {
-            "start of the recording (no breakpoints are set)".to_owned()
-        }
-        RunEnd::Start => "start of the recording, no breakpoint was hit".to_owned(),
-        RunEnd::Cancelled => "run cancelled".to_owned(),
+        (Origin::NextRead, None) => return format!("step {step} reads {place}"),
+        (_, Some(access)) => access.kind.name(),
+        (_, None) => "write",
+    };
+    match access {
+        Some(access) => format!(
+            "{verb} of {place} in step {step}: {} → {}",
+            word(access.old),
+            word(access.new)
+        ),
+        None => format!("{verb} of {place} in step {step}"),
+    }
+}
+
+fn no_answer(origin: Origin, place: &PlacePattern) -> String {
+    match origin {
+        Origin::LastWrite => format!("no step before this moment wrote {place}"),
+        Origin::NextWrite => format!("no step after this moment writes {place}"),
+        Origin::NextRead => format!("no step after this moment reads {place}"),
     }
 }

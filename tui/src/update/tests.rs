@@ -1,5 +1,6 @@
 //! Lists of requests, and what they leave in the model.
 
+use eradbg_tracer::query::Query;
 use eradbg_tracer::timeline::Jump;
 use eradbg_vm::H160;
 
@@ -89,8 +90,7 @@ fn escape_cancels_a_run_at_once_and_its_late_report_is_ignored() {
         started,
         [Effect::Run {
             id: 0,
-            direction: Forward,
-            breakpoints: vec![]
+            task: Task::Stop(vec![], Forward),
         }]
     );
     assert_eq!(model.running.unwrap().at, 700);
@@ -121,15 +121,12 @@ fn while_a_run_is_under_way_the_cursor_stays() {
 #[test]
 fn a_breakpoint_is_set_by_its_first_toggle_and_cleared_by_its_second() {
     let mut model = model();
-    let breakpoint = Breakpoint {
-        pc: Some(7),
-        address: Some(H160::from_low_u64_be(0x800b)),
-    };
-    update(&mut model, Action::ToggleBreakpoint(breakpoint));
+    let breakpoint = Query::at(7, H160::from_low_u64_be(0x800b));
+    update(&mut model, Action::ToggleBreakpoint(breakpoint.clone()));
     assert_eq!(model.breakpoints.len(), 1);
     assert_eq!(
         model.status,
-        Status::Note("breakpoint 0 set: 0x0007 in SystemContext".into())
+        Status::Note("breakpoint 0 set: pc = 0x7 and address SystemContext".into())
     );
     update(&mut model, Action::ToggleBreakpoint(breakpoint));
     assert!(model.breakpoints.is_empty());
@@ -141,10 +138,7 @@ fn the_list_clears_the_selected_breakpoint_and_keeps_a_selection() {
     for pc in 0..3 {
         update(
             &mut model,
-            Action::ToggleBreakpoint(Breakpoint {
-                pc: Some(pc),
-                address: None,
-            }),
+            Action::ToggleBreakpoint(Query::new(&format!("pc = {pc}")).unwrap()),
         );
     }
     effects(
@@ -156,8 +150,8 @@ fn the_list_clears_the_selected_breakpoint_and_keeps_a_selection() {
         ],
     );
     assert_eq!(
-        model.breakpoints.iter().map(|b| b.pc).collect::<Vec<_>>(),
-        [Some(0), Some(1)]
+        model.breakpoints.iter().map(Query::text).collect::<Vec<_>>(),
+        ["pc = 0", "pc = 1"]
     );
     assert!(matches!(model.mode, Mode::Breakpoints { selected: 1 }));
 }

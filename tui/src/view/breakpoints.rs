@@ -4,7 +4,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::text;
 use crate::theme::BREAKPOINT;
 use crate::view::{View, draw, first_row};
 
@@ -17,7 +16,11 @@ pub(super) fn render(view: &View<'_>, selected: usize, body: Rect, buffer: &mut 
             Line::from("none yet"),
             Line::styled("b sets one where the cursor stands,", view.theme.faint()),
             Line::styled(
-                ":break 0x800b at a contract, :break pc 0x1f3 at a line",
+                ":break QUERY one at whatever matches, such as write r1,",
+                view.theme.faint(),
+            ),
+            Line::styled(
+                "storage and refund > 0, pc = 0x1f3 (:help queries)",
                 view.theme.faint(),
             ),
         ];
@@ -39,7 +42,7 @@ pub(super) fn render(view: &View<'_>, selected: usize, body: Rect, buffer: &mut 
         Line::from(vec![
             Span::styled(format!("{sign} "), style),
             Span::styled(BREAKPOINT, view.theme.failure()),
-            Span::styled(format!(" {index}  {}", text::breakpoint(breakpoint)), style),
+            Span::styled(format!(" {index}  {breakpoint}"), style),
         ])
     });
     draw(lines.collect(), inner, buffer);

@@ -122,12 +122,10 @@ impl Place<'_> {
 
     /// Whether a breakpoint is set on an instruction.
     fn stops(&self, view: &View<'_>, pc: u16) -> bool {
-        view.model.breakpoints.iter().any(|breakpoint| {
-            breakpoint.pc == Some(pc)
-                && breakpoint
-                    .address
-                    .is_none_or(|address| address == self.frame.code_address)
-        })
+        view.model
+            .breakpoints
+            .iter()
+            .any(|breakpoint| breakpoint.is_at(pc, self.frame.code_address))
     }
 }
 

@@ -6,11 +6,12 @@ use eradbg_fixtures::mini_batch;
 use eradbg_tracer::drive::Session;
 use eradbg_tracer::listing::Listing;
 use eradbg_tracer::manifest::{EndKind, Manifest};
+use eradbg_tracer::query::Query;
 use eradbg_tracer::recorder::{Control, DEFAULT_CHUNK_STEPS, Recorder};
 use eradbg_tracer::source::Script;
 use eradbg_tracer::source::run::RunConfig;
 use eradbg_tracer::store::FORMAT;
-use eradbg_tracer::timeline::{Breakpoint, Direction};
+use eradbg_tracer::timeline::Direction;
 use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::protocol::Revision;
 use eradbg_vm::{MACHINE_REVISION, Program, disasm};
@@ -177,10 +178,7 @@ fn breakpoints_are_marked_in_both_forms() {
     let mut model = model(&timeline);
     update(
         &mut model,
-        Action::ToggleBreakpoint(Breakpoint {
-            pc: Some(2),
-            address: None,
-        }),
+        Action::ToggleBreakpoint(Query::new("pc = 2").unwrap()),
     );
     for start in ["●  6 ", "● 0x0002 "] {
         let rows = rows(&model, &timeline, 50);

@@ -1,0 +1,417 @@
+//! Recordings of 100 thousand to 100 million steps: what writing, opening, seeking and searching them takes.
+//!
+//! `cargo bench -p eradbg-tracer --bench scale` prints tables and a plot; `-- loop 1M 100M` measures only these. Two
+//! kinds: a loop of arithmetic, stack and heap, and transfers on the real bootloader and contracts (on eradbg's own
+//! where the vectors are not). Each measurement is a process of its own, so that its memory is its own too.
+
+#[path = "../tests/support/real_base.rs"]
+mod real_base;
+#[path = "../tests/support.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use eradbg_tracer::delta::Change;
+use eradbg_tracer::drive;
+use eradbg_tracer::ledger::StateRow;
+use eradbg_tracer::numbers::parse_count;
+use eradbg_tracer::query::{Found, Origin, PlacePattern, Query, Search};
+use eradbg_tracer::recorder::{Control, Recorder};
+use eradbg_tracer::source;
+use eradbg_tracer::timeline::Direction;
+use eradbg_tracer::verify::verify;
+use eradbg_tracer::{Recording, Timeline};
+use support::Input;
+
+const LENGTHS: [&str; 4] = ["100k", "1M", "10M", "100M"];
+const SEEKS: usize = 3_000;
+const QUESTIONS: usize = 400;
+/// Steps of a transfer on the real bootloader, roughly.
+const STEPS_PER_TRANSFER: u64 = 12_800;
+/// Steps of a transaction of the loop.
+const STEPS_PER_LOOP: u64 = 12_000_000;
+/// Steps of a turn of the loop.
+const STEPS_PER_TURN: u64 = 8;
+/// Width of the longest bar.
+const WIDTH: f64 = 40.0;
+
+/// The loop: its number of turns is the first argument.
+const LOOP: &str = "
+.text
+main:
+    and! 1, r2, r0
+    jump.ne @done
+    nop stack+=[4]
+    ptr.add.s 4, r1, r1
+    ld r1, r3
+    add 0, r0, r4
+    add 64, r0, r6
+turn:
+    add r4, r3, r4
+    mul r4, r4, r5, r7
+    xor r5, r7, stack[1]
+    st.1 r6, r5
+    ld.1 r6, r8
+    add stack[1], r8, r4
+    sub! r3, 1, r3
+    jump.ne @turn
+done:
+    ret.ok r0
+";
+
+/// What a process measured, by name.
+type Measured = BTreeMap<String, f64>;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
+    if let [mode, kind, length, folder] = &arguments[..] {
+        let length = parse_count(length).expect("a length");
+        let measured = match &mode[..] {
+            "plain" => plain(kind, length, Path::new(folder)),
+            "record" => record(kind, length, Path::new(folder)),
+            _ => view(Path::new(folder)),
+        };
+        println!("{}", serde_json::to_string(&measured).expect("plain data"));
+        return;
+    }
+    let kinds = ["loop", "transfers"];
+    let wanted = |list: &[&str]| -> Vec<String> {
+        let named = |word: &&str| arguments.iter().any(|argument| argument == word);
+        let none = !arguments.iter().any(|argument| list.contains(&&argument[..]));
+        list.iter()
+            .filter(|word| none || named(word))
+            .map(ToString::to_string)
+            .collect()
+    };
+    for kind in wanted(&kinds) {
+        let mut all = Vec::new();
+        for length in wanted(&LENGTHS) {
+            all.push(measure(&kind, &length));
+        }
+        print_tables(&kind, &all);
+    }
+}
+
+/// Measures one length of one kind in three processes.
+fn measure(kind: &str, length: &str) -> Measured {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut measured = Measured::new();
+    for mode in ["plain", "record", "view"] {
+        let program = std::env::current_exe().expect("the program's own path");
+        let output = Command::new(program)
+            .args([mode, kind, length])
+            .arg(folder.path())
+            .output()
+            .expect("the program starts again");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let line = text.lines().last().unwrap_or_default();
+        let part: Measured = serde_json::from_str(line)
+            .unwrap_or_else(|_| panic!("{mode}: {}", String::from_utf8_lossy(&output.stderr)));
+        measured.extend(
+            part.into_iter()
+                .map(|(name, value)| (format!("{mode}.{name}"), value)),
+        );
+    }
+    eprintln!("{kind} {length} is measured");
+    measured
+}
+
+/// The input of a length.
+fn input(kind: &str, length: u64, folder: &Path) -> Input {
+    let mut text = String::from("(");
+    if kind == "loop" {
+        std::fs::write(folder.join("loop.asm"), LOOP).expect("the folder can be written to");
+        text.push_str(r#"accounts: {"alice": Rich(0)}, contracts: {"loop": (code: Assembly("loop.asm"))}, blocks: [(steps: ["#);
+        let mut left = length;
+        while left > 0 {
+            let steps = left.min(STEPS_PER_LOOP);
+            let _ = write!(
+                text,
+                r#"Call(from: "alice", to: "loop", function: "turn(uint256)", args: [{}], gas_limit: 75_000_000),"#,
+                (steps / STEPS_PER_TURN).max(1)
+            );
+            left -= steps;
+        }
+        text.push_str("])])");
+    } else {
+        if real_base::write(&folder.join("zkout"), 29) {
+            text.push_str(r#"base: "zkout", "#);
+        }
+        text.push_str(r#"accounts: {"alice": Rich(0), "bob": Rich(1)}, blocks: ["#);
+        let count = length.div_ceil(STEPS_PER_TRANSFER);
+        for block in 0..count.div_ceil(100) {
+            text.push_str("(steps: [");
+            for value in block * 100..count.min(block * 100 + 100) {
+                let _ = write!(
+                    text,
+                    r#"Transfer(from: "alice", to: "bob", value: {}),"#,
+                    value + 1
+                );
+            }
+            text.push_str("]),");
+        }
+        text.push_str("])");
+    }
+    let path = folder.join("scale.ron");
+    std::fs::write(&path, text).expect("the folder can be written to");
+    let loaded = source::load(&path, None).unwrap_or_else(|error| panic!("{error}"));
+    let run = loaded.run.clone();
+    Input::of(loaded, run)
+}
+
+fn plain(kind: &str, length: u64, folder: &Path) -> Measured {
+    let input = input(kind, length, folder);
+    let start = Instant::now();
+    let (driven, _) = drive::run(input.batch, input.script, &input.config);
+    assert!(driven.end.is_ok(), "{:?}", driven.end);
+    let took = start.elapsed();
+    let steps = driven.machine.execution.steps() as f64;
+    measured([
+        ("seconds", took.as_secs_f64()),
+        ("steps", steps),
+        ("peak MB", peak_megabytes()),
+    ])
+}
+
+fn record(kind: &str, length: u64, folder: &Path) -> Measured {
+    let input = input(kind, length, folder);
+    let manifest = support::manifest(&input, 16_384);
+    let control = Arc::new(Control::new(Arc::default()));
+    let start = Instant::now();
+    let path = recording_in(folder);
+    let recorder = Recorder::create(&path, &manifest, &[], control).expect("a new recording");
+    let driven = drive::record(input.batch, input.script, &input.config, recorder).expect("it is written");
+    assert!(driven.end.is_ok(), "{:?}", driven.end);
+    measured([
+        ("seconds", start.elapsed().as_secs_f64()),
+        ("peak MB", peak_megabytes()),
+    ])
+}
+
+fn recording_in(folder: &Path) -> PathBuf {
+    folder.join("recording")
+}
+
+fn view(folder: &Path) -> Measured {
+    let start = Instant::now();
+    let recording = Recording::open(&recording_in(folder)).expect("it was recorded");
+    let open = start.elapsed();
+    let steps = recording.steps();
+    let start = Instant::now();
+    let mut timeline = Timeline::new(recording.clone()).expect("it can be stepped");
+    timeline.seek(steps / 2).expect("a good recording");
+    let first_seek = start.elapsed();
+
+    let mut random = Random(1);
+    let seeks = (0..SEEKS).map(|_| {
+        let target = random.below(steps + 1);
+        let start = Instant::now();
+        timeline.seek(target).expect("a good recording");
+        start.elapsed()
+    });
+    let seeks = Sorted::new(seeks.collect());
+    let memory = resident_megabytes();
+    let origins = origins(&recording, &mut timeline, &mut random);
+    let slots = slot_origins(&recording, &mut random);
+
+    let query = Query::new("pc = 3 and address 0xdead").expect("a query");
+    let search = Search::new(&recording, [query.expr()], Direction::Forward).expect("it can be searched");
+    let start = Instant::now();
+    let found = search
+        .first(&AtomicBool::new(false), &mut |_| {})
+        .expect("a good recording");
+    assert_eq!(found, Found::Nothing);
+    let never = start.elapsed();
+    let start = Instant::now();
+    let findings = verify(&recording, |_| std::ops::ControlFlow::Continue(()));
+    assert_eq!(findings.broken, Vec::<String>::new());
+    let verified = start.elapsed();
+    measured([
+        ("open ms", millis(open)),
+        ("first seek ms", millis(first_seek)),
+        ("seek p50 ms", seeks.at(50)),
+        ("seek p99 ms", seeks.at(99)),
+        ("last writer p50 ms", origins.at(50)),
+        ("last writer p99 ms", origins.at(99)),
+        ("slot writer p50 ms", slots.at(50)),
+        ("slot writer p99 ms", slots.at(99)),
+        ("never ms", millis(never)),
+        ("verify seconds", verified.as_secs_f64()),
+        ("MB after seeks", memory),
+        ("MB at the end", resident_megabytes()),
+        ("bytes", recording.disk_bytes() as f64),
+    ])
+}
+
+/// Time of asking for the last writer of registers, stack slots and heap words, from some later step.
+fn origins(recording: &Recording, timeline: &mut Timeline, random: &mut Random) -> Sorted {
+    let steps = recording.steps();
+    let mut took = Vec::new();
+    while took.len() < QUESTIONS {
+        let step = random.below(steps - 1);
+        timeline.seek(step + 1).expect("a good recording");
+        let frame = timeline.execution().frame().far_entered_at();
+        let place = timeline.last_changes().iter().find_map(|change| match *change {
+            Change::Register { index, .. } => Some(PlacePattern::Register(Some(index))),
+            Change::Stack { slot, .. } => Some(PlacePattern::Stack {
+                frame: Some(frame),
+                slot: Some(slot),
+            }),
+            Change::Memory { page, offset, .. } => Some(PlacePattern::Heap {
+                page: Some(page),
+                bytes: Some(u64::from(offset)..u64::from(offset) + 32),
+            }),
+            _ => None,
+        });
+        let Some(place) = place else { continue };
+        let later = step + 1 + random.below((steps - step).min(1_000_000));
+        took.push(time_of_origin(recording, later, &place));
+    }
+    Sorted::new(took)
+}
+
+fn slot_origins(recording: &Recording, random: &mut Random) -> Sorted {
+    let mut took = Vec::new();
+    for _ in 0..QUESTIONS * 4 {
+        let chunk = random.below(recording.chunks().into()) as u32;
+        let rows = recording.rows::<StateRow>(chunk).expect("a good recording");
+        let key = rows.iter().find_map(|row| match &row.row {
+            StateRow::Storage(access) if access.new.is_some() => Some(access.key),
+            _ => None,
+        });
+        let Some(key) = key else { continue };
+        let first = recording.first_step(chunk + 1);
+        let later = first + random.below(recording.steps() - first + 1);
+        let place = PlacePattern::Storage {
+            address: Some(key.address),
+            slot: Some(key.key),
+        };
+        took.push(time_of_origin(recording, later, &place));
+    }
+    Sorted::new(took)
+}
+
+fn time_of_origin(recording: &Recording, position: u64, place: &PlacePattern) -> Duration {
+    let start = Instant::now();
+    let found = Origin::LastWrite
+        .find(recording, position, place, &AtomicBool::new(false), &mut |_| {})
+        .expect("a good recording");
+    let took = start.elapsed();
+    assert!(matches!(found, Found::Hit(_)), "{place} at {position}");
+    took
+}
+
+fn print_tables(kind: &str, all: &[Measured]) {
+    println!("\n### {kind}\n");
+    println!(
+        "| steps | plain, M steps/s | record / plain | recorder, MB | B/step | open | first seek | seek p50 / p99 | last writer p50 / p99 | slot writer p50 / p99 | never hit | verify, M steps/s | viewer, MB |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    for measured in all {
+        let of = |name: &str| measured.get(name).copied().unwrap_or(f64::NAN);
+        let steps = of("plain.steps");
+        println!(
+            "| {:.1} M | {:.1} | {:.2} | {:+.0} | {:.2} | {:.1} ms | {:.1} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.1} ms | {:.1} | {:.0} |",
+            steps / 1e6,
+            steps / of("plain.seconds") / 1e6,
+            of("record.seconds") / of("plain.seconds"),
+            of("record.peak MB") - of("plain.peak MB"),
+            of("view.bytes") / steps,
+            of("view.open ms"),
+            of("view.first seek ms"),
+            of("view.seek p50 ms"),
+            of("view.seek p99 ms"),
+            of("view.last writer p50 ms"),
+            of("view.last writer p99 ms"),
+            of("view.slot writer p50 ms"),
+            of("view.slot writer p99 ms"),
+            of("view.never ms"),
+            steps / of("view.verify seconds") / 1e6,
+            of("view.MB after seeks"),
+        );
+    }
+    println!("\n```");
+    let plots: [(&str, fn(&Measured) -> f64); 3] = [
+        ("seek p99, ms", |it| it["view.seek p99 ms"]),
+        ("viewer, MB", |it| it["view.MB after seeks"]),
+        ("bytes per step", |it| it["view.bytes"] / it["plain.steps"]),
+    ];
+    for (name, value) in plots {
+        let greatest = all.iter().map(value).fold(0.0, f64::max);
+        println!("{name}");
+        for measured in all {
+            let bar = "█".repeat((value(measured) / greatest * WIDTH).round() as usize);
+            println!(
+                "{:9.1} M {:8.2} {bar}",
+                measured["plain.steps"] / 1e6,
+                value(measured)
+            );
+        }
+    }
+    println!("```");
+}
+
+fn measured<const N: usize>(values: [(&str, f64); N]) -> Measured {
+    values
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// Times in order.
+struct Sorted(Vec<Duration>);
+
+impl Sorted {
+    fn new(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    /// A percentile in milliseconds; none of nothing.
+    fn at(&self, percent: usize) -> f64 {
+        self.0
+            .get(self.0.len() * percent / 100)
+            .map_or(0.0, |time| millis(*time))
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 16) % limit.max(1)
+    }
+}
+
+/// Greatest resident memory so far; 0 where the system does not say.
+fn peak_megabytes() -> f64 {
+    status_megabytes("VmHWM:")
+}
+
+fn resident_megabytes() -> f64 {
+    status_megabytes("VmRSS:")
+}
+
+fn status_megabytes(name: &str) -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok())
+        .map_or(0.0, |kilobytes| kilobytes / 1024.0)
+}

@@ -1,0 +1,65 @@
+//! What each chunk did, in short: so that questions about the whole run look at the few chunks that matter.
+//!
+//! A [`Summary`] says which pages its keyframe holds, what code it executed, which slots it touched and what its rows are
+//! about. Summaries of [`GROUP_CHUNKS`] chunks are one value, written when the group is full; those of chunks that have
+//! none yet are made again from the recording.
+
+mod code;
+mod group;
+mod touched;
+
+pub use code::{BLOCK, CodeAt, CodeBlocks, Executed, ExecutedCode, Path};
+pub use group::{decode_group, encode_group};
+pub use touched::{Rows, SlotTouch, Topic, Topics, Touched, slot_id};
+
+use crate::keyframe::{Keyframe, PageKey};
+
+/// Chunks whose summaries are stored in one value.
+pub const GROUP_CHUNKS: u32 = 64;
+
+/// What a chunk did, and what its keyframe holds. What cannot be told, since something is damaged, is `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// The first page id that was not given at its start.
+    pub next_page: u32,
+    /// Pages that its keyframe holds: those written in the chunk before, in order.
+    pub versions: Vec<Version>,
+    /// Memories that lived at the keyframe before and do not at this one, in order.
+    pub gone: Vec<u32>,
+    /// What it executed.
+    pub path: Option<Path>,
+    /// What its rows are about.
+    pub touched: Option<Touched>,
+}
+
+/// A page in a keyframe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// The page.
+    pub page: PageKey,
+    /// Words written since the keyframe before.
+    pub written: u32,
+}
+
+impl Summary {
+    /// What a keyframe says of its chunk, with the keyframe before it.
+    pub fn of_keyframe(keyframe: &Keyframe, before: Option<&Keyframe>) -> Self {
+        let versions = keyframe.pages.iter().map(|version| Version {
+            page: version.key(),
+            written: version.written,
+        });
+        Self {
+            next_page: keyframe.globals.next_page,
+            versions: versions.collect(),
+            gone: before.map_or_else(Vec::new, |before| gone(&before.living, &keyframe.living)),
+            path: None,
+            touched: None,
+        }
+    }
+}
+
+/// Memories of `before` that are not in `after`; both ascend.
+pub fn gone(before: &[u32], after: &[u32]) -> Vec<u32> {
+    let died = before.iter().filter(|page| after.binary_search(page).is_err());
+    died.copied().collect()
+}

@@ -1,0 +1,97 @@
+//! Who wrote a value, who writes it next, who reads it next.
+
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
+
+use crate::error::Result;
+use crate::query::access::PlacePattern;
+use crate::query::expr::{AccessTest, Atom, Expr, Verb};
+use crate::query::search::{Found, Search};
+use crate::recording::Recording;
+use crate::timeline::Direction;
+
+/// What to ask about a place, from a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Which step gave it the value that it has: a write, a value that was given back, or the operator.
+    LastWrite,
+    /// Which step gives it the next one.
+    NextWrite,
+    /// Which step reads it next, the one that is about to execute included.
+    NextRead,
+}
+
+impl Origin {
+    /// Finds the step.
+    ///
+    /// # Errors
+    /// When a chunk on the way is damaged.
+    pub fn find(
+        self,
+        recording: &Recording,
+        position: u64,
+        place: &PlacePattern,
+        stop: &AtomicBool,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Found> {
+        let expr = match self {
+            Self::LastWrite | Self::NextWrite => {
+                Expr::Or(vec![access(Verb::Write, place), access(Verb::Restore, place)])
+            }
+            Self::NextRead => access(Verb::Read, place),
+        };
+        recording.load_overview()?;
+        let (direction, ranges) = match self {
+            Self::LastWrite => (Direction::Backward, past(recording, position, place)),
+            Self::NextWrite | Self::NextRead => (Direction::Forward, future(recording, position, place)),
+        };
+        Search::new(recording, [&expr], direction)?
+            .within(ranges)
+            .first(stop, progress)
+    }
+}
+
+/// The steps that led to what is here. What an operator rollback took back is not among them, unless rows tell of the
+/// rollback, as they do for the chain's state.
+fn past(recording: &Recording, position: u64, place: &PlacePattern) -> Vec<Range<u64>> {
+    let mut ranges = Vec::new();
+    let mut end = position;
+    for range in recording.undone().iter().rev() {
+        if !place.is_in_rows() && range.end_step <= end {
+            ranges.push(range.end_step..end);
+            end = range.first_step;
+        }
+    }
+    ranges.push(0..end);
+    ranges.reverse();
+    ranges
+}
+
+/// The steps that what is here leads to.
+fn future(recording: &Recording, position: u64, place: &PlacePattern) -> Vec<Range<u64>> {
+    let mut ranges = Vec::new();
+    let mut start = position;
+    for range in recording.undone() {
+        if place.is_in_rows() || range.end_step <= start {
+            continue;
+        }
+        if range.first_step <= start {
+            // What is here ends with the rollback.
+            ranges.push(start..range.end_step);
+            return ranges;
+        }
+        ranges.push(start..range.first_step);
+        start = range.end_step;
+    }
+    ranges.push(start..recording.steps());
+    ranges
+}
+
+fn access(verb: Verb, place: &PlacePattern) -> Expr {
+    Expr::Test(Atom::Access(AccessTest {
+        verb,
+        place: place.clone(),
+        from: None,
+        to: None,
+    }))
+}

@@ -1,0 +1,300 @@
+//! Which chunks need not be looked at, told from their summaries.
+//!
+//! A chunk is skipped when no step with what its rows and pages say can match, or when no instruction that it executed
+//! can. Each of the two leaves out what only the other knows.
+
+use eradbg_vm::{Instruction, Opcode};
+use rustc_hash::FxHashMap;
+
+use crate::index::{BLOCK, CodeAt, CodeBlocks, Summary, Topic, Topics, Touched, slot_id};
+use crate::keyframe::PageKey;
+use crate::query::access::PlacePattern;
+use crate::query::expr::{AccessTest, Answer, Atom, Expr, Span, Subject, Verb};
+use crate::query::holds::{Times, is_named};
+use crate::recording::{PageIndex, Recording};
+use eradbg_vm::isa::Destination;
+use eradbg_vm::paged::PAGE_WORDS;
+use eradbg_vm::storage::StorageKey;
+
+/// Decides which chunks may match.
+pub(super) struct Filter<'a> {
+    recording: &'a Recording,
+    expr: &'a Expr,
+    times: &'a Times<'a>,
+    /// Chunks that may do what a test of one memory or slot asks for, ascending.
+    chunks: Vec<(&'a AccessTest, Vec<u32>)>,
+}
+
+/// Blocks of code that may match, as far as they were asked for: where nothing panics, and where something does.
+#[derive(Default)]
+pub(super) struct MayMatch(FxHashMap<(CodeAt, bool), CodeBlocks>);
+
+impl<'a> Filter<'a> {
+    pub(super) fn new(recording: &'a Recording, expr: &'a Expr, times: &'a Times<'a>) -> Self {
+        let mut chunks = Vec::new();
+        expr.for_each(&mut |atom| {
+            if let Atom::Access(test) = atom
+                && let Some(found) =
+                    chunks_with_memory(recording, test).or_else(|| chunks_with_slot(recording, test))
+            {
+                chunks.push((test, found));
+            }
+        });
+        Self {
+            recording,
+            expr,
+            times,
+            chunks,
+        }
+    }
+
+    /// Whether a chunk may match, without its summary.
+    pub(super) fn may_match_at_all(&self, chunk: u32) -> bool {
+        let nothing_known = Summary::default();
+        let answer = self
+            .expr
+            .answer(&mut |atom| self.chunk(atom, chunk, &nothing_known));
+        answer != Answer::No
+    }
+
+    /// Whether a chunk may match.
+    pub(super) fn may_match(&self, chunk: u32, summary: &Summary, known: &mut MayMatch) -> bool {
+        let of_chunk = self.expr.answer(&mut |atom| self.chunk(atom, chunk, summary));
+        if of_chunk == Answer::No {
+            return false;
+        }
+        let Some(path) = &summary.path else { return true };
+        // The panic of the step before stands nowhere.
+        let unplaced = self.expr.answer(&mut |atom| unplaced(atom));
+        let panics = self
+            .touched(chunk, summary)
+            .is_none_or(|touched| touched.topics.has(Topic::Failure));
+        if unplaced != Answer::No && panics {
+            return true;
+        }
+        path.code.iter().any(|executed| {
+            let blocks = known
+                .0
+                .entry((executed.code, panics))
+                .or_insert_with(|| self.blocks(executed.code, panics));
+            blocks.meets(&executed.blocks)
+        })
+    }
+
+    /// Blocks of some code of which an instruction may match.
+    fn blocks(&self, code: CodeAt, panics: bool) -> CodeBlocks {
+        let mut blocks = CodeBlocks::default();
+        let program = self.recording.program(code.hash).ok();
+        for first in (0..=u16::MAX).step_by(BLOCK.into()) {
+            let last = first + (BLOCK - 1);
+            let may_match = |pc| {
+                let instruction = program.as_ref().map(|program| program.instruction(pc));
+                let answer = self
+                    .expr
+                    .answer(&mut |atom| site(atom, code, pc, instruction, panics));
+                answer != Answer::No
+            };
+            let is_empty = program
+                .as_ref()
+                .is_some_and(|program| usize::from(first) >= program.words().len() * 4);
+            // Past the end of the code all instructions are the same.
+            let mut pcs = if is_empty { first..=first } else { first..=last };
+            if pcs.any(may_match) {
+                blocks.insert(first);
+            }
+        }
+        blocks
+    }
+
+    /// What is known of a test from a chunk's place in time, its rows and its pages.
+    fn chunk(&self, atom: &Atom, chunk: u32, summary: &Summary) -> Answer {
+        let first = self.recording.first_step(chunk);
+        let last = self.recording.first_step(chunk + 1).saturating_sub(1);
+        let touched = self.touched(chunk, summary);
+        let topics = |wanted: &[Topic]| match touched {
+            Some(touched) => {
+                Answer::possible(touched.topics.meets(wanted.iter().copied().collect::<Topics>()))
+            }
+            None => Answer::Maybe,
+        };
+        match atom {
+            Atom::Number(Subject::Step, span) => Answer::possible(span.meets(clamp(first), clamp(last))),
+            Atom::Number(Subject::Transaction, span) => {
+                let transactions = self.times.transactions(first, last);
+                Answer::possible(
+                    transactions.is_some_and(|(first, last)| span.meets(first.into(), last.into())),
+                )
+            }
+            Atom::Number(Subject::Depth, span) => match &summary.path {
+                Some(path) => Answer::possible(span.meets(path.depth.0.into(), path.depth.1.into())),
+                None => Answer::Maybe,
+            },
+            Atom::Number(Subject::Refund, span) if !span.has(0) => topics(&[Topic::Refund]),
+            Atom::Number(Subject::Pubdata, span) => topics(pubdata_topics(*span)),
+            Atom::Access(test) => self.access(test, chunk, summary),
+            Atom::Event(..) => topics(&[Topic::Event]),
+            Atom::Log(_) => topics(&[Topic::Log]),
+            Atom::Decommit(_) => topics(&[Topic::Decommit]),
+            Atom::Call(_) => topics(&[Topic::Call]),
+            Atom::Return => topics(&[Topic::Return]),
+            Atom::Revert | Atom::Panic(_) => topics(&[Topic::Failure]),
+            Atom::Hook(_) => topics(&[Topic::Hook]),
+            Atom::Warm | Atom::Cold => topics(&[Topic::StorageRead, Topic::StorageWrite]),
+            // A frame's steps come after the one that entered it.
+            Atom::Frame(entered_at) => Answer::possible(last > *entered_at),
+            Atom::Undone => self.times.undone(first, last),
+            _ => Answer::Maybe,
+        }
+    }
+
+    /// What the rows of a chunk's steps are about, where its own block has all of them.
+    fn touched<'s>(&self, chunk: u32, summary: &'s Summary) -> Option<&'s Touched> {
+        let touched = summary.touched.as_ref();
+        touched.filter(|_| !self.recording.rows_reach_beyond(chunk))
+    }
+
+    fn access(&self, test: &AccessTest, chunk: u32, summary: &Summary) -> Answer {
+        let mut known = self.chunks.iter();
+        if let Some((_, chunks)) = known.find(|(other, _)| std::ptr::eq(*other, test)) {
+            return Answer::possible(chunks.binary_search(&chunk).is_ok());
+        }
+        let Some(touched) = self.touched(chunk, summary) else {
+            return Answer::Maybe;
+        };
+        let (read, write) = match test.place {
+            PlacePattern::Storage { .. } => (Topic::StorageRead, Topic::StorageWrite),
+            PlacePattern::Transient { .. } => (Topic::TransientRead, Topic::TransientWrite),
+            _ => return Answer::Maybe,
+        };
+        let wanted: Topics = match test.verb {
+            Verb::Read => [read].into_iter().collect(),
+            Verb::Write => [write].into_iter().collect(),
+            Verb::Change => [write, Topic::SlotRestored].into_iter().collect(),
+            Verb::Restore => [Topic::SlotRestored].into_iter().collect(),
+        };
+        Answer::possible(touched.topics.meets(wanted))
+    }
+}
+
+/// Topics of rows that add a number of bytes of this span.
+fn pubdata_topics(span: Span) -> &'static [Topic] {
+    if span.has(0) {
+        &[Topic::StorageWrite, Topic::PubdataAdded, Topic::PubdataFreed]
+    } else if span.least > 0 {
+        &[Topic::PubdataAdded]
+    } else if span.greatest < 0 {
+        &[Topic::PubdataFreed]
+    } else {
+        &[Topic::PubdataAdded, Topic::PubdataFreed]
+    }
+}
+
+/// Chunks that may write the memory of a test, ascending; `None`: any.
+fn chunks_with_memory(recording: &Recording, test: &AccessTest) -> Option<Vec<u32>> {
+    let PlacePattern::Heap {
+        page: Some(space),
+        bytes,
+    } = &test.place
+    else {
+        return None;
+    };
+    if test.verb == Verb::Read {
+        return None;
+    }
+    let index = recording.page_index();
+    let mut chunks: Vec<u32> = index.edges(*space).collect();
+    let bytes = bytes
+        .clone()
+        .filter(|bytes| bytes.end - bytes.start <= SHORT_BYTES);
+    if let Some(bytes) = bytes {
+        let (first, last) = (bytes.start / 32, bytes.end.saturating_sub(1) / 32);
+        for word in first..=last {
+            let word = word as u32;
+            let page = (*space, false, word / PAGE_WORDS as u32);
+            chunks.extend(chunks_that_write(index, page, 1 << (word % PAGE_WORDS as u32)));
+        }
+    } else {
+        let pages = index.pages_with_space(*space);
+        chunks.extend(pages.flat_map(|page| chunks_that_write(index, page, u32::MAX)));
+    }
+    chunks.sort_unstable();
+    chunks.dedup();
+    Some(chunks)
+}
+
+/// Chunks that do what a test asks for to a slot, ascending; `None`: the test names no slot.
+fn chunks_with_slot(recording: &Recording, test: &AccessTest) -> Option<Vec<u32>> {
+    let (is_transient, address, key) = match test.place {
+        PlacePattern::Storage { address, slot } => (false, address?, slot?),
+        PlacePattern::Transient { address, slot } => (true, address?, slot?),
+        _ => return None,
+    };
+    let id = slot_id(is_transient, StorageKey { address, key });
+    let mut chunks = recording.slot_index().chunks(id, |touch| match test.verb {
+        Verb::Read => touch.read,
+        Verb::Write => touch.written,
+        Verb::Change => touch.written || touch.restored,
+        Verb::Restore => touch.restored,
+    });
+    // What a rollback did stands in the block after it, and what the end brought in one that no chunk has.
+    let before = chunks.iter().filter_map(|chunk| chunk.checked_sub(1));
+    let before: Vec<u32> = before
+        .filter(|&chunk| recording.rows_reach_beyond(chunk))
+        .collect();
+    chunks.extend(before);
+    chunks.extend(recording.chunks().checked_sub(1));
+    chunks.sort_unstable();
+    chunks.dedup();
+    Some(chunks)
+}
+
+/// Stretches of memory of which each word is looked up by itself.
+const SHORT_BYTES: u64 = 4_096;
+
+/// Chunks that wrote one of these words of a page: each keyframe tells of the chunk before it.
+fn chunks_that_write(index: &PageIndex, page: PageKey, words: u32) -> impl Iterator<Item = u32> + '_ {
+    let versions = index.versions(page).iter();
+    let written = versions.filter(move |version| version.written & words != 0);
+    written.map(|version| version.chunk.saturating_sub(1))
+}
+
+/// What is known of a test from an instruction and where it stands.
+fn site(atom: &Atom, code: CodeAt, pc: u16, instruction: Option<&Instruction>, panics: bool) -> Answer {
+    let with = |test: &dyn Fn(&Instruction) -> Answer| instruction.map_or(Answer::Maybe, test);
+    let opcode = |test: &dyn Fn(Opcode) -> bool| with(&|i| Answer::possible(test(i.opcode)));
+    match atom {
+        Atom::Number(Subject::Pc, span) => Answer::known(span.has(pc)),
+        Atom::Address(address) => Answer::known(*address == code.address),
+        Atom::Opcode(name) => with(&|i| Answer::known(is_named(i.opcode, name))),
+        Atom::Access(test) => match test.place {
+            PlacePattern::Register(Some(index)) if test.verb != Verb::Read => {
+                with(&|i| Answer::possible(panics || may_write_register(i, index)))
+            }
+            _ => Answer::Maybe,
+        },
+        Atom::Decommit(_) => opcode(&|opcode| opcode.is_far_call() || opcode == Opcode::Decommit),
+        Atom::Call(_) => opcode(&Opcode::is_far_call),
+        Atom::Return => opcode(&|opcode| opcode == Opcode::RetOk),
+        _ => Answer::Maybe,
+    }
+}
+
+/// What is known of a test of the panic of the step before, which stands nowhere.
+fn unplaced(atom: &Atom) -> Answer {
+    match atom {
+        Atom::Number(Subject::Pc, _) => Answer::No,
+        Atom::Opcode(name) => Answer::known(is_named(Opcode::RetPanic, name)),
+        _ => Answer::Maybe,
+    }
+}
+
+/// Whether an instruction may write a register.
+fn may_write_register(i: &Instruction, index: u8) -> bool {
+    // Calls and returns set all registers.
+    let is_edge = i.opcode.is_call() || i.opcode.is_ret();
+    is_edge || (i.dst0 == index && i.destination == Destination::Register) || i.dst1 == index
+}
+
+fn clamp(step: u64) -> i64 {
+    i64::try_from(step).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,155 @@
+//! Summaries of chunks: read by groups, or made again where there are none.
+
+use std::sync::Arc;
+
+use eradbg_vm::observer::{FrameEnd, Step};
+use eradbg_vm::{Execution, Observer};
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::index::{ExecutedCode, GROUP_CHUNKS, Path, Rows, Summary, Touched, decode_group};
+use crate::recording::{Recording, lock};
+use crate::replay::replay_chunk;
+use crate::store::database::Tree;
+use crate::store::envelope::Kind;
+use crate::store::key;
+
+/// Notes what code a chunk executes.
+#[derive(Default)]
+struct PathObserver(ExecutedCode);
+
+impl Recording {
+    /// How many groups of chunks there are.
+    pub fn groups(&self) -> u32 {
+        self.chunks().div_ceil(GROUP_CHUNKS)
+    }
+
+    /// Summaries of a group as they are stored; `None` when there are none, as in a recording that was not finished.
+    ///
+    /// # Errors
+    /// When they are damaged.
+    pub fn stored_group(&self, group: u32) -> Result<Option<Vec<Summary>>> {
+        let place = || format!("index of chunks from {}", group * GROUP_CHUNKS);
+        let found = self
+            .0
+            .database
+            .get(Tree::Index, Kind::Index, &key::group(group), place)?;
+        let Some((bytes, _)) = found else { return Ok(None) };
+        let summaries = decode_group(&bytes).map_err(|error| self.damaged(place(), error.to_string()))?;
+        let expected = self.group_chunks(group).len();
+        if summaries.len() == expected {
+            Ok(Some(summaries))
+        } else {
+            let why = format!("it has {} chunks, not {expected}", summaries.len());
+            Err(self.damaged(place(), why))
+        }
+    }
+
+    /// Summaries of a group, made again where none can be read.
+    pub fn group(&self, group: u32) -> Arc<Vec<Summary>> {
+        if let Some(made) = lock(&self.0.groups_made_again).get(&group) {
+            return Arc::clone(made);
+        }
+        if let Ok(Some(summaries)) = self.stored_group(group) {
+            return Arc::new(summaries);
+        }
+        let chunks = self.group_chunks(group).into_par_iter();
+        let summaries: Vec<_> = chunks.map(|chunk| self.summarize(chunk)).collect();
+        let made = Arc::new(summaries);
+        lock(&self.0.groups_made_again).insert(group, Arc::clone(&made));
+        made
+    }
+
+    /// Chunks of a group.
+    pub fn group_chunks(&self, group: u32) -> std::ops::Range<u32> {
+        let first = group * GROUP_CHUNKS;
+        first..self.chunks().min(first + GROUP_CHUNKS)
+    }
+
+    /// All rows of a chunk.
+    ///
+    /// # Errors
+    /// When some are damaged.
+    pub fn all_rows(&self, chunk: u32) -> Result<Rows> {
+        Ok(Rows {
+            state: self.rows(chunk)?,
+            calls: self.rows(chunk)?,
+            failures: self.rows(chunk)?,
+            operator: self.rows(chunk)?,
+        })
+    }
+
+    /// Rows of the steps of a chunk, each with its step: those of what the operator did after a step are of that step.
+    ///
+    /// # Errors
+    /// When some are damaged.
+    pub(crate) fn rows_of_steps(&self, chunk: u32) -> Result<Rows> {
+        let mut rows = self.all_rows(chunk)?;
+        let (first, end) = (self.first_step(chunk), self.first_step(chunk + 1));
+        // What a rollback did stands in the block after it.
+        if self.rows_reach_beyond(chunk) && chunk + 1 < self.row_blocks() {
+            let next = self.all_rows(chunk + 1)?;
+            rows.state.extend(next.state);
+            rows.operator.extend(next.operator);
+        }
+        rows.state.retain(|row| (first..end).contains(&row.step));
+        for row in &mut rows.operator {
+            row.step = row.step.saturating_sub(1);
+        }
+        rows.operator.retain(|row| (first..end).contains(&row.step));
+        Ok(rows)
+    }
+
+    /// Whether the block after that of a chunk has rows of its steps: before a rollback, and at the end. The overview is
+    /// loaded.
+    pub(crate) fn rows_reach_beyond(&self, chunk: u32) -> bool {
+        let end = self.first_step(chunk + 1);
+        let rollbacks = self.undone();
+        let at = rollbacks.partition_point(|range| range.end_step < end);
+        chunk + 1 >= self.chunks() || rollbacks.get(at).is_some_and(|range| range.end_step == end)
+    }
+
+    /// Makes the summary of a chunk again, as far as that is possible.
+    fn summarize(&self, chunk: u32) -> Summary {
+        let before = chunk
+            .checked_sub(1)
+            .and_then(|before| self.usable_keyframe(before).ok());
+        let keyframe = self.usable_keyframe(chunk).ok();
+        let mut summary = keyframe.map_or_else(Summary::default, |keyframe| {
+            Summary::of_keyframe(&keyframe, before.as_deref())
+        });
+        summary.path = self.path_again(chunk).ok();
+        summary.touched = self.all_rows(chunk).ok().map(|rows| Touched::by(&rows));
+        summary
+    }
+
+    fn path_again(&self, chunk: u32) -> Result<Path> {
+        let log = self.log(chunk)?;
+        let mut execution = self.state_at_chunk(chunk)?;
+        let mut observer = PathObserver::default();
+        observer.0.start(&execution);
+        replay_chunk(self, chunk, &log, &mut execution, &mut observer)?;
+        Ok(observer.0.take())
+    }
+}
+
+impl Observer for PathObserver {
+    const WATCHES: bool = false;
+
+    #[inline]
+    fn before_step(&mut self, _execution: &Execution, step: Step<'_>) {
+        if let Some(pc) = step.pc {
+            self.0.executes(pc);
+        }
+    }
+
+    #[inline(never)]
+    fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
+        self.0.entered(execution, is_near);
+    }
+
+    #[inline(never)]
+    fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
+        self.0.leaving(execution, end);
+    }
+}

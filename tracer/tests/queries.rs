@@ -1,0 +1,547 @@
+//! Queries and questions about places give what walking through every step gives.
+
+#![allow(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
+
+mod support;
+
+use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
+
+use eradbg_tracer::delta::Change;
+use eradbg_tracer::index::{GROUP_CHUNKS, Summary, Touched};
+use eradbg_tracer::ledger::{CallRow, FailureRow, OperatorRow, StateRow};
+use eradbg_tracer::query::{Found, Hit, Origin, Place, PlacePattern, Query, Search};
+use eradbg_tracer::timeline::Direction;
+use eradbg_tracer::verify::verify;
+use eradbg_tracer::{Recording, Timeline};
+use eradbg_vm::outcome::RetKind;
+use eradbg_vm::state::Restored;
+use eradbg_vm::{Execution, H160, Opcode};
+use support::{Input, Recorded, large_inputs, record, small_inputs};
+
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+/// A query with what it means of a step that was walked.
+type Case = (String, Box<dyn Fn(u64, &Walked) -> bool>);
+
+/// What a step did, noted while walking.
+struct Walked {
+    opcode: Opcode,
+    pc: Option<u16>,
+    address: H160,
+    depth: u32,
+    ergs: u32,
+    entered_at: Vec<u64>,
+    writes: Vec<Place>,
+    rows: Vec<StateRow>,
+    failures: Vec<FailureRow>,
+    calls: Vec<CallRow>,
+    hook: Option<u32>,
+}
+
+#[test]
+fn a_query_finds_the_steps_that_walking_finds() {
+    for input in small_inputs() {
+        for chunk_steps in [64, 1_000] {
+            let Recorded { recording, .. } = record(&input, chunk_steps);
+            let walk = walk(&recording);
+            let middle = &walk[walk.len() / 2];
+            let (address, opcode) = (middle.address, middle.opcode);
+            let cases: Vec<Case> = vec![
+                case("opcode sstore", |_, step| step.opcode == Opcode::StorageWrite),
+                case("opcode ret", |_, step| step.opcode.is_ret()),
+                case(
+                    &format!("opcode {} and address {address:#x}", opcode.name()),
+                    move |_, step| step.opcode == opcode && step.address == address,
+                ),
+                case("pc in 10..100 and not kernel", |_, step| {
+                    step.pc.is_some_and(|pc| (10..100).contains(&pc))
+                        && step.address > H160::from_low_u64_be(0xffff)
+                }),
+                case("depth >= 4", |_, step| step.depth >= 4),
+                case("ergs < 5000", |_, step| step.ergs < 5_000),
+                case("write r5 and depth > 1", |_, step| {
+                    step.writes.contains(&Place::Register(5)) && step.depth > 1
+                }),
+                case("write stack 1", |_, step| {
+                    let is_it = |place: &Place| matches!(place, Place::Stack { slot: 1, .. });
+                    step.writes.iter().any(is_it)
+                }),
+                case("write heap 10 0x0..0x1000", |_, step| {
+                    let is_it = |place: &Place| match place {
+                        Place::Memory { page: 10, offset, .. } => *offset < 0x1000,
+                        _ => false,
+                    };
+                    step.writes.iter().any(is_it)
+                }),
+                case("write storage", |_, step| step.storage(|row| row.new.is_some())),
+                case("read storage AccountCodeStorage", |_, step| {
+                    step.storage(|row| row.new.is_none() && row.key.address == H160::from_low_u64_be(0x8002))
+                }),
+                case("refund > 0 and cold", |_, step| {
+                    step.storage(|row| row.refund > 0 && !row.by_far_call)
+                        && step.storage(|row| !row.was_read && !row.was_written)
+                }),
+                case("pubdata != 0", |_, step| {
+                    step.storage(|row| row.new.is_some() && row.pubdata != 0)
+                        || step
+                            .rows
+                            .iter()
+                            .any(|row| matches!(row, StateRow::Pubdata(bytes) if *bytes != 0))
+                }),
+                case("restore storage or restore transient", |_, step| {
+                    step.rows.iter().any(|row| {
+                        matches!(
+                            row,
+                            StateRow::Restored(
+                                Restored::Storage { .. } | Restored::Transient { .. } | Restored::TransientCleared(_)
+                            )
+                        ) && !matches!(row, StateRow::Restored(Restored::TransientCleared(slots)) if slots.is_empty())
+                    })
+                }),
+                case("event", |_, step| {
+                    step.rows.iter().any(|row| matches!(row, StateRow::Event(_)))
+                }),
+                case("revert", |_, step| {
+                    step.failures.iter().any(|row| row.kind == RetKind::Revert)
+                }),
+                case("panic", |_, step| {
+                    step.failures.iter().any(|row| row.kind == RetKind::Panic)
+                }),
+                case("call", |_, step| {
+                    step.calls
+                        .iter()
+                        .any(|row| matches!(row, CallRow::Entered { .. }))
+                }),
+                case("return", |_, step| {
+                    let mut calls = step.calls.iter();
+                    calls.any(|row| {
+                        matches!(
+                            row,
+                            CallRow::Left {
+                                kind: RetKind::Ok,
+                                ..
+                            }
+                        )
+                    })
+                }),
+                case("hook", |_, step| step.hook.is_some()),
+                case("hook TxHasEnded or hook PostResult", |_, step| {
+                    matches!(step.hook, Some(4)) || step.hook == Some(hook_number("PostResult"))
+                }),
+                case("step < 100 or step >= 1500 and step < 1510", |at, _| {
+                    at < 100 || (1_500..1_510).contains(&at)
+                }),
+            ];
+            for (text, matches) in &cases {
+                let expected: Vec<u64> = (0..)
+                    .zip(&walk)
+                    .filter(|(at, step)| matches(*at, step))
+                    .map(|(at, _)| at)
+                    .collect();
+                let place = format!("{} {chunk_steps} {text}", input.name);
+                assert_eq!(all(&recording, text, Direction::Forward), expected, "{place}");
+                let mut backward = all(&recording, text, Direction::Backward);
+                backward.reverse();
+                assert_eq!(backward, expected, "{place} backward");
+            }
+            // A frame's steps lie between the one that entered it and the one that leaves it.
+            let entered = walk
+                .iter()
+                .flat_map(|step| &step.entered_at)
+                .nth(walk.len() / 3)
+                .copied()
+                .unwrap_or(0);
+            let expected: Vec<u64> = (0..)
+                .zip(&walk)
+                .filter(|(_, step)| step.entered_at.contains(&entered))
+                .map(|(at, _)| at)
+                .collect();
+            assert_eq!(
+                all(&recording, &format!("frame {entered}"), Direction::Forward),
+                expected
+            );
+        }
+    }
+}
+
+#[test]
+fn undone_steps_are_those_of_failed_frames_and_of_rollbacks() {
+    for input in small_inputs() {
+        let Recorded { recording, .. } = record(&input, 1_000);
+        let walk = walk(&recording);
+        let is_undone = |at: u64| {
+            let in_failed = |row: &FailureRow| row.entered_at <= at && at < row.step;
+            walk.iter().flat_map(|step| &step.failures).any(in_failed)
+                || recording
+                    .undone()
+                    .iter()
+                    .any(|range| (range.first_step..range.end_step).contains(&at))
+        };
+        let expected: Vec<u64> = (0..recording.steps()).filter(|&at| is_undone(at)).collect();
+        assert_eq!(
+            all(&recording, "undone", Direction::Forward),
+            expected,
+            "{}",
+            input.name
+        );
+        let written = all(&recording, "write storage and undone", Direction::Forward);
+        let expected: Vec<u64> = expected
+            .into_iter()
+            .filter(|&at| walk[at as usize].storage(|row| row.new.is_some()))
+            .collect();
+        assert_eq!(written, expected, "{}", input.name);
+    }
+}
+
+#[test]
+fn the_last_and_next_write_of_a_place_are_those_that_walking_finds() {
+    for input in small_inputs() {
+        for chunk_steps in [64, 1_000] {
+            let Recorded { recording, .. } = record(&input, chunk_steps);
+            check_origins(&input, &recording, 150);
+        }
+    }
+}
+
+#[test]
+fn the_last_and_next_write_are_right_on_large_recordings() {
+    for input in large_inputs() {
+        let Recorded { recording, .. } = record(&input, 16_384);
+        check_origins(&input, &recording, 40);
+    }
+}
+
+#[test]
+fn a_read_is_followed_by_no_earlier_use_of_the_register() {
+    for input in small_inputs() {
+        let Recorded { recording, .. } = record(&input, 1_000);
+        let mut timeline = Timeline::new(recording.clone()).unwrap();
+        let uses = |timeline: &Timeline, index: u8| {
+            let step = timeline.next_step().unwrap();
+            let i = step.instruction;
+            let is_quiet = step.skipped || step.will_panic.is_some() || step.pc.is_none();
+            // Of arithmetic it is plain what it reads.
+            matches!(
+                i.opcode,
+                Opcode::Add | Opcode::Sub | Opcode::And | Opcode::Or | Opcode::Mul
+            ) && !is_quiet
+                && (i.src1 == index || i.src0 == index && i.source == eradbg_vm::isa::Source::Register)
+        };
+        for from in (0..recording.steps()).step_by(recording.steps() as usize / 40 + 1) {
+            for index in 1..5 {
+                let place = PlacePattern::Register(Some(index));
+                let found = found(Origin::NextRead, &recording, from, &place);
+                timeline.seek(from).unwrap();
+                let walked = loop {
+                    let here = timeline.position();
+                    let is_gone = recording
+                        .undone()
+                        .iter()
+                        .any(|range| from < range.end_step && range.end_step <= here);
+                    if here >= recording.steps() || is_gone {
+                        break None;
+                    }
+                    if uses(&timeline, index) {
+                        break Some(timeline.position());
+                    }
+                    timeline.step(Direction::Forward, 1).unwrap();
+                };
+                // Other opcodes read registers as well, so the answer may come sooner, and never later.
+                let found = found.map(|hit| hit.step);
+                assert!(
+                    walked.is_none() || found.is_some_and(|found| Some(found) <= walked),
+                    "{} {from} r{index}: {found:?}, walking finds {walked:?}",
+                    input.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_search_that_is_stopped_says_so_and_one_with_a_limit_stops_itself() {
+    let input = support::mini_retried();
+    let Recorded { recording, .. } = record(&input, 64);
+    let query = Query::new("opcode add").unwrap();
+    let search = Search::new(&recording, [query.expr()], Direction::Forward).unwrap();
+    let stopped = search.all(&AtomicBool::new(true), &mut |_| {}, &mut |_| {
+        panic!("nothing is searched")
+    });
+    assert!(stopped.was_stopped);
+    let mut hits = Vec::new();
+    let searched = search.all(&NEVER, &mut |_| {}, &mut |hit: Hit| {
+        hits.push(hit.step);
+        hits.len() < 3
+    });
+    assert!(searched.was_stopped && searched.damaged.is_empty());
+    assert_eq!(hits, all(&recording, "opcode add", Direction::Forward)[..3]);
+}
+
+#[test]
+fn summaries_are_stored_by_groups_and_are_those_that_are_made_again() {
+    for input in small_inputs() {
+        let Recorded { recording, .. } = record(&input, 16);
+        assert!(recording.groups() > 1, "{}", input.name);
+        let findings = verify(&recording, |_| ControlFlow::Continue(()));
+        assert_eq!(findings.broken, Vec::<String>::new(), "{}", input.name);
+        for group in 0..recording.groups() {
+            let stored = recording.stored_group(group).unwrap().unwrap();
+            for (chunk, summary) in (group * GROUP_CHUNKS..).zip(&stored) {
+                let rows = recording.all_rows(chunk).unwrap();
+                assert_eq!(summary.touched, Some(Touched::by(&rows)));
+                let keyframe = recording.keyframe(chunk).unwrap();
+                let before = chunk
+                    .checked_sub(1)
+                    .map(|chunk| recording.keyframe(chunk).unwrap());
+                let again = Summary {
+                    path: summary.path.clone(),
+                    touched: summary.touched.clone(),
+                    ..Summary::of_keyframe(&keyframe, before.as_deref())
+                };
+                assert_eq!(*summary, again);
+            }
+        }
+    }
+}
+
+fn case(text: &str, matches: impl Fn(u64, &Walked) -> bool + 'static) -> Case {
+    (text.to_owned(), Box::new(matches))
+}
+
+fn hook_number(name: &str) -> u32 {
+    let mut hooks = eradbg_vm::bootloader::Hook::ALL.iter();
+    *hooks.find(|hook| hook.name() == name).unwrap() as u32
+}
+
+/// Steps that match a query, in the order in which they are found.
+fn all(recording: &Recording, text: &str, direction: Direction) -> Vec<u64> {
+    let query = Query::new(text).unwrap();
+    let search = Search::new(recording, [query.expr()], direction).unwrap();
+    let mut steps = Vec::new();
+    let searched = search.all(&NEVER, &mut |_| {}, &mut |hit| {
+        steps.push(hit.step);
+        true
+    });
+    assert!(
+        !searched.was_stopped && searched.damaged.is_empty(),
+        "{searched:?}"
+    );
+    steps
+}
+
+fn found(origin: Origin, recording: &Recording, position: u64, place: &PlacePattern) -> Option<Hit> {
+    match origin
+        .find(recording, position, place, &NEVER, &mut |_| {})
+        .unwrap()
+    {
+        Found::Hit(hit) => Some(*hit),
+        Found::Nothing => None,
+        Found::Stopped => panic!("nobody stops it"),
+    }
+}
+
+impl Walked {
+    fn storage(&self, test: impl Fn(&eradbg_vm::state::StorageAccess) -> bool) -> bool {
+        let mut rows = self.rows.iter();
+        rows.any(|row| matches!(row, StateRow::Storage(access) if test(access)))
+    }
+}
+
+/// Walks through every step.
+fn walk(recording: &Recording) -> Vec<Walked> {
+    let mut timeline = Timeline::new(recording.clone()).unwrap();
+    let mut walk: Vec<Walked> = Vec::new();
+    let (mut failures, mut calls, mut hooks) = (Vec::new(), Vec::new(), Vec::new());
+    for block in 0..recording.row_blocks() {
+        failures.extend(recording.rows::<FailureRow>(block).unwrap());
+        calls.extend(recording.rows::<CallRow>(block).unwrap());
+        hooks.extend(recording.rows::<OperatorRow>(block).unwrap());
+    }
+    for at in 0..recording.steps() {
+        let step = timeline.next_step().unwrap();
+        let execution = timeline.execution();
+        let mut walked = Walked {
+            opcode: step.instruction.opcode,
+            pc: step.pc,
+            address: execution.frame().code_address,
+            depth: execution.depth(),
+            ergs: execution.frame().ergs,
+            entered_at: entries(execution),
+            writes: Vec::new(),
+            rows: Vec::new(),
+            failures: failures
+                .iter()
+                .filter(|row| row.step == at)
+                .map(|row| row.row)
+                .collect(),
+            calls: calls
+                .iter()
+                .filter(|row| row.step == at)
+                .map(|row| row.row)
+                .collect(),
+            hook: hooks.iter().find_map(|row| match row.row {
+                OperatorRow::Hook { id, .. } if row.step == at + 1 => Some(id),
+                _ => None,
+            }),
+        };
+        let frame = execution.frame().far_entered_at();
+        let bootloader = execution.bootloader_heap_page();
+        let flags = execution.flags();
+        timeline.step(Direction::Forward, 1).unwrap();
+        walked.writes = written(timeline.last_changes(), frame, bootloader);
+        if flags != timeline.execution().flags() {
+            walked.writes.push(Place::Flags);
+        }
+        walked.rows = timeline.last_rows().to_vec();
+        walk.push(walked);
+    }
+    walk
+}
+
+fn entries(execution: &Execution) -> Vec<u64> {
+    let frames = execution.frames();
+    frames
+        .flat_map(|frame| {
+            frame
+                .waiting
+                .iter()
+                .map(|near| near.entered_at)
+                .chain([frame.entered_at])
+        })
+        .collect()
+}
+
+fn written(changes: &[Change], frame: u64, bootloader: u32) -> Vec<Place> {
+    let places = changes.iter().filter_map(|change| match change {
+        Change::Register { index, .. } => Some(Place::Register(*index)),
+        Change::Stack { slot, .. } => Some(Place::Stack { frame, slot: *slot }),
+        Change::Memory { page, offset, .. } => Some(Place::Memory {
+            page: *page,
+            offset: *offset,
+            length: 32,
+        }),
+        Change::OperatorWrite { slot, .. } => Some(Place::Memory {
+            page: bootloader,
+            offset: slot * 32,
+            length: 32,
+        }),
+        _ => None,
+    });
+    places.collect()
+}
+
+/// Asks about places that random steps write, from random positions, and compares with what walking finds.
+fn check_origins(input: &Input, recording: &Recording, questions: u64) {
+    let mut timeline = Timeline::new(recording.clone()).unwrap();
+    let mut writes: Vec<(u64, Place)> = Vec::new();
+    // Large recordings are walked in part.
+    let end = recording.steps().min(400_000);
+    for at in 0..end {
+        let execution = timeline.execution();
+        let (frame, bootloader) = (
+            execution.frame().far_entered_at(),
+            execution.bootloader_heap_page(),
+        );
+        let flags = execution.flags();
+        timeline.step(Direction::Forward, 1).unwrap();
+        let places = written(timeline.last_changes(), frame, bootloader);
+        writes.extend(places.into_iter().map(|place| (at, place)));
+        if flags != timeline.execution().flags() {
+            writes.push((at, Place::Flags));
+        }
+        for row in timeline.last_rows() {
+            if let StateRow::NextTransaction(slots) | StateRow::Restored(Restored::TransientCleared(slots)) =
+                row
+            {
+                let cleared = slots.iter().map(|(key, _)| (at, Place::Transient(*key)));
+                writes.extend(cleared);
+            }
+        }
+        let slots = timeline.last_rows().iter().filter_map(|row| match row {
+            StateRow::Storage(access) if access.new.is_some() => Some(Place::Storage(access.key)),
+            StateRow::Restored(Restored::Storage { key, .. }) => Some(Place::Storage(*key)),
+            StateRow::Transient {
+                key, new: Some(_), ..
+            }
+            | StateRow::Restored(Restored::Transient { key, .. }) => Some(Place::Transient(*key)),
+            _ => None,
+        });
+        writes.extend(slots.map(|place| (at, place)));
+    }
+    let slots: Vec<_> = writes
+        .iter()
+        .filter(|(_, place)| matches!(place, Place::Storage(_) | Place::Transient(_)))
+        .copied()
+        .collect();
+    let mut random = Random(7);
+    let mut asked = 0;
+    while asked < questions {
+        let from_all = asked % 3 != 0 || slots.is_empty();
+        let list = if from_all { &writes } else { &slots };
+        let (at, place) = list[random.below(list.len() as u64) as usize];
+        let position = at + random.below(end - at) + 1;
+        asked += 1;
+        // Flags are also set to what they were, which changes do not show.
+        if place == Place::Flags {
+            continue;
+        }
+        let pattern = pattern(&place);
+        let is_taken_back = |step: u64| {
+            !pattern.is_in_rows()
+                && recording.undone().iter().any(|range| {
+                    (range.first_step..range.end_step).contains(&step) && range.end_step <= position
+                })
+        };
+        let last = writes
+            .iter()
+            .rev()
+            .find(|(step, other)| *step < position && pattern.has(other) && !is_taken_back(*step));
+        let context = format!("{} {pattern} at {position}", input.name);
+        let hit = found(Origin::LastWrite, recording, position, &pattern);
+        assert_eq!(hit.map(|hit| hit.step), last.map(|(step, _)| *step), "{context}");
+        let next = writes
+            .iter()
+            .find(|(step, other)| *step >= position && pattern.has(other));
+        let hit = found(Origin::NextWrite, recording, position, &pattern).map(|hit| hit.step);
+        // Beyond a rollback the machine's past is another one, and what was not walked is not known.
+        if recording.undone().is_empty() && (next.is_some() || end == recording.steps()) {
+            assert_eq!(hit, next.map(|(step, _)| *step), "{context}");
+        }
+    }
+}
+
+fn pattern(place: &Place) -> PlacePattern {
+    match *place {
+        Place::Register(index) => PlacePattern::Register(Some(index)),
+        Place::Flags => PlacePattern::Flag(None),
+        Place::Stack { frame, slot } => PlacePattern::Stack {
+            frame: Some(frame),
+            slot: Some(slot),
+        },
+        Place::Memory { page, offset, .. } => PlacePattern::Heap {
+            page: Some(page),
+            bytes: Some(u64::from(offset)..u64::from(offset) + 32),
+        },
+        Place::Storage(key) => PlacePattern::Storage {
+            address: Some(key.address),
+            slot: Some(key.key),
+        },
+        Place::Transient(key) => PlacePattern::Transient {
+            address: Some(key.address),
+            slot: Some(key.key),
+        },
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit.max(1)
+    }
+}
