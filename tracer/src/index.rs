@@ -10,7 +10,7 @@ mod touched;
 
 pub use code::{BLOCK, CodeAt, CodeBlocks, Executed, ExecutedCode, Path};
 pub use group::{decode_group, encode_group};
-pub use touched::{Rows, SlotTouch, Topic, Topics, Touched, slot_id};
+pub use touched::{SlotTouch, Topic, Topics, Touched, slot_id};
 
 use crate::keyframe::{Keyframe, PageKey};
 

@@ -5,17 +5,21 @@
 mod call;
 mod frames;
 mod operator;
+mod rows;
 mod state;
+mod transaction;
 
 pub use call::{CallRow, FailureRow};
 pub(crate) use call::{call_kind, panic_cause};
 pub use frames::FrameRows;
 pub use operator::OperatorRow;
+pub use rows::Rows;
 pub use state::StateRow;
+pub use transaction::{TransactionRow, TxStatus};
 
 use crate::store::codec::{Decoder, Encoder, Malformed};
 
-/// Kinds of ledgers. The number is part of the format.
+/// Kinds of ledgers. The number is the place of its section in a chunk's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum LedgerKind {
@@ -27,11 +31,8 @@ pub enum LedgerKind {
     Failure = 2,
     /// [`OperatorRow`].
     Operator = 3,
-}
-
-impl LedgerKind {
-    /// Each of them, by number.
-    pub const ALL: [Self; 4] = [Self::State, Self::Call, Self::Failure, Self::Operator];
+    /// [`TransactionRow`].
+    Transaction = 4,
 }
 
 /// A row of a ledger.
@@ -92,13 +93,12 @@ impl<R: Row> Block<R> {
     }
 }
 
-/// The bytes of a block, `None` when it has no rows.
-pub fn encode_block<R: Row>(rows: &[Timed<R>]) -> Option<Vec<u8>> {
-    if rows.is_empty() {
-        return None;
-    }
+/// The bytes of a block; none when it has no rows.
+fn encode_block<R: Row>(rows: &[Timed<R>]) -> Vec<u8> {
     let mut e = Encoder::default();
-    e.number(rows.len() as u64);
+    if !rows.is_empty() {
+        e.number(rows.len() as u64);
+    }
     let mut last = 0;
     for row in rows {
         e.number(row.step - last);
@@ -107,14 +107,14 @@ pub fn encode_block<R: Row>(rows: &[Timed<R>]) -> Option<Vec<u8>> {
     for row in rows {
         row.row.encode(&mut e);
     }
-    Some(e.into_bytes())
+    e.into_bytes()
 }
 
 /// Reads a block.
-///
-/// # Errors
-/// When the bytes are no block of these rows.
-pub fn decode_block<R: Row>(bytes: &[u8]) -> Result<Vec<Timed<R>>, Malformed> {
+fn decode_block<R: Row>(bytes: &[u8]) -> Result<Vec<Timed<R>>, Malformed> {
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut d = Decoder::new(bytes);
     let count = d.count()?;
     let mut step = 0u64;

@@ -49,7 +49,7 @@ pub struct Seal {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum EndKind {
     /// Everything that was asked for was done.
     Finished,
@@ -58,7 +58,10 @@ pub enum EndKind {
     /// The input did not go on: what is missing.
     Stopped(String),
     /// Nobody wrote how: the process was killed.
+    #[default]
     Unknown,
+    /// It is being written by this process.
+    Recording,
 }
 
 /// Written last.
@@ -111,7 +114,7 @@ impl End {
             EndKind::Finished => (0, ""),
             EndKind::Interrupted => (1, ""),
             EndKind::Stopped(why) => (2, why.as_str()),
-            EndKind::Unknown => (3, ""),
+            EndKind::Unknown | EndKind::Recording => (3, ""),
         };
         e.u8(number);
         e.blob(text.as_bytes());

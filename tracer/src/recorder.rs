@@ -2,6 +2,7 @@
 //!
 //! The machine's thread fills columns and takes keyframes; a writer thread packs and stores them.
 
+mod live;
 mod writer;
 
 use std::ops::ControlFlow;
@@ -18,14 +19,16 @@ use rustc_hash::FxHashSet;
 
 use crate::drive::Sink;
 use crate::error::Result;
-use crate::index::{ExecutedCode, Rows};
+use crate::index::ExecutedCode;
 use crate::keyframe::Captured;
-use crate::ledger::{Block, FrameRows, OperatorRow, StateRow};
+use crate::ledger::{Block, FrameRows, OperatorRow, Rows, StateRow, TransactionRow};
 use crate::listing::Listing;
 use crate::log::{ChunkHeader, LogMark, LogWriter, digest};
 use crate::manifest::{EndKind, Manifest};
 use crate::report::{BatchReport, TransactionReport};
 use writer::{Chunk, Message, Writer};
+
+pub use live::Live;
 
 /// Steps in a chunk, unless told otherwise.
 pub const DEFAULT_CHUNK_STEPS: u32 = 16_384;
@@ -44,6 +47,7 @@ pub struct Recorder {
     state: Block<StateRow>,
     frames: FrameRows,
     operator: Block<OperatorRow>,
+    transactions: Block<TransactionRow>,
     executed: ExecutedCode,
     /// Code that the chunk runs and no chunk before ran.
     new_code: Vec<Arc<Program>>,
@@ -106,6 +110,7 @@ impl Recorder {
             state: Block::default(),
             frames: FrameRows::default(),
             operator: Block::default(),
+            transactions: Block::default(),
             executed: ExecutedCode::default(),
             new_code: Vec::new(),
             known_code: FxHashSet::default(),
@@ -116,6 +121,11 @@ impl Recorder {
         })
     }
 
+    /// The recording, to be read while it is written.
+    pub fn live(&self) -> Live {
+        self.writer.live()
+    }
+
     /// Writes what is left and closes the recording.
     ///
     /// # Errors
@@ -124,9 +134,7 @@ impl Recorder {
         self.close_chunk(execution);
         // A rollback closes the last chunk before it happens: what is known of it comes after.
         let tail = self.take_rows();
-        if tail != Rows::default() {
-            self.writer.send(Message::Tail(tail));
-        }
+        self.writer.send(Message::Tail(tail));
         self.writer.finish(end)
     }
 
@@ -161,6 +169,7 @@ impl Recorder {
             calls: self.frames.calls.take(),
             failures: self.frames.failures.take(),
             operator: self.operator.take(),
+            transactions: self.transactions.take(),
         }
     }
 
@@ -341,19 +350,13 @@ impl Sink for Recorder {
     }
 
     fn transaction_done(&mut self, report: TransactionReport) {
-        let json = serde_json::to_vec(&report).expect("a report is plain data");
-        self.writer.send(Message::Report {
-            key: report.index as u32,
-            json,
-        });
+        self.transactions
+            .push(self.position, TransactionRow::done(&report));
+        self.writer.send(Message::Transaction(Box::new(report)));
     }
 
     fn batch_done(&mut self, report: BatchReport) {
-        let json = serde_json::to_vec(&report).expect("a report is plain data");
-        self.writer.send(Message::Report {
-            key: BATCH_REPORT,
-            json,
-        });
+        self.writer.send(Message::Batch(Box::new(report)));
     }
 }
 

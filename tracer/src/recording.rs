@@ -7,6 +7,7 @@ mod overview;
 mod pages;
 mod sizes;
 mod slots;
+mod states;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -20,23 +21,24 @@ use eradbg_vm::{MACHINE_REVISION, Program, U256};
 use crate::error::{Error, Result};
 use crate::index::Summary;
 use crate::keyframe::Keyframe;
-use crate::ledger::{LedgerKind, Row, Timed, decode_block};
+use crate::ledger::{Row, Rows, Timed};
 use crate::listing::Listing;
 use crate::log::ChunkLog;
 use crate::manifest::{End, Manifest, Seal};
 use crate::recorder::BATCH_REPORT;
 use crate::report::{BatchReport, TransactionReport};
 use crate::store::codec::{Decoder, Malformed};
-use crate::store::database::{Tree, disk_bytes};
+use crate::store::database::{Database, Tree, disk_bytes};
 use crate::store::envelope::Kind;
 use crate::store::pack::Progress;
 use crate::store::shelf::Shelf;
 use crate::store::{FORMAT, key, pack};
 use keyframes::KeyframeCache;
+use states::States;
 
-pub use crate::ledger::FailureRow;
+pub use crate::ledger::{FailureRow, TransactionRow, TxStatus};
 pub use crate::manifest::EndKind;
-pub use overview::{HookRow, TransactionRow, TxStatus, UndoneRange};
+pub use overview::{HookRow, UndoneRange};
 pub use pages::{PageIndex, PageVersionAt};
 pub use sizes::PartSize;
 pub use slots::SlotIndex;
@@ -45,31 +47,44 @@ pub use slots::SlotIndex;
 #[derive(Debug, Clone)]
 pub struct Recording(Arc<Inner>);
 
+/// How far a recording goes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Extent {
+    /// Chunks, steps, and the checksum of the last chunk.
+    pub(crate) seal: Seal,
+    /// First step of each chunk.
+    pub(crate) first_steps: Vec<u64>,
+    /// How the run ended.
+    pub(crate) kind: EndKind,
+}
+
 #[derive(Debug)]
 struct Inner {
     database: Shelf,
     manifest: Manifest,
     version: ProtocolVersion,
     layout: Layout,
-    end: EndKind,
+    extent: Extent,
     /// Whether rows after the last chunk are those of the run's end, and not of a chunk that was never finished.
     has_tail: bool,
-    /// First step of each chunk.
-    first_steps: Vec<u64>,
-    steps: u64,
-    chain: u64,
-    programs: Mutex<HashMap<U256, Arc<Program>>>,
-    listings: Mutex<HashMap<U256, Option<Arc<Listing>>>>,
-    keyframes: Mutex<KeyframeCache>,
+    /// What was read before, of parts that never change.
+    read: Arc<AlreadyRead>,
     /// Keyframes that cannot be read, made again.
     keyframes_made_again: Mutex<BTreeMap<u32, Arc<Keyframe>>>,
     /// Summaries that cannot be read, made again.
     groups_made_again: Mutex<BTreeMap<u32, Arc<Vec<Summary>>>>,
     pages: OnceLock<Arc<PageIndex>>,
     slots: OnceLock<SlotIndex>,
-    /// Why a page could not be read, until someone asks.
-    page_failure: Mutex<Option<Error>>,
+    states: Mutex<States>,
     overview: OnceLock<overview::Overview>,
+}
+
+/// Parts of a recording that were read before.
+#[derive(Debug, Default)]
+struct AlreadyRead {
+    programs: Mutex<HashMap<U256, Arc<Program>>>,
+    listings: Mutex<HashMap<U256, Option<Arc<Listing>>>>,
+    keyframes: Mutex<KeyframeCache>,
 }
 
 impl Recording {
@@ -80,37 +95,74 @@ impl Recording {
     pub fn open(path: &Path) -> Result<Self> {
         let database = Shelf::open(path)?;
         let manifest = read_manifest(&database)?;
-        let version = ProtocolVersion::new(manifest.protocol_version)
-            .map_err(|error| database.damaged("meta/manifest".to_owned(), error.to_string()))?;
-        let (first_steps, seal, kind, has_tail) = match read_end(&database) {
-            Ok(Some(end)) => (end.first_steps, end.seal, end.kind, true),
+        let (extent, has_tail) = match read_end(&database) {
+            Ok(Some(end)) => {
+                let End {
+                    seal,
+                    first_steps,
+                    kind,
+                } = end;
+                let extent = Extent {
+                    seal,
+                    first_steps,
+                    kind,
+                };
+                (extent, true)
+            }
             unended => {
                 let (first_steps, seal) = scan(&database)?;
                 // A damaged end hides how the run ended, not what was recorded.
                 let kind = unended
                     .err()
                     .map_or(EndKind::Unknown, |error| EndKind::Stopped(error.to_string()));
-                (first_steps, seal, kind, false)
+                let extent = Extent {
+                    seal,
+                    first_steps,
+                    kind,
+                };
+                (extent, false)
             }
         };
+        Self::new(database, manifest, extent, has_tail, None)
+    }
+
+    /// A recording that this process writes, as far as it is sealed. `before` is the same at an earlier time.
+    pub(crate) fn of_live(
+        database: Database,
+        manifest: Manifest,
+        extent: Extent,
+        before: Option<&Self>,
+    ) -> Result<Self> {
+        let has_tail = extent.kind != EndKind::Recording;
+        let recording = Self::new(Shelf::Directory(database), manifest, extent, has_tail, before)?;
+        recording.load_overview();
+        Ok(recording)
+    }
+
+    fn new(
+        database: Shelf,
+        manifest: Manifest,
+        extent: Extent,
+        has_tail: bool,
+        before: Option<&Self>,
+    ) -> Result<Self> {
+        let version = ProtocolVersion::new(manifest.protocol_version)
+            .map_err(|error| database.damaged("meta/manifest".to_owned(), error.to_string()))?;
+        let read = before.map(|before| Arc::clone(&before.0.read));
+        let states = before.map(|before| lock(&before.0.states).clone());
         Ok(Self(Arc::new(Inner {
             database,
             manifest,
             version,
             layout: Layout::of(version),
-            end: kind,
+            extent,
             has_tail,
-            first_steps,
-            steps: seal.steps,
-            chain: seal.chain,
-            programs: Mutex::default(),
-            listings: Mutex::default(),
-            keyframes: Mutex::default(),
+            read: read.unwrap_or_default(),
             keyframes_made_again: Mutex::default(),
             groups_made_again: Mutex::default(),
             pages: OnceLock::new(),
             slots: OnceLock::new(),
-            page_failure: Mutex::default(),
+            states: Mutex::new(states.unwrap_or_default()),
             overview: OnceLock::new(),
         })))
     }
@@ -132,22 +184,27 @@ impl Recording {
 
     /// How the run ended.
     pub fn end(&self) -> &EndKind {
-        &self.0.end
+        &self.0.extent.kind
+    }
+
+    /// Whether this process is still writing it.
+    pub fn is_live(&self) -> bool {
+        self.0.extent.kind == EndKind::Recording
     }
 
     /// Whether everything that was asked for was recorded.
     pub fn is_complete(&self) -> bool {
-        self.0.end == EndKind::Finished
+        self.0.extent.kind == EndKind::Finished
     }
 
     /// Steps; positions run from 0 to this number.
     pub fn steps(&self) -> u64 {
-        self.0.steps
+        self.0.extent.seal.steps
     }
 
     /// Chunks.
     pub fn chunks(&self) -> u32 {
-        self.0.first_steps.len() as u32
+        self.0.extent.first_steps.len() as u32
     }
 
     /// How many blocks of rows there are of each kind: one for each chunk, and one for what came after the last.
@@ -157,21 +214,19 @@ impl Recording {
 
     /// Checksum of the last chunk.
     pub fn chain(&self) -> u64 {
-        self.0.chain
+        self.0.extent.seal.chain
     }
 
     /// First step of a chunk; the number of steps for the chunk after the last.
     pub fn first_step(&self, chunk: u32) -> u64 {
-        self.0
-            .first_steps
-            .get(chunk as usize)
-            .copied()
-            .unwrap_or(self.0.steps)
+        let first_steps = &self.0.extent.first_steps;
+        first_steps.get(chunk as usize).copied().unwrap_or(self.steps())
     }
 
     /// The chunk that a position belongs to: the last one that starts at or before it.
     pub fn chunk_of(&self, position: u64) -> u32 {
         self.0
+            .extent
             .first_steps
             .partition_point(|&first| first <= position)
             .saturating_sub(1) as u32
@@ -243,7 +298,7 @@ impl Recording {
         if hash.is_zero() {
             return Ok(Program::empty());
         }
-        if let Some(program) = lock(&self.0.programs).get(&hash) {
+        if let Some(program) = lock(&self.0.read.programs).get(&hash) {
             return Ok(Arc::clone(program));
         }
         let place = || format!("code {hash:#066x}");
@@ -252,7 +307,7 @@ impl Recording {
             .blob()
             .map_err(|error| self.damaged(place(), error.to_string()))?;
         let program = Program::new(hash, eradbg_vm::bytecode::bytes_to_words(code));
-        lock(&self.0.programs).insert(hash, Arc::clone(&program));
+        lock(&self.0.read.programs).insert(hash, Arc::clone(&program));
         Ok(program)
     }
 
@@ -287,22 +342,26 @@ impl Recording {
         }
     }
 
-    /// Rows of a ledger in a chunk.
+    /// Rows of one kind in a chunk.
     ///
     /// # Errors
-    /// When they are damaged.
+    /// When they are missing or damaged.
     pub fn rows<R: Row>(&self, chunk: u32) -> Result<Vec<Timed<R>>> {
-        let place = || self.place(ledger_name(R::KIND), chunk);
-        let found = self.0.database.get(
-            Tree::Ledger,
-            Kind::Ledger,
-            &key::ledger(R::KIND as u8, chunk),
-            place,
-        )?;
-        let Some((bytes, _)) = found else {
-            return Ok(Vec::new());
-        };
-        decode_block(&bytes).map_err(|error| self.damaged(place(), error.to_string()))
+        self.read_rows(chunk, Rows::decode_kind::<R>)
+    }
+
+    /// All rows of a chunk.
+    ///
+    /// # Errors
+    /// When they are missing or damaged.
+    pub fn all_rows(&self, chunk: u32) -> Result<Rows> {
+        self.read_rows(chunk, Rows::decode)
+    }
+
+    fn read_rows<T>(&self, chunk: u32, decode: impl Fn(&[u8]) -> Result<T, Malformed>) -> Result<T> {
+        let place = || self.place("rows", chunk);
+        let bytes = self.read(Tree::Ledger, Kind::Ledger, &key::chunk(chunk), place)?;
+        decode(&bytes).map_err(|error| self.damaged(place(), error.to_string()))
     }
 
     /// Reports of the transactions that were recorded whole, in order.
@@ -349,12 +408,12 @@ impl Recording {
             .ok_or_else(|| self.damaged(place(), "it is missing".to_owned()))
     }
 
-    /// Tells of a page that could not be read since the last call.
+    /// Tells of a page that this thread could not read since its last call.
     ///
     /// # Errors
     /// What was wrong with the first such page.
     pub fn check_pages(&self) -> Result<()> {
-        lock(&self.0.page_failure).take().map_or(Ok(()), Err)
+        pages::take_failure().map_or(Ok(()), Err)
     }
 
     fn place(&self, what: &str, chunk: u32) -> String {
@@ -434,15 +493,6 @@ fn scan(database: &Shelf) -> Result<(Vec<u64>, Seal)> {
         };
     }
     Ok((first_steps, seal))
-}
-
-const fn ledger_name(kind: LedgerKind) -> &'static str {
-    match kind {
-        LedgerKind::State => "state rows",
-        LedgerKind::Call => "call rows",
-        LedgerKind::Failure => "failure rows",
-        LedgerKind::Operator => "operator rows",
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use eradbg_vm::events::{L2ToL1Log, RawEvent};
+use eradbg_vm::observer::Question;
 use eradbg_vm::outcome::Stop;
 use eradbg_vm::precompile::{Output, Precompile};
 use eradbg_vm::storage::StorageKey;
@@ -157,29 +158,59 @@ fn advance<O: Observer>(
 impl Host for ReplayHost<'_> {
     type Error = ReplayError;
 
-    fn storage_read<O: Observer>(&mut self, _: StorageKey, _: &mut O) -> Result<(U256, u32), ReplayError> {
+    fn storage_read<O: Observer>(
+        &mut self,
+        key: StorageKey,
+        observer: &mut O,
+    ) -> Result<(U256, u32), ReplayError> {
+        observer.asked(Question::StorageRead(key));
         Ok((self.answers.word()?, self.answers.refund()?))
     }
 
-    fn storage_write<O: Observer>(&mut self, _: StorageKey, _: U256, _: &mut O) -> Result<u32, ReplayError> {
+    fn storage_write<O: Observer>(
+        &mut self,
+        key: StorageKey,
+        value: U256,
+        observer: &mut O,
+    ) -> Result<u32, ReplayError> {
+        observer.asked(Question::StorageWrite(key, value));
         Ok(self.answers.refund()?)
     }
 
-    fn transient_read<O: Observer>(&mut self, _: StorageKey, _: &mut O) -> Result<U256, ReplayError> {
+    fn transient_read<O: Observer>(
+        &mut self,
+        key: StorageKey,
+        observer: &mut O,
+    ) -> Result<U256, ReplayError> {
+        observer.asked(Question::TransientRead(key));
         Ok(self.answers.word()?)
     }
 
-    fn transient_write<O: Observer>(&mut self, _: StorageKey, _: U256, _: &mut O) {}
+    fn transient_write<O: Observer>(&mut self, key: StorageKey, value: U256, observer: &mut O) {
+        observer.asked(Question::TransientWrite(key, value));
+    }
 
-    fn code_hash<O: Observer>(&mut self, _: U256, _: &mut O) -> Result<U256, ReplayError> {
+    fn code_hash<O: Observer>(&mut self, address: U256, observer: &mut O) -> Result<U256, ReplayError> {
+        observer.asked(Question::CodeHash(address));
         Ok(self.answers.word()?)
     }
 
-    fn prepare_decommit<O: Observer>(&mut self, _: U256, _: &mut O) -> Result<Option<u32>, ReplayError> {
+    fn prepare_decommit<O: Observer>(
+        &mut self,
+        hash: U256,
+        observer: &mut O,
+    ) -> Result<Option<u32>, ReplayError> {
+        observer.asked(Question::PrepareDecommit(hash));
         Ok(self.answers.known_page()?)
     }
 
-    fn decommit<O: Observer>(&mut self, hash: U256, _: u32, _: &mut O) -> Result<Arc<Program>, ReplayError> {
+    fn decommit<O: Observer>(
+        &mut self,
+        hash: U256,
+        page: u32,
+        observer: &mut O,
+    ) -> Result<Arc<Program>, ReplayError> {
+        observer.asked(Question::Decommit(hash, page));
         self.recording.program(hash).map_err(ReplayError::Recording)
     }
 
@@ -191,15 +222,23 @@ impl Host for ReplayHost<'_> {
         Ok(self.answers.pubdata()?)
     }
 
-    fn add_pubdata<O: Observer>(&mut self, _: i32, _: &mut O) {}
+    fn add_pubdata<O: Observer>(&mut self, bytes: i32, observer: &mut O) {
+        observer.asked(Question::Pubdata(bytes));
+    }
 
-    fn event<O: Observer>(&mut self, _: RawEvent, _: &mut O) {}
+    fn event<O: Observer>(&mut self, event: RawEvent, observer: &mut O) {
+        observer.asked(Question::Event(event));
+    }
 
-    fn l2_to_l1_log<O: Observer>(&mut self, _: L2ToL1Log, _: &mut O) {}
+    fn l2_to_l1_log<O: Observer>(&mut self, log: L2ToL1Log, observer: &mut O) {
+        observer.asked(Question::L2ToL1Log(log));
+    }
 
     fn enter_frame(&mut self) {}
 
     fn leave_frame<O: Observer>(&mut self, _: bool, _: &mut O) {}
 
-    fn next_transaction<O: Observer>(&mut self, _: &mut O) {}
+    fn next_transaction<O: Observer>(&mut self, observer: &mut O) {
+        observer.asked(Question::NextTransaction);
+    }
 }

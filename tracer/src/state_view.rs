@@ -1,39 +1,38 @@
 //! `VMState` at a moment, walked both ways by the rows of the state ledger.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use eradbg_vm::U256;
 use eradbg_vm::events::{L2ToL1Log, RawEvent};
 use eradbg_vm::state::{Restored, StorageAccess};
 use eradbg_vm::storage::StorageKey;
+use imbl::{OrdMap, OrdSet, Vector};
 
 use crate::ledger::StateRow;
 
-/// The eleven parts of `VMState`, in order for display.
+/// The eleven parts of `VMState`, in order for display. Copies share what they have in common.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StateView {
     /// Slots that were written.
-    pub storage_changes: BTreeMap<StorageKey, SlotView>,
+    pub storage_changes: OrdMap<StorageKey, SlotView>,
     /// Transient storage.
-    pub transient_storage: BTreeMap<StorageKey, U256>,
+    pub transient_storage: OrdMap<StorageKey, U256>,
     /// L2->L1 logs.
-    pub l2_to_l1_logs: Vec<L2ToL1Log>,
+    pub l2_to_l1_logs: Vector<L2ToL1Log>,
     /// Pieces of events.
-    pub events: Vec<RawEvent>,
+    pub events: Vector<RawEvent>,
     /// Pubdata delta of each access.
-    pub pubdata_costs: Vec<i32>,
+    pub pubdata_costs: Vector<i32>,
     /// Sum of the pubdata charged.
     pub pubdata: i32,
     /// Pubdata bytes paid for each written slot.
-    pub paid_changes: BTreeMap<StorageKey, u32>,
+    pub paid_changes: OrdMap<StorageKey, u32>,
     /// Ergs refunded of each storage access.
-    pub refunds: Vec<u32>,
+    pub refunds: Vector<u32>,
     /// Slots that were read or written.
-    pub read_storage_slots: BTreeSet<StorageKey>,
+    pub read_storage_slots: OrdSet<StorageKey>,
     /// Slots that were written, undone writes included.
-    pub written_storage_slots: BTreeSet<StorageKey>,
+    pub written_storage_slots: OrdSet<StorageKey>,
     /// Code that was asked for, with the page where it lies.
-    pub decommitted_hashes: BTreeMap<U256, Option<u32>>,
+    pub decommitted_hashes: OrdMap<U256, Option<u32>>,
 }
 
 /// A slot that the batch has written.
@@ -53,7 +52,7 @@ impl StateView {
         match row {
             StateRow::Storage(access) => self.apply_access(access),
             StateRow::Transient { key, new, .. } => {
-                self.pubdata_costs.push(0);
+                self.pubdata_costs.push_back(0);
                 if let Some(new) = new {
                     self.set_transient(*key, *new);
                 }
@@ -62,8 +61,8 @@ impl StateView {
                 self.decommitted_hashes.insert(decommit.hash, decommit.page);
             }
             StateRow::Pubdata(bytes) => self.pubdata += bytes,
-            StateRow::Event(event) => self.events.push(*event),
-            StateRow::Log(log) => self.l2_to_l1_logs.push(*log),
+            StateRow::Event(event) => self.events.push_back(*event),
+            StateRow::Log(log) => self.l2_to_l1_logs.push_back(*log),
             StateRow::NextTransaction(_) => self.transient_storage.clear(),
             StateRow::Restored(restored) => self.apply_restored(restored),
         }
@@ -74,15 +73,15 @@ impl StateView {
         match row {
             StateRow::Storage(access) => self.undo_access(access),
             StateRow::Transient { key, old, new } => {
-                self.pubdata_costs.pop();
+                self.pubdata_costs.pop_back();
                 if new.is_some() {
                     self.set_transient(*key, *old);
                 }
             }
             StateRow::Decommit(decommit) => set(&mut self.decommitted_hashes, decommit.hash, decommit.before),
             StateRow::Pubdata(bytes) => self.pubdata -= bytes,
-            StateRow::Event(_) => drop(self.events.pop()),
-            StateRow::Log(_) => drop(self.l2_to_l1_logs.pop()),
+            StateRow::Event(_) => drop(self.events.pop_back()),
+            StateRow::Log(_) => drop(self.l2_to_l1_logs.pop_back()),
             StateRow::NextTransaction(cleared) => cleared
                 .iter()
                 .for_each(|&(key, value)| self.set_transient(key, value)),
@@ -92,9 +91,9 @@ impl StateView {
 
     fn apply_access(&mut self, access: &StorageAccess) {
         let key = access.key;
-        self.pubdata_costs.push(access.pubdata);
+        self.pubdata_costs.push_back(access.pubdata);
         if !access.by_far_call {
-            self.refunds.push(access.refund);
+            self.refunds.push_back(access.refund);
         }
         self.read_storage_slots.insert(key);
         if let Some(value) = access.new {
@@ -112,9 +111,9 @@ impl StateView {
 
     fn undo_access(&mut self, access: &StorageAccess) {
         let key = access.key;
-        self.pubdata_costs.pop();
+        self.pubdata_costs.pop_back();
         if !access.by_far_call {
-            self.refunds.pop();
+            self.refunds.pop_back();
         }
         if !access.was_read {
             self.read_storage_slots.remove(&key);
@@ -188,14 +187,14 @@ impl StateView {
             }
             Restored::Transient { key, from, .. } => self.set_transient(*key, *from),
             Restored::TransientCleared(_) => self.transient_storage.clear(),
-            Restored::Events(events) => self.events.extend(events),
-            Restored::L2ToL1Logs(logs) => self.l2_to_l1_logs.extend(logs),
+            Restored::Events(events) => self.events.extend(events.iter().copied()),
+            Restored::L2ToL1Logs(logs) => self.l2_to_l1_logs.extend(logs.iter().copied()),
             Restored::Pubdata { from, .. } => self.pubdata = *from,
             Restored::ReadSlot(key) => drop(self.read_storage_slots.insert(*key)),
             Restored::WrittenSlot(key) => drop(self.written_storage_slots.insert(*key)),
             Restored::Decommitted { hash, from, .. } => drop(self.decommitted_hashes.insert(*hash, *from)),
-            Restored::Refunds(refunds) => self.refunds.extend(refunds),
-            Restored::PubdataCosts(costs) => self.pubdata_costs.extend(costs),
+            Restored::Refunds(refunds) => self.refunds.extend(refunds.iter().copied()),
+            Restored::PubdataCosts(costs) => self.pubdata_costs.extend(costs.iter().copied()),
         }
     }
 
@@ -215,7 +214,7 @@ impl StateView {
     }
 }
 
-fn set<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
+fn set<K: Ord + Clone, V: Clone>(map: &mut OrdMap<K, V>, key: K, value: Option<V>) {
     match value {
         Some(value) => drop(map.insert(key, value)),
         None => drop(map.remove(&key)),

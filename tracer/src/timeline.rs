@@ -8,14 +8,13 @@ mod navigate;
 mod stop;
 mod stretch;
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use eradbg_vm::{Execution, Instruction, PanicCause};
 
 use crate::delta::{self, Change};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::{StateRow, Timed};
 use crate::recording::Recording;
 use crate::state_view::StateView;
@@ -24,8 +23,8 @@ use stretch::{Decoded, Stretch};
 pub use navigate::Jump;
 pub use stop::RunEnd;
 
-/// States of `VMState` kept for quick seeks, at most.
-const CHECKPOINTS: u32 = 64;
+/// Steps over which `VMState` is walked rather than looked up.
+const NEAR_STEPS: u64 = 16_384;
 
 /// A direction of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +61,8 @@ pub struct Timeline {
     /// Position that `state` is at.
     state_position: u64,
     last_rows: Vec<StateRow>,
-    checkpoints: Checkpoints,
+    /// Why `state` is not known here.
+    state_problem: Option<Error>,
 }
 
 impl Timeline {
@@ -72,7 +72,7 @@ impl Timeline {
     /// When the recording cannot be stepped, or its first chunk is damaged.
     pub fn new(recording: Recording) -> Result<Self> {
         recording.check_machine()?;
-        recording.load_overview()?;
+        recording.load_overview();
         if recording.chunks() == 0 {
             return Err(recording.damaged("log".to_owned(), "no step was recorded".to_owned()));
         }
@@ -88,11 +88,17 @@ impl Timeline {
             state: StateView::default(),
             state_position: 0,
             last_rows: Vec::new(),
-            checkpoints: Checkpoints::default(),
+            state_problem: None,
         };
-        timeline.make_checkpoints()?;
-        timeline.move_state()?;
+        timeline.recording.make_states_ahead();
+        timeline.show_state();
         Ok(timeline)
+    }
+
+    /// Goes on with the same recording at a later time.
+    pub fn follow(&mut self, recording: Recording) {
+        recording.make_states_ahead();
+        self.recording = recording;
     }
 
     /// The recording.
@@ -110,9 +116,14 @@ impl Timeline {
         &self.execution
     }
 
-    /// `VMState` here.
+    /// `VMState` here; empty where [`Self::state_problem`] says why.
     pub fn state(&self) -> &StateView {
         &self.state
+    }
+
+    /// Why `VMState` cannot be told here: rows that lead to it are damaged.
+    pub fn state_problem(&self) -> Option<&Error> {
+        self.state_problem.as_ref()
     }
 
     /// What the step that led here changed, operator writes after it included; empty at the start.
@@ -169,7 +180,8 @@ impl Timeline {
             self.stretch = stretch;
         }
         self.walk_to(target);
-        self.move_state()
+        self.show_state();
+        Ok(())
     }
 
     /// Makes up to `count` steps; the number really made.
@@ -224,17 +236,26 @@ impl Timeline {
         editor.set_steps(target);
     }
 
-    /// Brings `state` to the cursor: by the rows between, or from a checkpoint when that is nearer.
+    /// Brings `state` to the cursor. What cannot be told of it must not keep anyone from the machine's state.
+    fn show_state(&mut self) {
+        self.state_problem = self.move_state().err();
+        if self.state_problem.is_some() {
+            self.state = StateView::default();
+            self.state_position = 0;
+            self.last_rows.clear();
+        }
+    }
+
+    /// Brings `state` to the cursor: by the rows between, or from a state that is kept when that is nearer.
     fn move_state(&mut self) -> Result<()> {
         let target = self.position;
         let walk = self.state_position.abs_diff(target);
-        if let Some((position, state)) = self
-            .checkpoints
-            .nearest(target)
-            .filter(|(at, _)| at.abs_diff(target) < walk)
-        {
-            self.state.clone_from(state);
-            self.state_position = position;
+        if walk > NEAR_STEPS {
+            let (position, state) = self.recording.state_near(target)?;
+            if position.abs_diff(target) < walk {
+                self.state = state;
+                self.state_position = position;
+            }
         }
         let (from, to) = (self.state_position.min(target), self.state_position.max(target));
         let mut blocks = Vec::new();
@@ -272,45 +293,6 @@ impl Timeline {
     /// Chunks that can have rows of the steps between two positions: a rollback's rows stand in the chunk after it.
     fn row_chunks(&self, from: u64, to: u64) -> RangeInclusive<u32> {
         self.recording.chunk_of(from)..=self.recording.chunk_of(to)
-    }
-
-    /// Walks over all rows once and keeps the state now and then, so that no seek has to walk far.
-    fn make_checkpoints(&mut self) -> Result<()> {
-        let chunks = self.recording.chunks();
-        let distance = chunks.div_ceil(CHECKPOINTS).max(1);
-        let mut state = StateView::default();
-        for chunk in 0..chunks {
-            let first = self.recording.first_step(chunk);
-            let rows = self.recording.rows::<StateRow>(chunk)?;
-            // Rows of a rollback right before the chunk belong to its first position.
-            let (before, within) = rows.split_at(rows.partition_point(|row| row.step < first));
-            for row in before {
-                state.apply(&row.row);
-            }
-            if chunk % distance == 0 {
-                self.checkpoints.0.insert(first, state.clone());
-            }
-            for row in within {
-                state.apply(&row.row);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// States of `VMState` at some positions.
-#[derive(Debug, Default)]
-struct Checkpoints(BTreeMap<u64, StateView>);
-
-impl Checkpoints {
-    fn nearest(&self, position: u64) -> Option<(u64, &StateView)> {
-        let before = self.0.range(..=position).next_back();
-        let after = self.0.range(position..).next();
-        let nearest = before
-            .into_iter()
-            .chain(after)
-            .min_by_key(|(at, _)| at.abs_diff(position));
-        nearest.map(|(&at, state)| (at, state))
     }
 }
 

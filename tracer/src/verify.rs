@@ -1,20 +1,19 @@
 //! Checks a recording: every checksum and the chain, and that each chunk replays to what was recorded after it.
 
+mod chunk;
+mod state;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use eradbg_vm::observer::{FrameEnd, Step};
-use eradbg_vm::{Execution, Observer};
 use rayon::prelude::*;
 
 use crate::error::Error;
-use crate::index::{ExecutedCode, Summary, Touched};
-use crate::keyframe::PageContent;
-use crate::ledger::FrameRows;
-use crate::log::{ChunkLog, digest};
+use crate::index::Summary;
 use crate::recording::Recording;
-use crate::replay::replay_chunk;
+use chunk::{Done, check_chunk};
+use state::StateAgain;
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,56 +31,51 @@ pub struct Findings {
 /// Checks a recording on all cores; `progress` gets the number of chunks that were checked so far, and may stop the
 /// check.
 pub fn verify(recording: &Recording, progress: impl Fn(u32) -> ControlFlow<()> + Sync) -> Findings {
-    let mut findings = Findings::default();
     if let Err(error) = recording.check_machine() {
-        findings.broken.push(error.to_string());
-        return findings;
+        return Findings {
+            broken: vec![error.to_string()],
+            ..Findings::default()
+        };
     }
     // Every chunk needs it, and it is made once.
     recording.page_index();
     let (checked, stop) = (AtomicU32::new(0), AtomicBool::new(false));
-    let groups: Vec<_> = (0..recording.groups())
-        .into_par_iter()
-        .map(|group| {
-            // Only a whole recording has all of them.
-            let (stored, broken) = match recording.stored_group(group) {
-                Ok(stored) => (stored.unwrap_or_default(), None),
-                Err(error) => (Vec::new(), Some(error)),
-            };
-            let first = recording.group_chunks(group).start;
-            let links: Vec<Option<Link>> = recording
-                .group_chunks(group)
-                .into_par_iter()
-                .map(|chunk| {
-                    if stop.load(Ordering::Relaxed) {
-                        return None;
-                    }
-                    let link = Link::of(recording, chunk, stored.get((chunk - first) as usize));
-                    if progress(checked.fetch_add(1, Ordering::Relaxed) + 1).is_break() {
-                        stop.store(true, Ordering::Relaxed);
-                    }
-                    Some(link)
-                })
-                .collect();
-            (links, broken)
-        })
-        .collect();
-    let (links, broken): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
-    let links = links.concat();
-    findings.was_stopped = links.iter().any(Option::is_none);
-    findings.check_chain(recording, &links);
-    findings
-        .broken
-        .extend(broken.iter().flatten().map(ToString::to_string));
+    let goes_on = || {
+        if progress(checked.fetch_add(1, Ordering::Relaxed) + 1).is_break() {
+            stop.store(true, Ordering::Relaxed);
+        }
+        !stop.load(Ordering::Relaxed)
+    };
+    let mut all = InOrder::new();
+    let mut before: Option<(u32, Group)> = None;
+    for group in 0..recording.groups() {
+        // While the chunks of a group are replayed, the state goes on with those of the group before.
+        let waiting = before.take();
+        let (replayed, ()) = rayon::join(
+            || Group::replay(recording, group, &goes_on),
+            || {
+                if let Some((group, replayed)) = waiting {
+                    all.take(recording, group, replayed);
+                }
+            },
+        );
+        before = Some((group, replayed));
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    if let Some((group, replayed)) = before {
+        all.take(recording, group, replayed);
+    }
+    let mut findings = std::mem::take(&mut all.findings);
+    findings.was_stopped = findings.chunks < recording.chunks();
     if findings.was_stopped {
         return findings;
     }
     let others = [
+        all.chain_ends(recording).filter(|_| findings.broken.is_empty()),
         recording.check_meta().err(),
-        recording
-            .row_blocks()
-            .checked_sub(1)
-            .and_then(|last| recording.all_rows(last).err()),
+        all.check_tail(recording).err(),
         recording.reports().err(),
         recording.batch_report().err(),
     ];
@@ -93,181 +87,164 @@ pub fn verify(recording: &Recording, progress: impl Fn(u32) -> ControlFlow<()> +
     findings
 }
 
+/// What replaying the chunks of a group gave; `None` for those that were not come to.
+struct Group {
+    links: Vec<Option<Link>>,
+    /// Why its summaries cannot be read.
+    broken: Option<Error>,
+}
+
+impl Group {
+    fn replay(recording: &Recording, group: u32, goes_on: &(impl Fn() -> bool + Sync)) -> Self {
+        // Only a whole recording has summaries of all chunks.
+        let (stored, broken) = match recording.stored_group(group) {
+            Ok(stored) => (stored.unwrap_or_default(), None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let chunks = recording.group_chunks(group);
+        let first = chunks.start;
+        let links = chunks.into_par_iter().map(|chunk| {
+            let summary = stored.get((chunk - first) as usize);
+            goes_on().then(|| Link::of(recording, chunk, summary))
+        });
+        Self {
+            links: links.collect(),
+            broken,
+        }
+    }
+}
+
+/// Follows chunks in their order: the chain of their checksums, and the state of the chain that they work on.
+#[derive(Debug)]
+struct InOrder {
+    findings: Findings,
+    /// Checksum of the last chunk, if it is known.
+    chain: Option<u64>,
+    /// `None` after a chunk of which is not known what it did.
+    state: Option<StateAgain>,
+}
+
+impl InOrder {
+    fn new() -> Self {
+        Self {
+            findings: Findings::default(),
+            chain: Some(0),
+            state: Some(StateAgain::default()),
+        }
+    }
+
+    fn take(&mut self, recording: &Recording, group: u32, replayed: Group) {
+        self.findings
+            .broken
+            .extend(replayed.broken.map(|error| error.to_string()));
+        for (chunk, link) in recording.group_chunks(group).zip(replayed.links) {
+            if let Some(link) = link {
+                self.follow(recording, chunk, link);
+            } else {
+                (self.chain, self.state) = (None, None);
+            }
+        }
+    }
+
+    /// Counts a chunk, compares its link with the checksum of the chunk before, if that is known, and does again what it
+    /// did to the chain's state.
+    fn follow(&mut self, recording: &Recording, chunk: u32, link: Link) {
+        let Link { checksums, done } = link;
+        self.findings.chunks += 1;
+        self.findings.steps += recording.first_step(chunk + 1) - recording.first_step(chunk);
+        // An unreadable chunk before leaves nothing to compare with.
+        let follows = checksums.is_none_or(|(previous, _)| self.chain.is_none_or(|chain| chain == previous));
+        let mut broken = Vec::new();
+        if !follows {
+            broken.push("it does not follow the chunk before it".to_owned());
+        }
+        self.chain = checksums.map(|(_, own)| own);
+        match done {
+            Ok((deeds, rows)) => {
+                let repeated = self.state.as_mut().map(|state| state.repeat(&deeds, &rows));
+                if let Some(Err(why)) = repeated {
+                    self.state = None;
+                    broken.push(why);
+                }
+            }
+            Err(why) => {
+                self.state = None;
+                self.findings.broken.push(why);
+            }
+        }
+        let broken = broken.into_iter();
+        let broken = broken.map(|why| recording.damaged(chunk::place(recording, chunk), why).to_string());
+        self.findings.broken.extend(broken);
+    }
+
+    /// What is wrong with the end of the chain.
+    fn chain_ends(&self, recording: &Recording) -> Option<Error> {
+        let why = "the checksum of the last chunk is not the one that the recording ends with";
+        let differs = self.chain.is_some_and(|chain| chain != recording.chain());
+        differs.then(|| recording.damaged("chain".to_owned(), why.to_owned()))
+    }
+
+    /// Checks the rows of what came after the last chunk.
+    fn check_tail(&mut self, recording: &Recording) -> Result<(), Error> {
+        if recording.row_blocks() > recording.chunks() {
+            let rows = recording.all_rows(recording.chunks())?;
+            let repeated = self
+                .state
+                .as_mut()
+                .map_or(Ok(()), |state| state.repeat(&[], &rows));
+            repeated.map_err(|why| recording.damaged("rows after the last chunk".to_owned(), why))?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks a recording behind the thread that writes it.
+#[derive(Debug)]
+pub struct Behind(InOrder);
+
+impl Default for Behind {
+    fn default() -> Self {
+        Self(InOrder::new())
+    }
+}
+
+impl Behind {
+    /// What was found so far.
+    pub fn findings(&self) -> &Findings {
+        &self.0.findings
+    }
+
+    /// Checks the chunks that are new in a later state of the recording. While it is being written, its last chunk
+    /// waits for the one after it.
+    pub fn check(&mut self, recording: &Recording) {
+        let end = recording.chunks().saturating_sub(u32::from(recording.is_live()));
+        for chunk in self.0.findings.chunks..end {
+            let link = Link::of(recording, chunk, None);
+            self.0.follow(recording, chunk, link);
+        }
+    }
+}
+
 /// A chunk as a link of the chain.
-#[derive(Clone)]
 struct Link {
     /// What it says the chunk before is, and its own checksum; `None` when its log cannot be read.
     checksums: Option<(u64, u64)>,
-    /// What else is wrong with it.
-    broken: Option<String>,
+    /// What it did, or what is wrong with it.
+    done: Result<Done, String>,
 }
 
 impl Link {
     fn of(recording: &Recording, chunk: u32, summary: Option<&Summary>) -> Self {
-        match recording.log_with_checksum(chunk) {
-            Ok((log, checksum)) => Self {
-                checksums: Some((log.previous, checksum)),
-                broken: check_chunk(recording, chunk, &log, summary)
-                    .err()
-                    .map(|error| error.to_string()),
-            },
-            Err(error) => Self {
-                checksums: None,
-                broken: Some(error.to_string()),
-            },
-        }
-    }
-}
-
-impl Findings {
-    /// Counts the chunks that were checked, and follows the chain through them.
-    fn check_chain(&mut self, recording: &Recording, links: &[Option<Link>]) {
-        let mut chain = Some(0);
-        for (chunk, link) in (0..).zip(links) {
-            let Some(Link { checksums, broken }) = link else {
-                chain = None;
-                continue;
-            };
-            self.chunks += 1;
-            self.steps += recording.first_step(chunk + 1) - recording.first_step(chunk);
-            // An unreadable chunk before leaves nothing to compare with.
-            let follows = checksums.is_none_or(|(previous, _)| chain.is_none_or(|chain| chain == previous));
-            if !follows {
-                let why = "it does not follow the chunk before it".to_owned();
-                self.broken
-                    .push(recording.damaged(place(recording, chunk), why).to_string());
-            }
-            self.broken.extend(broken.clone());
-            chain = checksums.map(|(_, own)| own);
-        }
-        if self.broken.is_empty() && chain.is_some_and(|chain| chain != recording.chain()) {
-            let why = "the checksum of the last chunk is not the one that the recording ends with";
-            self.broken
-                .push(recording.damaged("chain".to_owned(), why.to_owned()).to_string());
-        }
-    }
-}
-
-fn place(recording: &Recording, chunk: u32) -> String {
-    format!("chunk {chunk} (from step {})", recording.first_step(chunk))
-}
-
-/// Checks one chunk by itself: its rows and its summary, and that it leads to the next.
-fn check_chunk(
-    recording: &Recording,
-    chunk: u32,
-    log: &ChunkLog,
-    summary: Option<&Summary>,
-) -> Result<(), Error> {
-    let rows = recording.all_rows(chunk)?;
-    let mut execution = recording.state_at_chunk(chunk)?;
-    let mut again = Again::default();
-    again.code.start(&execution);
-    replay_chunk(recording, chunk, log, &mut execution, &mut again)?;
-    let differs = |why: &str| Err(recording.damaged(place(recording, chunk), why.to_owned()));
-    if digest(&execution) != log.digest {
-        return differs("replaying it ends in another state than was recorded");
-    }
-    if again.frames.calls.rows() != rows.calls || again.frames.failures.rows() != rows.failures {
-        return differs("replaying it calls and fails elsewhere than its rows say");
-    }
-    if let Some(summary) = summary {
-        let keyframe = recording.keyframe(chunk)?;
-        let before = chunk.checked_sub(1).map(|before| recording.keyframe(before));
-        let expected = Summary {
-            path: Some(again.code.take()),
-            touched: Some(Touched::by(&rows)),
-            ..Summary::of_keyframe(&keyframe, before.transpose()?.as_deref())
+        let (checksums, done) = match recording.log_with_checksum(chunk) {
+            Ok((log, checksum)) => (
+                Some((log.previous, checksum)),
+                check_chunk(recording, chunk, &log, summary),
+            ),
+            Err(error) => (None, Err(error)),
         };
-        if *summary != expected {
-            return differs("the index says something else of it than the chunk itself");
+        Self {
+            checksums,
+            done: done.map_err(|error| error.to_string()),
         }
     }
-    let follows = chunk + 1 < recording.chunks() && !recording.log(chunk + 1)?.after_rollback;
-    if follows {
-        compare_with_next(recording, chunk, &execution)?;
-    }
-    recording.check_pages()
-}
-
-/// Gathers the rows of a chunk about calls, and what it executes, once more.
-#[derive(Default)]
-struct Again {
-    step: u64,
-    frames: FrameRows,
-    code: ExecutedCode,
-}
-
-impl Observer for Again {
-    const WATCHES: bool = false;
-
-    #[inline]
-    fn before_step(&mut self, execution: &Execution, step: Step<'_>) {
-        self.step = execution.steps();
-        if let Some(pc) = step.pc {
-            self.code.executes(pc);
-        }
-    }
-
-    #[inline(never)]
-    fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
-        self.frames.entered(self.step, execution, is_near);
-        self.code.entered(execution, is_near);
-    }
-
-    #[inline(never)]
-    fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
-        self.frames.leaving(self.step, execution, end);
-        self.code.leaving(execution, end);
-    }
-}
-
-/// Compares the end of a chunk with the keyframe after it, pages included.
-fn compare_with_next(recording: &Recording, chunk: u32, end: &Execution) -> Result<(), Error> {
-    let keyframe = recording.keyframe(chunk + 1)?;
-    let differs = |what: String| {
-        let place = format!("keyframe of chunk {} (step {})", chunk + 1, keyframe.step);
-        Err(recording.damaged(
-            place,
-            format!("{what} differs from the replay of the chunk before"),
-        ))
-    };
-    if keyframe.registers != end.registers() || keyframe.globals != end.globals() {
-        return differs("a register".to_owned());
-    }
-    let frames: Vec<_> = end
-        .frames()
-        .map(|frame| (frame.base_page, frame.current(), &frame.waiting))
-        .collect();
-    let stored: Vec<_> = keyframe
-        .frames
-        .iter()
-        .map(|frame| (frame.base_page, frame.current(), &frame.waiting))
-        .collect();
-    if frames != stored {
-        return differs("a frame".to_owned());
-    }
-    if keyframe.living != end.heaps().page_ids() {
-        return differs("the list of living memories".to_owned());
-    }
-    for page in &keyframe.pages {
-        let same = match &page.content {
-            PageContent::Heap(content) => {
-                end.heaps()
-                    .get(page.space)
-                    .and_then(|heap| heap.pages().page(page.index as usize))
-                    == Some(content)
-            }
-            PageContent::Stack(content) => {
-                let owner = end
-                    .frames()
-                    .find(|frame| eradbg_vm::page_ids::stack_page(frame.base_page) == page.space);
-                owner.and_then(|frame| frame.stack.pages().page(page.index as usize)) == Some(content)
-            }
-        };
-        if !same {
-            return differs(format!("page {}.{}", page.space, page.index));
-        }
-    }
-    Ok(())
 }

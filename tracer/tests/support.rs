@@ -105,7 +105,7 @@ pub(crate) fn record_with(input: &Input, chunk_steps: u32, listings: &[Listing])
     let driven = drive::record(input.batch.clone(), input.script.clone(), &input.config, recorder).unwrap();
     assert_eq!(driven.end, Ok(DriveEnd::Finished), "{}", input.name);
     let recording = Recording::open(&path).unwrap();
-    recording.load_overview().unwrap();
+    recording.load_overview();
     Recorded {
         recording,
         machine: driven.machine,

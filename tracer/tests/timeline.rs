@@ -4,7 +4,6 @@
 mod support;
 
 use eradbg_tracer::delta::Change;
-use eradbg_tracer::ledger::{CallRow, LedgerKind, encode_block};
 use eradbg_tracer::query::Query;
 use eradbg_tracer::replay::replay_chunk;
 use eradbg_tracer::store::database::{Content, Database, Tree};
@@ -98,20 +97,28 @@ fn the_state_at_the_end_is_that_of_the_run() {
             .collect();
         let expected: Vec<_> = state.storage_changes().into_iter().collect();
         assert_eq!(values, expected, "{name}: storage changes");
-        assert_eq!(view.events, state.events(), "{name}: events");
-        assert_eq!(view.l2_to_l1_logs, state.l2_to_l1_logs(), "{name}: logs");
-        assert_eq!(view.pubdata_costs, state.pubdata_costs(), "{name}: pubdata costs");
+        assert_eq!(view.events, state.events().into(), "{name}: events");
+        assert_eq!(view.l2_to_l1_logs, state.l2_to_l1_logs().into(), "{name}: logs");
+        assert_eq!(
+            view.pubdata_costs,
+            state.pubdata_costs().into(),
+            "{name}: pubdata costs"
+        );
         assert_eq!(view.pubdata, state.pubdata(), "{name}: pubdata");
-        assert_eq!(view.refunds, state.refunds(), "{name}: refunds");
-        assert_eq!(view.paid_changes, state.paid_changes(), "{name}: paid changes");
+        assert_eq!(view.refunds, state.refunds().into(), "{name}: refunds");
+        assert_eq!(
+            view.paid_changes,
+            state.paid_changes().into(),
+            "{name}: paid changes"
+        );
         assert_eq!(
             view.read_storage_slots,
-            state.read_storage_slots(),
+            state.read_storage_slots().into(),
             "{name}: read"
         );
         assert_eq!(
             view.written_storage_slots,
-            state.written_storage_slots(),
+            state.written_storage_slots().into(),
             "{name}: written"
         );
         let decommitted = state
@@ -199,12 +206,13 @@ fn rows_that_do_not_fit_what_a_chunk_does_are_found() {
         recording, folder, ..
     } = record(&mini_retried(), 1_000);
     let path = recording.path().to_owned();
-    let rows = recording.rows::<CallRow>(1).unwrap();
+    let mut rows = recording.all_rows(1).unwrap();
     drop(recording);
-    let block = encode_block(&rows[1..]).unwrap();
+    rows.calls.remove(0);
     let database = Database::open(&path, Content::Recording).unwrap();
-    let key = key::ledger(LedgerKind::Call as u8, 1);
-    database.put(Tree::Ledger, Kind::Ledger, &key, &block).unwrap();
+    database
+        .put(Tree::Ledger, Kind::Ledger, &key::chunk(1), &rows.encode())
+        .unwrap();
     drop(database);
     let findings = verify(&Recording::open(&path).unwrap(), |_| ControlFlow::Continue(()));
     let [broken] = &findings.broken[..] else {

@@ -1,5 +1,6 @@
 //! The program around the screens: terminal, event loop, background runs.
 
+mod follower;
 mod terminal;
 mod worker;
 
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use crossterm::event::{self, Event, MouseButton, MouseEvent, MouseEventKind};
+use eradbg_tracer::recorder::Live;
 use eradbg_tracer::recording::Recording;
 use eradbg_tracer::timeline::Timeline;
 
@@ -21,6 +23,7 @@ use crate::theme::Theme;
 use crate::tour::Tour;
 use crate::update::update;
 use crate::view::View;
+use follower::Follower;
 use worker::Worker;
 
 /// Longest wait for input, so that signals and background runs are noticed.
@@ -34,6 +37,19 @@ const INPUT_BUDGET: Duration = Duration::from_millis(30);
 /// # Errors
 /// When the terminal cannot be used, or the recording cannot be read at all. Damage met later is shown on the screen.
 pub(crate) fn run(recording: Recording, at: u64, tour: Tour) -> Result<()> {
+    start(recording, at, tour, None)
+}
+
+/// Opens the screens on a recording that this process is writing, and follows it.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn follow(recording: Recording, live: Live) -> Result<()> {
+    let follower = Follower::start(recording.clone(), live);
+    start(recording, 0, Tour::Off, Some(follower))
+}
+
+fn start(recording: Recording, at: u64, tour: Tour, follower: Option<Follower>) -> Result<()> {
     let mut timeline = Timeline::new(recording).context("cannot open the recording's timeline")?;
     timeline.seek(at).context("cannot go to the wanted step")?;
     let stopped = terminal::stop_flag()?;
@@ -48,10 +64,15 @@ pub(crate) fn run(recording: Recording, at: u64, tour: Tour) -> Result<()> {
         theme: Theme::from_environment(),
         highlighter: Highlighter::new(),
         worker: None,
+        follower,
         is_over: false,
     };
     let arrived = effect::arrived(&app.timeline, None);
     app.act(arrived);
+    if let Some(problem) = app.timeline.recording().overview_problems().first() {
+        let text = format!("lists may lack something: {problem}");
+        app.act(Action::Failed(text));
+    }
     app.events(&mut terminal, &stopped)
 }
 
@@ -61,6 +82,7 @@ struct App {
     theme: Theme,
     highlighter: Highlighter,
     worker: Option<Worker>,
+    follower: Option<Follower>,
     is_over: bool,
 }
 
@@ -72,7 +94,7 @@ impl App {
                 let view = View::new(&self.model, &self.timeline, self.theme, &self.highlighter);
                 terminal.screen.draw(|frame| view.render(frame))?;
             }
-            needs_drawing = self.reports();
+            needs_drawing = self.reports() | self.unread_page();
             if event::poll(TICK)? {
                 let start = Instant::now();
                 loop {
@@ -86,11 +108,28 @@ impl App {
         Ok(())
     }
 
-    /// Takes what the background run reports; whether there was anything.
+    /// Says why memory that was just drawn is shown as zeros; whether there was such a reason.
+    fn unread_page(&mut self) -> bool {
+        let problem = self.timeline.recording().check_pages().err();
+        if let Some(problem) = &problem {
+            self.act(Action::Failed(problem.to_string()));
+        }
+        problem.is_some()
+    }
+
+    /// Takes what the background run reports, and what was recorded since; whether there was anything.
     fn reports(&mut self) -> bool {
-        let Some(worker) = &self.worker else { return false };
+        let grown = self.follower.as_ref().and_then(Follower::newest);
+        let has_grown = grown.is_some();
+        if let Some(recording) = grown {
+            self.timeline.follow(recording);
+            self.act(effect::arrived(&self.timeline, None));
+        }
+        let Some(worker) = &self.worker else {
+            return has_grown;
+        };
         let reports = worker.reports();
-        let are_any = !reports.is_empty();
+        let are_any = has_grown || !reports.is_empty();
         for report in reports {
             match report {
                 worker::Report::Progress(position) => self.act(Action::RunProgress(position)),

@@ -38,7 +38,7 @@ pub(crate) enum Command {
     /// did not, or if the batch could not be committed to the state of its chain.
     #[command(
         after_help = "Examples:\n  eradbg record dump.json.gz\n  eradbg record dump.json --run run.json -o my-recording\n  \
-                            eradbg record dump.json --no-trace\n  eradbg record scenario.ron\n\n\
+                            eradbg record dump.json --no-trace\n  eradbg record dump.json --view\n  eradbg record scenario.ron\n\n\
                       Two batches of one chain, the second of which continues on the first:\n  \
                             eradbg record first.ron --state chain\n  eradbg record second.ron --state chain"
     )]
@@ -118,6 +118,12 @@ pub(crate) struct RecordArgs {
     /// Runs without recording, and prints time and steps.
     #[arg(long, conflicts_with = "output")]
     pub(crate) no_trace: bool,
+    /// Opens the recording while it is being written. Leaving the screens lets it go on.
+    #[arg(long, conflicts_with = "no_trace")]
+    pub(crate) view: bool,
+    /// Checks each chunk right after it is written: its checksums, and that it replays to what was recorded.
+    #[arg(long, conflicts_with = "no_trace")]
+    pub(crate) check: bool,
     /// Steps in a chunk of the recording.
     #[arg(long, value_name = "STEPS", default_value_t = eradbg_tracer::recorder::DEFAULT_CHUNK_STEPS,
           value_parser = clap::value_parser!(u32).range(1..))]

@@ -43,6 +43,33 @@ pub struct FrameEnd {
     pub ergs_returned: u32,
 }
 
+/// What the machine asks of the chain's state, as a replay tells it: there is no state then that would tell what it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// A storage slot is read.
+    StorageRead(StorageKey),
+    /// A storage slot is written.
+    StorageWrite(StorageKey, U256),
+    /// A transient slot is read.
+    TransientRead(StorageKey),
+    /// A transient slot is written.
+    TransientWrite(StorageKey, U256),
+    /// A far call looks up the code hash of an address.
+    CodeHash(U256),
+    /// Code is asked for.
+    PrepareDecommit(U256),
+    /// Code is loaded to a page.
+    Decommit(U256, u32),
+    /// A precompile call declares pubdata.
+    Pubdata(i32),
+    /// A piece of an event is emitted.
+    Event(RawEvent),
+    /// An L2->L1 log is emitted.
+    L2ToL1Log(L2ToL1Log),
+    /// The next transaction starts.
+    NextTransaction,
+}
+
 /// Sees each mutation as it happens. It gets shared references only, so it cannot change the run.
 ///
 /// Every method has an empty body, so that `()` compiles to nothing.
@@ -128,6 +155,12 @@ pub trait Observer {
     #[inline]
     fn answered(&mut self, answer: &Answer) {
         let _ = answer;
+    }
+
+    /// A replay is asked something about the chain's state.
+    #[inline]
+    fn asked(&mut self, question: Question) {
+        let _ = question;
     }
 
     /// A storage slot was read or written.

@@ -5,20 +5,7 @@ use eradbg_vm::storage::StorageKey;
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::ledger::{CallRow, FailureRow, OperatorRow, StateRow, Timed};
-
-/// All rows of a chunk.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Rows {
-    /// About `VMState`.
-    pub state: Vec<Timed<StateRow>>,
-    /// About far calls.
-    pub calls: Vec<Timed<CallRow>>,
-    /// About failures.
-    pub failures: Vec<Timed<FailureRow>>,
-    /// About the operator.
-    pub operator: Vec<Timed<OperatorRow>>,
-}
+use crate::ledger::{CallRow, OperatorRow, Rows, StateRow};
 
 /// What the rows of a chunk are about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

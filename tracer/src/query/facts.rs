@@ -7,8 +7,7 @@ use eradbg_vm::observer::Step;
 use eradbg_vm::state::Restored;
 use eradbg_vm::{Execution, H160, Instruction, Observer, Opcode, U256, Value};
 
-use crate::index::Rows;
-use crate::ledger::{CallRow, FailureRow, OperatorRow, StateRow, Timed};
+use crate::ledger::{CallRow, FailureRow, OperatorRow, Rows, StateRow, Timed};
 use crate::query::access::{Access, AccessKind, Place};
 use crate::query::reads;
 

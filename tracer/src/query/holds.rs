@@ -4,7 +4,7 @@ use eradbg_vm::U256;
 use eradbg_vm::outcome::RetKind;
 use eradbg_vm::state::StorageAccess;
 
-use crate::ledger::{CallRow, StateRow};
+use crate::ledger::{CallRow, FailureRow, StateRow};
 use crate::query::access::{Access, AccessKind, PlacePattern};
 use crate::query::expr::{AccessTest, Answer, Atom, Expr, Span, Subject, Verb};
 use crate::query::facts::{Facts, Site};
@@ -21,9 +21,12 @@ pub(super) struct Times<'a> {
 impl<'a> Times<'a> {
     /// Of a recording whose overview is loaded.
     pub(super) fn new(recording: &'a Recording) -> Self {
+        // What the root frame did is the operator's to take back.
+        let is_root = |failure: &&FailureRow| failure.entered_at == 0 && !failure.is_near;
         let failed = recording
             .failures()
             .iter()
+            .filter(|failure| !is_root(failure))
             .map(|failure| (failure.entered_at, failure.step));
         let rolled_back = recording
             .undone()

@@ -40,13 +40,14 @@ impl Origin {
             }
             Self::NextRead => access(Verb::Read, place),
         };
-        recording.load_overview()?;
+        recording.load_overview();
         let (direction, ranges) = match self {
             Self::LastWrite => (Direction::Backward, past(recording, position, place)),
             Self::NextWrite | Self::NextRead => (Direction::Forward, future(recording, position, place)),
         };
         Search::new(recording, [&expr], direction)?
             .within(ranges)
+            .without_sites()
             .first(stop, progress)
     }
 }

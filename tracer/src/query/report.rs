@@ -12,6 +12,7 @@ use crate::query::access::Access;
 use crate::query::facts::Effect;
 use crate::query::search::Hit;
 use crate::recording::Recording;
+use crate::symbols;
 
 /// A step that matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -110,7 +111,7 @@ impl EffectReport {
                 Self::new(kind, format!("{code_address:#x}"))
             }
             Effect::Call(CallRow::Left { entered_at, .. }) => {
-                Self::new("return", format!("from step {entered_at}"))
+                Self::new("leave", format!("frame {entered_at}"))
             }
             Effect::Failure(row) => {
                 let kind = if row.kind == RetKind::Revert {
@@ -222,11 +223,8 @@ impl EffectReport {
 
     /// One line for a table.
     pub fn text(&self) -> String {
-        let at = if self.at.is_empty() {
-            String::new()
-        } else {
-            format!(" {}", self.at)
-        };
+        let words = self.at.split_whitespace();
+        let at = words.fold(String::new(), |text, word| text + " " + &short(word));
         let values = match (&self.old, &self.new) {
             (Some(old), Some(new)) => format!(": {} → {}", short(old), short(new)),
             (Some(old), None) => format!(": {}", short(old)),
@@ -245,9 +243,12 @@ fn word(word: U256) -> String {
     format!("{word:#x}")
 }
 
-/// A word cut in its middle.
+/// A number of a width: an address by its name, a word cut in its middle.
 fn short(word: &str) -> String {
-    if word.len() > 20 {
+    let is_address = word.len() == 42 && word.starts_with("0x");
+    if let Some(address) = is_address.then(|| word.parse().ok()).flatten() {
+        symbols::address_text(address)
+    } else if word.len() > 20 && word.is_ascii() {
         format!("{}…{}", &word[..10], &word[word.len() - 8..])
     } else {
         word.to_owned()

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::index::{GROUP_CHUNKS, Rows};
+use crate::index::GROUP_CHUNKS;
+use crate::ledger::Rows;
 use crate::query::expr::{Answer, Atom, Expr, Verb};
 use crate::query::facts::{self, Effect, Facts, Gatherer, Site, StepRows};
 use crate::query::holds::{Times, access_matches, holds};
@@ -30,6 +31,7 @@ pub struct Search<'a> {
     ranges: Vec<Range<u64>>,
     direction: Direction,
     needs: Needs,
+    with_sites: bool,
 }
 
 /// A step that matches.
@@ -39,7 +41,7 @@ pub struct Hit {
     pub step: u64,
     /// The predicate that holds, by its number.
     pub query: usize,
-    /// Where it stands.
+    /// Where it stands, if that was asked for.
     pub site: Option<Site>,
     /// What it did, as far as the predicate asks: its rows, and the accesses that match.
     pub effects: Vec<Effect>,
@@ -115,7 +117,7 @@ impl<'a> Search<'a> {
         direction: Direction,
     ) -> Result<Self> {
         recording.check_machine()?;
-        recording.load_overview()?;
+        recording.load_overview();
         // All chunks need it, and it must not be made while cores wait for each other.
         recording.page_index();
         let exprs: Vec<_> = exprs.into_iter().collect();
@@ -130,7 +132,15 @@ impl<'a> Search<'a> {
             any,
             ranges: vec![0..recording.steps()],
             direction,
+            with_sites: true,
         })
+    }
+
+    /// Does not say where hits stand unless it is known anyway: what rows tell needs no replay then.
+    #[must_use]
+    pub fn without_sites(mut self) -> Self {
+        self.with_sites = false;
+        self
     }
 
     /// Looks at these steps only; the ranges ascend and do not overlap.
@@ -280,7 +290,7 @@ impl<'a> Search<'a> {
                     rows: StepRows::of(&rows, step),
                 });
             }
-            if !hits.hits.is_empty() {
+            if self.with_sites && !hits.hits.is_empty() {
                 let mut found = hits.hits.iter_mut().peekable();
                 self.replay(chunk, &rows, &mut |facts| {
                     if let Some(hit) = found.next_if(|hit| hit.step == facts.step) {

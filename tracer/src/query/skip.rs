@@ -13,6 +13,7 @@ use crate::query::expr::{AccessTest, Answer, Atom, Expr, Span, Subject, Verb};
 use crate::query::holds::{Times, is_named};
 use crate::recording::{PageIndex, Recording};
 use eradbg_vm::isa::Destination;
+use eradbg_vm::page_ids::stack_page;
 use eradbg_vm::paged::PAGE_WORDS;
 use eradbg_vm::storage::StorageKey;
 
@@ -33,11 +34,14 @@ impl<'a> Filter<'a> {
     pub(super) fn new(recording: &'a Recording, expr: &'a Expr, times: &'a Times<'a>) -> Self {
         let mut chunks = Vec::new();
         expr.for_each(&mut |atom| {
-            if let Atom::Access(test) = atom
-                && let Some(found) =
-                    chunks_with_memory(recording, test).or_else(|| chunks_with_slot(recording, test))
-            {
-                chunks.push((test, found));
+            if let Atom::Access(test) = atom {
+                let machine =
+                    || chunks_with_memory(recording, test).or_else(|| chunks_with_stack(recording, test));
+                // Keyframes tell what was written, not what was read.
+                let is_read = test.verb == Verb::Read;
+                let found = (!is_read).then(machine).flatten();
+                let found = found.or_else(|| chunks_with_slot(recording, test));
+                chunks.extend(found.map(|found| (test, found)));
             }
         });
         Self {
@@ -198,9 +202,6 @@ fn chunks_with_memory(recording: &Recording, test: &AccessTest) -> Option<Vec<u3
     else {
         return None;
     };
-    if test.verb == Verb::Read {
-        return None;
-    }
     let index = recording.page_index();
     let mut chunks: Vec<u32> = index.edges(*space).collect();
     let bytes = bytes
@@ -216,6 +217,46 @@ fn chunks_with_memory(recording: &Recording, test: &AccessTest) -> Option<Vec<u3
     } else {
         let pages = index.pages_with_space(*space);
         chunks.extend(pages.flat_map(|page| chunks_that_write(index, page, u32::MAX)));
+    }
+    chunks.sort_unstable();
+    chunks.dedup();
+    Some(chunks)
+}
+
+/// Chunks that may write the stack slot of a frame that a test names, ascending; `None`: any.
+fn chunks_with_stack(recording: &Recording, test: &AccessTest) -> Option<Vec<u32>> {
+    let PlacePattern::Stack {
+        frame: Some(entered_at),
+        slot: Some(slot),
+    } = test.place
+    else {
+        return None;
+    };
+    let first = recording.chunk_of(entered_at);
+    let base_page = |chunk: u32| {
+        let keyframe = recording.keyframe(chunk).ok()?;
+        let mut frames = keyframe.frames.iter();
+        let frame = frames.find(|frame| frame.far_entered_at() == entered_at);
+        Some(frame.map(|frame| frame.base_page))
+    };
+    // The last keyframe that has the frame: it ends in the chunk that follows. Nothing is known where one is damaged.
+    let (mut alive, mut over, mut page) = (first, recording.chunks(), None);
+    while over - alive > 1 {
+        let middle = alive + (over - alive) / 2;
+        match base_page(middle)? {
+            Some(found) => (alive, page) = (middle, Some(found)),
+            None => over = middle,
+        }
+    }
+    let mut chunks = vec![first, alive];
+    if let Some(base) = page {
+        let words = usize::from(slot);
+        let page = (stack_page(base), true, (words / PAGE_WORDS) as u32);
+        chunks.extend(chunks_that_write(
+            recording.page_index(),
+            page,
+            1 << (words % PAGE_WORDS),
+        ));
     }
     chunks.sort_unstable();
     chunks.dedup();

@@ -11,13 +11,16 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use eradbg_vm::{Program, U256};
+use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::index::{self, GROUP_CHUNKS, Path as CodePath, Rows, Summary, Touched};
+use crate::index::{self, GROUP_CHUNKS, Path as CodePath, Summary, Touched};
 use crate::keyframe::Captured;
-use crate::ledger::{Row, Timed, encode_block};
+use crate::ledger::Rows;
 use crate::listing::Listing;
 use crate::manifest::{End, EndKind, Manifest, Seal};
+use crate::recorder::{BATCH_REPORT, Live};
+use crate::report::{BatchReport, TransactionReport};
 use crate::store::codec::Encoder;
 use crate::store::database::{Content, Database, Tree};
 use crate::store::envelope::Kind;
@@ -53,10 +56,10 @@ pub(super) enum Message {
     Chunk(Box<Chunk>),
     /// Rows after the last chunk.
     Tail(Rows),
-    Report {
-        key: u32,
-        json: Vec<u8>,
-    },
+    /// A transaction is done.
+    Transaction(Box<TransactionReport>),
+    /// The batch was closed.
+    Batch(Box<BatchReport>),
     End(EndKind),
 }
 
@@ -64,6 +67,7 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) struct Writer {
     sender: Sender<Message>,
+    live: Live,
     failed: Arc<AtomicBool>,
     thread: JoinHandle<Result<()>>,
 }
@@ -79,12 +83,14 @@ impl Writer {
         }
         database.flush()?;
         let (sender, receiver) = bounded(QUEUE);
+        let live = Live::new(database.clone(), manifest.clone());
+        let storing = Storing::new(database, live.clone());
         let failed = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&failed);
         let thread = std::thread::Builder::new()
             .name("write-recording".to_owned())
             .spawn(move || {
-                let result = Storing::new(database).run(&receiver);
+                let result = storing.run(&receiver);
                 flag.store(result.is_err(), Ordering::Relaxed);
                 // Keep taking messages, so that the recorder never waits for a writer that has given up.
                 receiver.iter().for_each(drop);
@@ -96,6 +102,7 @@ impl Writer {
         })?;
         Ok(Self {
             sender,
+            live,
             failed,
             thread,
         })
@@ -108,6 +115,10 @@ impl Writer {
             .expect("the writer thread lives as long as its sender");
     }
 
+    pub(super) fn live(&self) -> Live {
+        self.live.clone()
+    }
+
     pub(super) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
@@ -115,6 +126,7 @@ impl Writer {
     pub(super) fn finish(self, end: EndKind) -> Result<()> {
         self.send(Message::End(end));
         drop(self.sender);
+        drop(self.live);
         match self.thread.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -124,6 +136,7 @@ impl Writer {
 
 struct Storing {
     database: Database,
+    live: Live,
     seal: Seal,
     first_steps: Vec<u64>,
     /// Of the chunks of the group that is not full yet.
@@ -136,10 +149,11 @@ struct Storing {
 }
 
 impl Storing {
-    fn new(database: Database) -> Self {
+    fn new(database: Database, live: Live) -> Self {
         let last_seal = Instant::now();
         Self {
             database,
+            live,
             seal: Seal::default(),
             first_steps: Vec::new(),
             summaries: Vec::new(),
@@ -158,10 +172,8 @@ impl Storing {
                     self.seal_if_due()?;
                 }
                 Message::Tail(rows) => self.store_rows(self.seal.chunks, &rows)?,
-                Message::Report { key, json } => {
-                    self.database
-                        .put(Tree::Report, Kind::Report, &key.to_be_bytes(), &json)?;
-                }
+                Message::Transaction(report) => self.store_report(report.index as u32, &*report)?,
+                Message::Batch(report) => self.store_report(BATCH_REPORT, &*report)?,
                 Message::End(kind) => return self.end(kind),
             }
         }
@@ -203,19 +215,19 @@ impl Storing {
         Ok(())
     }
 
-    fn store_rows(&self, chunk: u32, rows: &Rows) -> Result<()> {
-        self.store_block(chunk, &rows.state)?;
-        self.store_block(chunk, &rows.calls)?;
-        self.store_block(chunk, &rows.failures)?;
-        self.store_block(chunk, &rows.operator)
+    fn store_report(&self, key: u32, report: &impl Serialize) -> Result<()> {
+        let json = serde_json::to_vec(report).expect("a report is plain data");
+        let key = key.to_be_bytes();
+        self.database
+            .put(Tree::Report, Kind::Report, &key, &json)
+            .map(drop)
     }
 
-    fn store_block<R: Row>(&self, chunk: u32, rows: &[Timed<R>]) -> Result<()> {
-        if let Some(block) = encode_block(rows) {
-            let key = key::ledger(R::KIND as u8, chunk);
-            self.database.put(Tree::Ledger, Kind::Ledger, &key, &block)?;
-        }
-        Ok(())
+    fn store_rows(&self, chunk: u32, rows: &Rows) -> Result<()> {
+        let (key, bytes) = (key::chunk(chunk), rows.encode());
+        self.database
+            .put(Tree::Ledger, Kind::Ledger, &key, &bytes)
+            .map(drop)
     }
 
     fn summarize(&mut self, chunk: Chunk) {
@@ -258,6 +270,7 @@ impl Storing {
         if self.seals.is_multiple_of(SEALS_PER_SYNC) {
             self.database.sync()?;
         }
+        self.live.seal(self.seal, &self.first_steps);
         self.sealed_chunks = self.seal.chunks;
         self.last_seal = Instant::now();
         Ok(())
@@ -269,7 +282,7 @@ impl Storing {
         let end = End {
             seal: self.seal,
             first_steps: std::mem::take(&mut self.first_steps),
-            kind,
+            kind: kind.clone(),
         };
         self.database
             .put(Tree::Meta, Kind::End, key::END, &end.encode())?;
@@ -277,6 +290,11 @@ impl Storing {
         self.database.sync()?;
         let path = self.database.path().to_owned();
         drop(self.database);
+        self.live.end(kind);
+        if !self.live.let_go() {
+            // Whoever follows it goes on reading.
+            return Ok(());
+        }
         // sled writes its snapshot of the page table when a database is opened: the next open is then quick. Nothing is
         // lost when that fails, since everything is written.
         drop(Database::open(&path, Content::Recording));

@@ -7,7 +7,8 @@ use eradbg_vm::{Execution, Observer};
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::index::{ExecutedCode, GROUP_CHUNKS, Path, Rows, Summary, Touched, decode_group};
+use crate::index::{ExecutedCode, GROUP_CHUNKS, Path, Summary, Touched, decode_group};
+use crate::ledger::Rows;
 use crate::recording::{Recording, lock};
 use crate::replay::replay_chunk;
 use crate::store::database::Tree;
@@ -35,9 +36,11 @@ impl Recording {
             .database
             .get(Tree::Index, Kind::Index, &key::group(group), place)?;
         let Some((bytes, _)) = found else { return Ok(None) };
-        let summaries = decode_group(&bytes).map_err(|error| self.damaged(place(), error.to_string()))?;
+        let mut summaries = decode_group(&bytes).map_err(|error| self.damaged(place(), error.to_string()))?;
         let expected = self.group_chunks(group).len();
-        if summaries.len() == expected {
+        if summaries.len() >= expected {
+            // A recording that is read up to its last seal, or up to a damaged log, may be known further.
+            summaries.truncate(expected);
             Ok(Some(summaries))
         } else {
             let why = format!("it has {} chunks, not {expected}", summaries.len());
@@ -64,19 +67,6 @@ impl Recording {
     pub fn group_chunks(&self, group: u32) -> std::ops::Range<u32> {
         let first = group * GROUP_CHUNKS;
         first..self.chunks().min(first + GROUP_CHUNKS)
-    }
-
-    /// All rows of a chunk.
-    ///
-    /// # Errors
-    /// When some are damaged.
-    pub fn all_rows(&self, chunk: u32) -> Result<Rows> {
-        Ok(Rows {
-            state: self.rows(chunk)?,
-            calls: self.rows(chunk)?,
-            failures: self.rows(chunk)?,
-            operator: self.rows(chunk)?,
-        })
     }
 
     /// Rows of the steps of a chunk, each with its step: those of what the operator did after a step are of that step.

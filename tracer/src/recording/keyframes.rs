@@ -38,14 +38,14 @@ impl Recording {
     /// # Errors
     /// When it is missing or damaged.
     pub fn keyframe(&self, chunk: u32) -> Result<Arc<Keyframe>> {
-        if let Some(keyframe) = lock(&self.0.keyframes).get(chunk) {
+        if let Some(keyframe) = lock(&self.0.read.keyframes).get(chunk) {
             return Ok(keyframe);
         }
         let place = || self.place("keyframe", chunk);
         let bytes = self.read(Tree::Keyframe, Kind::Keyframe, &key::chunk(chunk), place)?;
         let keyframe = Keyframe::decode(&bytes).map_err(|error| self.damaged(place(), error.to_string()))?;
         let keyframe = Arc::new(keyframe);
-        lock(&self.0.keyframes).put(chunk, Arc::clone(&keyframe));
+        lock(&self.0.read.keyframes).put(chunk, Arc::clone(&keyframe));
         Ok(keyframe)
     }
 

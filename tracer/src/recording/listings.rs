@@ -17,7 +17,7 @@ impl Recording {
     /// # Errors
     /// When it is damaged: nothing else depends on it.
     pub fn listing(&self, hash: U256) -> Result<Option<Arc<Listing>>> {
-        if let Some(known) = lock(&self.0.listings).get(&hash) {
+        if let Some(known) = lock(&self.0.read.listings).get(&hash) {
             return Ok(known.clone());
         }
         let place = || format!("source of code {hash:#066x}");
@@ -32,7 +32,7 @@ impl Recording {
             None => None,
         };
         let listing = listing.map(Arc::new);
-        lock(&self.0.listings).insert(hash, listing.clone());
+        lock(&self.0.read.listings).insert(hash, listing.clone());
         Ok(listing)
     }
 

@@ -1,55 +1,12 @@
 //! What a recording holds at a glance: transactions, hooks, failures, stretches that were undone.
 
+use eradbg_vm::U256;
 use eradbg_vm::bootloader::Hook;
-use eradbg_vm::{H256, U256};
+use rayon::prelude::*;
 
-use crate::error::Result;
-use crate::ledger::{FailureRow, OperatorRow};
+use crate::error::Error;
+use crate::ledger::{FailureRow, OperatorRow, Rows, TransactionRow, TxStatus};
 use crate::recording::Recording;
-use crate::report::TransactionReport;
-
-/// A transaction of the batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TransactionRow {
-    /// Number in the batch, rejected ones included.
-    pub index: u32,
-    /// Its hash; zero while it is not done.
-    pub hash: H256,
-    /// Number of its L2 block.
-    pub l2_block: u32,
-    /// Its first step.
-    pub first_step: u64,
-    /// Its steps, those of a first attempt included.
-    pub steps: u64,
-    /// First step of the attempt that counts, when the transaction was run once more since its compressed bytecodes did
-    /// not get published.
-    pub rerun_at: Option<u64>,
-    /// How it went.
-    pub status: TxStatus,
-    /// Why it failed; empty when it did not.
-    pub reason: String,
-    /// Ergs used.
-    pub gas_used: u32,
-    /// Gas refunded.
-    pub gas_refunded: u64,
-    /// Bytes of pubdata.
-    pub pubdata: u32,
-    /// Whether the operator took it back.
-    pub rolled_back: bool,
-}
-
-/// How a transaction went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TxStatus {
-    /// It succeeded.
-    Success,
-    /// It failed and is part of the batch.
-    Reverted,
-    /// It cannot be part of the batch.
-    Halted,
-    /// The recording ends within it.
-    Unfinished,
-}
 
 /// A hook of the bootloader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,25 +28,28 @@ pub struct UndoneRange {
     pub end_step: u64,
 }
 
+/// Transactions that are listed, at most.
+const MOST_TRANSACTIONS: u32 = 1 << 20;
+
 #[derive(Debug, Default)]
 pub(super) struct Overview {
     transactions: Vec<TransactionRow>,
     hooks: Vec<HookRow>,
     failures: Vec<FailureRow>,
     undone: Vec<UndoneRange>,
+    problems: Vec<Error>,
+    /// Position of the last snapshot.
+    snapshot: u64,
 }
 
 impl Recording {
     /// Reads what the lists below need; they are empty before.
-    ///
-    /// # Errors
-    /// When ledgers or reports are damaged.
-    pub fn load_overview(&self) -> Result<()> {
+    pub fn load_overview(&self) {
+        // It is read on all cores, so nobody may wait for it with a lock.
         if self.0.overview.get().is_none() {
-            let overview = self.read_overview()?;
+            let overview = self.read_overview();
             self.0.overview.get_or_init(|| overview);
         }
-        Ok(())
     }
 
     /// Transactions in the order of the input.
@@ -115,55 +75,85 @@ impl Recording {
         self.0.overview.get().map_or(&[], |overview| &overview.undone)
     }
 
-    fn read_overview(&self) -> Result<Overview> {
+    /// What the lists above may lack, since rows are damaged.
+    pub fn overview_problems(&self) -> &[Error] {
+        self.0.overview.get().map_or(&[], |overview| &overview.problems)
+    }
+
+    fn read_overview(&self) -> Overview {
+        let blocks = (0..self.row_blocks()).into_par_iter();
+        let blocks: Vec<_> = blocks.map(|chunk| self.all_rows(chunk)).collect();
         let mut overview = Overview::default();
-        let mut snapshot = None;
-        for chunk in 0..self.row_blocks() {
-            overview
-                .failures
-                .extend(self.rows::<FailureRow>(chunk)?.into_iter().map(|row| row.row));
-            for row in self.rows::<OperatorRow>(chunk)? {
-                let step = row.step;
-                match row.row {
-                    OperatorRow::Hook { id, parameters } => overview.hooks.push(HookRow {
-                        step,
-                        hook: id,
-                        parameters,
-                    }),
-                    OperatorRow::TransactionStarted { index, l2_block } => {
-                        let steps = self.steps() - step;
-                        overview
-                            .transactions
-                            .push(TransactionRow::unfinished(index, l2_block, step, steps));
-                    }
-                    OperatorRow::TransactionDone { index } => {
-                        if let Some(transaction) = overview.transactions.get_mut(index as usize) {
-                            transaction.steps = step - transaction.first_step;
-                        }
-                    }
-                    OperatorRow::Snapshot => snapshot = Some(step),
-                    OperatorRow::RolledBack => {
-                        let first_step = snapshot.unwrap_or(0);
-                        overview.undone.push(UndoneRange {
-                            first_step,
-                            end_step: step,
-                        });
-                    }
-                    OperatorRow::Write { .. } | OperatorRow::SnapshotDropped => {}
-                }
+        for block in blocks {
+            match block {
+                Ok(rows) => overview.add(rows),
+                Err(error) => overview.problems.push(error),
             }
         }
-        for report in self.reports()? {
-            if let Some(transaction) = overview.transactions.get_mut(report.index) {
-                transaction.finish(&report);
-            }
-        }
+        overview.end_at(self.steps());
         overview.tell_apart();
-        Ok(overview)
+        overview
     }
 }
 
 impl Overview {
+    fn add(&mut self, block: Rows) {
+        self.failures
+            .extend(block.failures.into_iter().map(|row| row.row));
+        for row in block.operator {
+            let step = row.step;
+            match row.row {
+                OperatorRow::Hook { id, parameters } => self.hooks.push(HookRow {
+                    step,
+                    hook: id,
+                    parameters,
+                }),
+                OperatorRow::TransactionStarted { index, l2_block } => {
+                    *self.transaction(index) = TransactionRow::unfinished(index, l2_block, step);
+                }
+                OperatorRow::TransactionDone { index } => {
+                    let transaction = self.transaction(index);
+                    transaction.steps = step.saturating_sub(transaction.first_step);
+                }
+                OperatorRow::Snapshot => self.snapshot = step,
+                OperatorRow::RolledBack => self.undone.push(UndoneRange {
+                    first_step: self.snapshot,
+                    end_step: step,
+                }),
+                OperatorRow::Write { .. } | OperatorRow::SnapshotDropped => {}
+            }
+        }
+        for row in block.transactions {
+            let transaction = self.transaction(row.row.index);
+            let (first_step, was_started) = (transaction.first_step, transaction.l2_block > 0);
+            *transaction = row.row;
+            if was_started {
+                transaction.steps += transaction.first_step - first_step;
+                transaction.first_step = first_step;
+            }
+        }
+    }
+
+    /// The transaction of a number. Those before it are there, even when the rows about them are damaged.
+    fn transaction(&mut self, index: u32) -> &mut TransactionRow {
+        // No batch has more; a number that damage made up must not fill memory.
+        let index = index.min(MOST_TRANSACTIONS);
+        for missing in self.transactions.len() as u32..=index {
+            let row = TransactionRow::unfinished(missing, 0, 0);
+            self.transactions.push(row);
+        }
+        &mut self.transactions[index as usize]
+    }
+
+    /// The transaction that the recording ends in has the steps up to there.
+    fn end_at(&mut self, steps: u64) {
+        for transaction in &mut self.transactions {
+            if transaction.status == TxStatus::Unfinished && transaction.steps == 0 {
+                transaction.steps = steps.saturating_sub(transaction.first_step);
+            }
+        }
+    }
+
     /// Tells transactions apart that were run in one go and have no reports: each ends where the bootloader says so.
     fn tell_apart(&mut self) {
         let mut hooks = self.hooks.iter();
@@ -192,40 +182,5 @@ impl Overview {
                 }
             }
         }
-    }
-}
-
-impl TransactionRow {
-    fn unfinished(index: u32, l2_block: u32, first_step: u64, steps: u64) -> Self {
-        Self {
-            index,
-            hash: H256::zero(),
-            l2_block,
-            first_step,
-            steps,
-            rerun_at: None,
-            status: TxStatus::Unfinished,
-            reason: String::new(),
-            gas_used: 0,
-            gas_refunded: 0,
-            pubdata: 0,
-            rolled_back: false,
-        }
-    }
-
-    fn finish(&mut self, report: &TransactionReport) {
-        self.hash = report.tx_hash.parse().unwrap_or_default();
-        self.steps = (report.run.first_step + report.run.cycles_used).saturating_sub(self.first_step);
-        self.rerun_at = report.first_attempt.as_ref().map(|_| report.run.first_step);
-        self.status = match report.run.status() {
-            "success" => TxStatus::Success,
-            "revert" => TxStatus::Reverted,
-            _ => TxStatus::Halted,
-        };
-        report.run.failure().clone_into(&mut self.reason);
-        self.gas_used = report.run.gas_used;
-        self.gas_refunded = report.run.gas_refunded;
-        self.pubdata = report.run.pubdata_published;
-        self.rolled_back = report.rolled_back;
     }
 }

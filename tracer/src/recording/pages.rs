@@ -1,14 +1,16 @@
 //! Pages of recorded states: which keyframe has which version.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use eradbg_vm::heap::{Heap, HeapPage, HeapSource};
 use eradbg_vm::paged::{Page, PageSource, RecordedPage};
 use eradbg_vm::stack::StackPage;
 
+use crate::error::Error;
 use crate::index::Summary;
 use crate::keyframe::{PageContent, PageKey, PageVersion};
-use crate::recording::{Recording, lock};
+use crate::recording::Recording;
 
 /// Which chunk's keyframe holds which version of a page.
 #[derive(Debug, Default)]
@@ -215,6 +217,16 @@ fn packed((space, is_stack, index): PageKey) -> u64 {
     u64::from(space) << 32 | u64::from(is_stack) << 31 | u64::from(index & LAST_INDEX)
 }
 
+thread_local! {
+    /// Why a page could not be read, until someone asks. Whoever looks at a page asks on the same thread.
+    static FAILURE: RefCell<Option<Error>> = const { RefCell::new(None) };
+}
+
+/// Why a page could not be read on this thread since the last call.
+pub(super) fn take_failure() -> Option<Error> {
+    FAILURE.take()
+}
+
 /// The pages of a recording.
 #[derive(Debug)]
 pub(super) struct Pages {
@@ -230,7 +242,9 @@ impl Pages {
             found.ok().map(|at| keyframe.pages[at].content.clone())
         });
         found.unwrap_or_else(|error| {
-            lock(&self.recording.0.page_failure).get_or_insert(error);
+            FAILURE.with_borrow_mut(|failure| {
+                failure.get_or_insert(error);
+            });
             None
         })
     }

@@ -1,8 +1,7 @@
 //! What the parts of a recording take.
 
 use crate::error::Result;
-use crate::ledger::LedgerKind;
-use crate::recording::{Recording, ledger_name};
+use crate::recording::Recording;
 use crate::store::database::Tree;
 
 /// A part of a recording.
@@ -27,17 +26,13 @@ impl Recording {
             ("code", Tree::Code),
             ("keyframes", Tree::Keyframe),
             ("logs", Tree::Log),
+            ("rows", Tree::Ledger),
             ("index", Tree::Index),
             ("reports", Tree::Report),
             ("source text", Tree::Source),
         ] {
             let sizes = self.0.database.sizes(tree)?;
             parts.push(PartSize::of(name, sizes.iter().map(|(_, bytes)| *bytes)));
-        }
-        let rows = self.0.database.sizes(Tree::Ledger)?;
-        for kind in LedgerKind::ALL {
-            let of_kind = rows.iter().filter(|(key, _)| key.first() == Some(&(kind as u8)));
-            parts.push(PartSize::of(ledger_name(kind), of_kind.map(|(_, bytes)| *bytes)));
         }
         Ok(parts)
     }

@@ -41,7 +41,7 @@ pub enum Tree {
     Log,
     /// States by chunk.
     Keyframe,
-    /// Ledger blocks by kind and block.
+    /// Rows by chunk.
     Ledger,
     /// Reports by transaction; the batch's comes last.
     Report,
@@ -104,8 +104,8 @@ impl Tree {
     }
 }
 
-/// An open database.
-#[derive(Debug)]
+/// An open database. Clones share it.
+#[derive(Debug, Clone)]
 pub struct Database {
     path: PathBuf,
     db: sled::Db,
@@ -232,6 +232,17 @@ impl Database {
     pub fn put_raw(&self, tree: Tree, key: &[u8], packed: Vec<u8>) -> Result<()> {
         self.tree(tree)
             .insert(key, packed)
+            .map(drop)
+            .map_err(|error| sled_error(&self.path, tree.name(), error))
+    }
+
+    /// Takes a key out, for tests of what is missing.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn remove(&self, tree: Tree, key: &[u8]) -> Result<()> {
+        let removed = self.tree(tree).remove(key);
+        removed
             .map(drop)
             .map_err(|error| sled_error(&self.path, tree.name(), error))
     }

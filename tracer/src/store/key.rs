@@ -4,8 +4,7 @@
 //! |---|---|---|
 //! | `meta` | `manifest`, `seal`, `end` | what it is about, how far it is sealed, how it ended |
 //! | `code` | hash, 32 bytes | words of the code |
-//! | `log`, `keyframe` | chunk, 4 bytes | answers of a chunk, state at its start |
-//! | `ledger` | kind, 1 byte; chunk, 4 bytes | rows of that kind in the chunk |
+//! | `log`, `keyframe`, `ledger` | chunk, 4 bytes | answers of a chunk, state at its start, its rows |
 //! | `index` | group of 64 chunks, 4 bytes | what each of them did, in short |
 //! | `report` | transaction, 4 bytes; all ones: the batch | JSON |
 //! | `source` | hash of the code, 32 bytes | its source text, with the line of each instruction |
@@ -30,7 +29,7 @@ pub const END: &[u8] = b"end";
 /// Of what a state says about itself.
 pub const STATE: &[u8] = b"state";
 
-/// Of a chunk's log and keyframe.
+/// Of a chunk's log, keyframe and rows.
 pub fn chunk(index: u32) -> [u8; 4] {
     index.to_be_bytes()
 }
@@ -45,12 +44,6 @@ pub fn code(hash: U256) -> [u8; 32] {
     let mut key = [0; 32];
     hash.to_big_endian(&mut key);
     key
-}
-
-/// Of a chunk's ledger block.
-pub fn ledger(kind: u8, chunk: u32) -> [u8; 5] {
-    let [a, b, c, d] = chunk.to_be_bytes();
-    [kind, a, b, c, d]
 }
 
 /// Of a commit's head.

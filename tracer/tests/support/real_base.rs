@@ -1,6 +1,11 @@
 //! A folder of compiled system contracts, put together from the reference vectors: what each of their dumps holds of the
 //! real bootloaders and contracts of a protocol version.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failure here is a failure of the test or benchmark"
+)]
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 

@@ -38,7 +38,7 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<Exit> {
         None => (SCENARIOS[0].name, Tour::START),
     };
     let demo = Demo::open(scenario::embedded(name)?)?;
-    demo.recording.load_overview()?;
+    demo.recording.load_overview();
     if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
         app::run(demo.recording.clone(), 0, tour)?;
     } else {
@@ -182,7 +182,7 @@ mod tests {
         let path = folder.path().join("demo");
         make(&path, demo()).unwrap();
         let recording = Recording::open(&path).unwrap();
-        recording.load_overview().unwrap();
+        recording.load_overview();
         let reverted = recording
             .failures()
             .iter()

@@ -16,7 +16,7 @@ use crate::commands::{bytes, grouped};
 /// Prints what a recording holds.
 pub(crate) fn info(args: &InfoArgs) -> Result<Exit> {
     let recording = Recording::open(&args.recording)?;
-    recording.load_overview()?;
+    recording.load_overview();
     if args.json {
         let mut out = std::io::stdout().lock();
         let mut document = document(&recording);
@@ -31,7 +31,14 @@ pub(crate) fn info(args: &InfoArgs) -> Result<Exit> {
             print_sizes(&recording)?;
         }
     }
-    Ok(Exit::Done)
+    for problem in recording.overview_problems() {
+        eprintln!("eradbg: not counted: {problem}");
+    }
+    Ok(if recording.overview_problems().is_empty() {
+        Exit::Done
+    } else {
+        Exit::Bad
+    })
 }
 
 /// Prints what a recording holds, for people. Its overview has been loaded.
@@ -119,6 +126,7 @@ fn completeness(recording: &Recording) -> String {
         EndKind::Finished => "yes".to_owned(),
         EndKind::Interrupted => "no: the user stopped it".to_owned(),
         EndKind::Stopped(why) => format!("no: {why}"),
+        EndKind::Recording => "no: it is being recorded".to_owned(),
         EndKind::Unknown => "no: the process that recorded it was killed".to_owned(),
     }
 }

@@ -14,7 +14,7 @@ use crate::tour::Tour;
 pub(crate) fn open(args: &OpenArgs) -> Result<Exit> {
     let recording = Recording::open(&args.recording)?;
     recording.check_machine()?;
-    recording.load_overview()?;
+    recording.load_overview();
     let position = position(&recording, &args.at.at)?;
     require_terminal()?;
     app::run(recording, position, Tour::Off)?;

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow};
@@ -13,16 +14,18 @@ use eradbg_tracer::Recording;
 use eradbg_tracer::chain::ChainState;
 use eradbg_tracer::drive::{self, DriveEnd, Driven};
 use eradbg_tracer::manifest::Manifest;
-use eradbg_tracer::recorder::{Control, Recorder};
+use eradbg_tracer::recorder::{Control, Live, Recorder};
 use eradbg_tracer::recording::{TransactionRow, TxStatus};
 use eradbg_tracer::report::TransactionReport;
 use eradbg_tracer::source::run::RunConfig;
 use eradbg_tracer::source::scenario::Expectation;
 use eradbg_tracer::source::{self, Loaded};
 use eradbg_tracer::store::FORMAT;
+use eradbg_tracer::verify::{Behind, Findings};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Exit;
+use crate::app;
 use crate::cli::{DebugArgs, OpenArgs, RecordArgs};
 use crate::commands::state::{self, Chain, Ran};
 use crate::commands::{bytes, grouped, open, stop_flag};
@@ -101,18 +104,31 @@ fn recording_path(args: &RecordArgs, loaded: &Loaded) -> PathBuf {
 }
 
 fn record_to(path: &Path, args: &RecordArgs, mut loaded: Loaded, config: &RunConfig) -> Result<Ran> {
+    if args.view {
+        open::require_terminal()?;
+    }
     let total = loaded.input.transactions().count() as u64;
     let control = Arc::new(Control::new(stop_flag()?));
-    let progress = Progress::start(total, Arc::clone(&control));
     let expectations = std::mem::take(&mut loaded.expectations);
-    let written = write(path, loaded, config, args.chunk_steps, control);
+    let recorder = start(path, &loaded, args.chunk_steps, Arc::clone(&control))?;
+    let live = recorder.live();
+    let checking = args.check.then(|| checking(live.clone()));
+    let config = *config;
+    let recording = thread::spawn(move || drive::record(loaded.input, loaded.script, &config, recorder));
+    if args.view {
+        view(&live, || recording.is_finished())?;
+    }
+    drop(live);
+    let progress = Progress::start(total, control);
+    let written = joined(recording);
+    let checked = checking.map(joined);
     progress.stop();
     let Driven {
         end, took, closed, ..
     } = written?;
 
     let recording = Recording::open(path)?;
-    recording.load_overview()?;
+    recording.load_overview();
     print_summary(&recording, took);
     let compare = || anyhow::Ok(print_verdicts(&expectations, &recording.reports()?));
     let exit = match end {
@@ -147,6 +163,10 @@ fn record_to(path: &Path, args: &RecordArgs, mut loaded: Loaded, config: &RunCon
             return Err(anyhow!("{place}: {error}\n{kept}"));
         }
     };
+    let exit = match checked {
+        Some(findings) if !print_findings(&findings) => Exit::Bad,
+        _ => exit,
+    };
     Ok(Ran { exit, closed })
 }
 
@@ -158,9 +178,68 @@ pub(crate) fn write(
     chunk_steps: u32,
     control: Arc<Control>,
 ) -> Result<Driven> {
-    let manifest = manifest(&loaded, chunk_steps)?;
-    let recorder = Recorder::create(path, &manifest, &loaded.listings, control)?;
+    let recorder = start(path, &loaded, chunk_steps, control)?;
     Ok(drive::record(loaded.input, loaded.script, config, recorder)?)
+}
+
+fn start(path: &Path, loaded: &Loaded, chunk_steps: u32, control: Arc<Control>) -> Result<Recorder> {
+    let manifest = manifest(loaded, chunk_steps)?;
+    Ok(Recorder::create(path, &manifest, &loaded.listings, control)?)
+}
+
+/// Opens the screens as soon as there is something to see, until the user leaves.
+fn view(live: &Live, is_over: impl Fn() -> bool) -> Result<()> {
+    loop {
+        // Asked first: what the run wrote before it was over is seen then.
+        let was_over = is_over();
+        match live.recording(None) {
+            Some(recording) if recording.chunks() > 0 => return app::follow(recording, live.clone()),
+            _ if was_over => return Ok(()),
+            _ => thread::sleep(PROGRESS_EVERY),
+        }
+    }
+}
+
+/// Checks what is sealed, behind the writer.
+fn checking(live: Live) -> JoinHandle<Findings> {
+    thread::spawn(move || {
+        let mut behind = Behind::default();
+        let mut seen: Option<Recording> = None;
+        while seen.as_ref().is_none_or(Recording::is_live) {
+            match live.recording(seen.as_ref()) {
+                // Each look at a recording costs something: a few chunks wait for more.
+                Some(recording)
+                    if !recording.is_live() || recording.chunks() >= behind.findings().chunks + 64 =>
+                {
+                    behind.check(&recording);
+                    seen = Some(recording);
+                }
+                _ => thread::sleep(PROGRESS_EVERY),
+            }
+        }
+        behind.findings().clone()
+    })
+}
+
+/// Says what the check behind the writer found; whether all is well.
+fn print_findings(findings: &Findings) -> bool {
+    for line in &findings.broken {
+        eprintln!("eradbg: {line}");
+    }
+    if findings.broken.is_empty() {
+        println!(
+            "{} chunks checked while they were written: all is well",
+            findings.chunks
+        );
+    }
+    findings.broken.is_empty()
+}
+
+/// What a thread has computed.
+fn joined<T>(thread: JoinHandle<T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Runs an input without recording it.
@@ -251,7 +330,7 @@ fn free_name(folder: &Path, name: &str) -> PathBuf {
 /// A progress bar on a thread of its own; hidden without a terminal.
 struct Progress {
     bar: ProgressBar,
-    thread: std::thread::JoinHandle<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Progress {
@@ -262,11 +341,11 @@ impl Progress {
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
         );
         let shown = bar.clone();
-        let thread = std::thread::spawn(move || {
+        let thread = thread::spawn(move || {
             while !shown.is_finished() {
                 shown.set_position(control.transactions.load(Ordering::Relaxed));
                 shown.set_message(grouped(control.steps.load(Ordering::Relaxed)));
-                std::thread::park_timeout(PROGRESS_EVERY);
+                thread::park_timeout(PROGRESS_EVERY);
             }
         });
         Self { bar, thread }

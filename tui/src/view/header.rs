@@ -86,6 +86,7 @@ fn place(view: &View<'_>) -> Vec<Piece> {
         EndKind::Interrupted => Some("recording interrupted".to_owned()),
         EndKind::Stopped(what) => Some(format!("ends early: {what}")),
         EndKind::Unknown => Some("recording broke off".to_owned()),
+        EndKind::Recording => Some("recording…".to_owned()),
     };
     pieces.extend(end.map(|text| piece(3, [(text, theme.undone())])));
     pieces

@@ -115,6 +115,11 @@ fn count_row(view: &View<'_>, part: usize, is_changed: bool, width: usize) -> Li
 }
 
 fn render_list(view: &View<'_>, part: usize, part_changed: bool, area: Rect, buffer: &mut Buffer) {
+    if let Some(problem) = view.timeline.state_problem() {
+        let text = format!("  not known here: {problem}");
+        draw(vec![Line::styled(text, view.theme.failure())], area, buffer);
+        return;
+    }
     let state = view.timeline.state();
     let total = length(state, part);
     if total == 0 {

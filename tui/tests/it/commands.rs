@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 
-use eradbg_tracer::store::database::Tree;
+use eradbg_tracer::store::database::{Content, Tree};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -143,10 +143,8 @@ fn recordings_of_one_input_differ_only_in_the_time_of_their_making() {
             .collect();
     assert!(differing.is_empty(), "{differing:?}");
     // A dump brings no source along.
-    for tree in crate::support::TREES
-        .into_iter()
-        .filter(|tree| *tree != Tree::Source)
-    {
+    let trees = Content::Recording.trees().iter();
+    for &tree in trees.filter(|tree| **tree != Tree::Source) {
         assert!(
             a.0.keys().any(|(name, _)| *name == tree.name()),
             "{} is not compared",

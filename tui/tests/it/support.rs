@@ -6,21 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use eradbg_tracer::store::database::Tree;
+use eradbg_tracer::store::database::{Content, Tree};
 use eradbg_tracer::store::envelope::{self, Kind};
 use eradbg_tracer::store::key;
 use serde_json::Value;
-
-/// All trees of a recording.
-pub(crate) const TREES: [Tree; 7] = [
-    Tree::Meta,
-    Tree::Code,
-    Tree::Log,
-    Tree::Keyframe,
-    Tree::Ledger,
-    Tree::Report,
-    Tree::Source,
-];
 
 /// Time after which a lock that is still held is an error.
 const UNLOCKED_WITHIN: Duration = Duration::from_secs(10);
@@ -124,7 +113,7 @@ pub(crate) fn with_tree<T>(recording: &Path, tree: Tree, work: impl FnOnce(&sled
 pub(crate) fn contents(recording: &Path) -> (Values, Value) {
     let mut values = Values::new();
     with_database(recording, |database| {
-        for name in TREES.map(Tree::name) {
+        for name in Content::Recording.trees().iter().map(|tree| tree.name()) {
             for entry in &database.open_tree(name).expect("the tree opens") {
                 let (key, value) = entry.expect("the tree is readable");
                 values.insert((name, key.to_vec()), value.to_vec());

@@ -13,8 +13,6 @@ use super::damage::{
 };
 use crate::support::with_database;
 
-/// Ledger of what the operator did; the first byte of its keys.
-const OPERATOR_LEDGER: u8 = 3;
 /// Hashes of bytecodes start with this byte.
 const CODE_HASH_VERSION: u8 = 1;
 const BOOTLOADER_HASH: &str = "/system_env/base_system_smart_contracts/bootloader/hash";
@@ -268,16 +266,16 @@ pub(super) fn recording_cases() -> Vec<Case> {
         ),
         damaged(
             "changed rows",
-            |at| flip_first(at, Tree::Ledger, OPERATOR_LEDGER),
-            &["verify r", "info r"],
-            &["r: operator rows of chunk "],
+            |at| flip(at, Tree::Ledger, &key::chunk(CHUNK)),
+            &["verify r", "info r", "query r event"],
+            &["r: rows of chunk 5 "],
         ),
         Case {
             kept: Kept::Good,
             ..damaged(
                 "a changed report",
                 |at| flip(at, Tree::Report, &2u32.to_be_bytes()),
-                &["verify r", "info r", "export r batch"],
+                &["verify r", "export r batch"],
                 &["r: report 00000002: "],
             )
         },
