@@ -33,7 +33,9 @@ const LENGTHS: [&str; 4] = ["100k", "1M", "10M", "100M"];
 const SEEKS: usize = 3_000;
 const QUESTIONS: usize = 400;
 /// Steps of a transfer on the real bootloader, roughly.
-const STEPS_PER_TRANSFER: u64 = 12_800;
+const STEPS_PER_TRANSFER: u64 = 8_600;
+/// Transactions that a batch has room for, roughly.
+const MOST_TRANSFERS: u64 = 9_500;
 /// Steps of a transaction of the loop.
 const STEPS_PER_LOOP: u64 = 12_000_000;
 /// Steps of a turn of the loop.
@@ -59,11 +61,14 @@ turn:
     st.1 r6, r5
     ld.1 r6, r8
     add stack[1], r8, r4
-    sub! r3, 1, r3
+    sub.s! 1, r3, r3
     jump.ne @turn
 done:
     ret.ok r0
 ";
+
+/// A name, and what is plotted under it.
+type Plot = (&'static str, fn(&Measured) -> f64);
 
 /// What a process measured, by name.
 type Measured = BTreeMap<String, f64>;
@@ -73,9 +78,11 @@ fn main() {
         .skip(1)
         .filter(|word| word != "--bench")
         .collect();
-    if let [mode, kind, length, folder] = &arguments[..] {
+    if let [mode @ ("plain" | "record" | "view"), kind, length, folder] =
+        arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
+    {
         let length = parse_count(length).expect("a length");
-        let measured = match &mode[..] {
+        let measured = match mode {
             "plain" => plain(kind, length, Path::new(folder)),
             "record" => record(kind, length, Path::new(folder)),
             _ => view(Path::new(folder)),
@@ -147,7 +154,7 @@ fn input(kind: &str, length: u64, folder: &Path) -> Input {
             text.push_str(r#"base: "zkout", "#);
         }
         text.push_str(r#"accounts: {"alice": Rich(0), "bob": Rich(1)}, blocks: ["#);
-        let count = length.div_ceil(STEPS_PER_TRANSFER);
+        let count = length.div_ceil(STEPS_PER_TRANSFER).min(MOST_TRANSFERS);
         for block in 0..count.div_ceil(100) {
             text.push_str("(steps: [");
             for value in block * 100..count.min(block * 100 + 100) {
@@ -164,7 +171,7 @@ fn input(kind: &str, length: u64, folder: &Path) -> Input {
     let path = folder.join("scale.ron");
     std::fs::write(&path, text).expect("the folder can be written to");
     let loaded = source::load(&path, None).unwrap_or_else(|error| panic!("{error}"));
-    let run = loaded.run.clone();
+    let run = loaded.run;
     Input::of(loaded, run)
 }
 
@@ -340,7 +347,7 @@ fn print_tables(kind: &str, all: &[Measured]) {
         );
     }
     println!("\n```");
-    let plots: [(&str, fn(&Measured) -> f64); 3] = [
+    let plots: [Plot; 3] = [
         ("seek p99, ms", |it| it["view.seek p99 ms"]),
         ("viewer, MB", |it| it["view.MB after seeks"]),
         ("bytes per step", |it| it["view.bytes"] / it["plain.steps"]),

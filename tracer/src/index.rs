@@ -12,6 +12,8 @@ pub use code::{BLOCK, CodeAt, CodeBlocks, Executed, ExecutedCode, Path};
 pub use group::{decode_group, encode_group};
 pub use touched::{SlotTouch, Topic, Topics, Touched, slot_id};
 
+use eradbg_vm::execution::Lives;
+
 use crate::keyframe::{Keyframe, PageKey};
 
 /// Chunks whose summaries are stored in one value.
@@ -24,8 +26,8 @@ pub struct Summary {
     pub next_page: u32,
     /// Pages that its keyframe holds: those written in the chunk before, in order.
     pub versions: Vec<Version>,
-    /// Memories that lived at the keyframe before and do not at this one, in order.
-    pub gone: Vec<u32>,
+    /// Memories that came to life and died since the keyframe before.
+    pub lives: Lives,
     /// What it executed.
     pub path: Option<Path>,
     /// What its rows are about.
@@ -42,8 +44,8 @@ pub struct Version {
 }
 
 impl Summary {
-    /// What a keyframe says of its chunk, with the keyframe before it.
-    pub fn of_keyframe(keyframe: &Keyframe, before: Option<&Keyframe>) -> Self {
+    /// What a keyframe says of its chunk.
+    pub fn of_keyframe(keyframe: &Keyframe) -> Self {
         let versions = keyframe.pages.iter().map(|version| Version {
             page: version.key(),
             written: version.written,
@@ -51,15 +53,9 @@ impl Summary {
         Self {
             next_page: keyframe.globals.next_page,
             versions: versions.collect(),
-            gone: before.map_or_else(Vec::new, |before| gone(&before.living, &keyframe.living)),
+            lives: keyframe.lives.clone(),
             path: None,
             touched: None,
         }
     }
-}
-
-/// Memories of `before` that are not in `after`; both ascend.
-pub fn gone(before: &[u32], after: &[u32]) -> Vec<u32> {
-    let died = before.iter().filter(|page| after.binary_search(page).is_err());
-    died.copied().collect()
 }

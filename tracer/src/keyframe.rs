@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eradbg_vm::edit::{Current, Globals};
-use eradbg_vm::execution::{DirtyPage, Settings};
+use eradbg_vm::execution::{DirtyPage, Lives, Settings};
 use eradbg_vm::heap::{HeapPage, HeapSlot};
 use eradbg_vm::observer::Marks;
 use eradbg_vm::paged::{PAGE_WORDS, Page};
@@ -26,12 +26,13 @@ pub struct Keyframe {
     pub step: u64,
     /// Settings of the machine.
     pub settings: Settings,
-    /// Far frames, outermost first, with empty stacks; each program stands for its hash only.
+    /// Far frames, outermost first, with empty stacks; each program stands for its hash only. The first one lacks the
+    /// pages that it keeps alive.
     pub frames: Vec<Frame>,
     /// Hashes of the frames' programs.
     pub code: Vec<U256>,
-    /// Page ids of the living memories, in order.
-    pub living: Vec<u32>,
+    /// Which memories came to life and died since the keyframe before.
+    pub lives: Lives,
     /// Pages written since the keyframe before, in order of space and index.
     pub pages: Vec<PageVersion>,
 }
@@ -75,8 +76,8 @@ pub struct Captured {
     /// Everything but memory, encoded.
     head: Vec<u8>,
     next_page: u32,
-    /// Page ids of the living memories.
-    living: Vec<u32>,
+    /// Which memories came to life and died since the keyframe before.
+    lives: Lives,
     /// Space, index and written words: of the pages of memories, then of those of stacks.
     marks: Vec<(u32, u32, u32)>,
     heap_pages: Vec<HeapPage>,
@@ -99,7 +100,7 @@ impl Captured {
         let mut captured = Self {
             head: e.into_bytes(),
             next_page: execution.next_page(),
-            living: execution.heaps().page_ids(),
+            lives: Lives::default(),
             marks: Vec::new(),
             heap_pages: Vec::new(),
             stack_pages: Vec::new(),
@@ -111,12 +112,13 @@ impl Captured {
                 DirtyPage::Stack(page) => captured.stack_pages.push(page.clone()),
             }
         });
+        captured.lives = marks.take_lives();
         captured
     }
 
-    /// Page ids of the living memories, in order.
-    pub fn living(&self) -> &[u32] {
-        &self.living
+    /// Which memories came to life and died since the keyframe before.
+    pub fn lives(&self) -> &Lives {
+        &self.lives
     }
 
     /// The first page id that was not given.
@@ -141,12 +143,7 @@ impl Captured {
     /// The bytes of the keyframe.
     pub fn encode(&self) -> Vec<u8> {
         let mut e = Encoder::default();
-        e.number(self.living.len() as u64);
-        let mut last = 0;
-        for &page in &self.living {
-            e.number(page - last);
-            last = page;
-        }
+        encode_lives(&mut e, &self.lives);
         e.number(self.marks.len() as u64);
         let pages = self
             .heap_pages
@@ -175,13 +172,7 @@ impl Keyframe {
             *register = decode_value(&mut d)?;
         }
         let (frames, code) = decode_frames(&mut d)?;
-        let living_count = d.count()?;
-        let mut living = Vec::with_capacity(living_count);
-        let mut last = 0u32;
-        for _ in 0..living_count {
-            last = last.checked_add(d.number()?).ok_or(Malformed)?;
-            living.push(last);
-        }
+        let lives = decode_lives(&mut d)?;
         let page_count = d.count()?;
         let mut pages = (0..page_count)
             .map(|_| decode_page(&mut d))
@@ -196,13 +187,52 @@ impl Keyframe {
                 settings,
                 frames,
                 code,
-                living,
+                lives,
                 pages,
             })
         } else {
             Err(Malformed)
         }
     }
+}
+
+/// Writes which memories came to life and died.
+pub(crate) fn encode_lives(e: &mut Encoder, lives: &Lives) {
+    encode_ids(e, &lives.born);
+    encode_ids(e, &lives.gone);
+    e.number(lives.inherited);
+    encode_ids(e, &lives.kept);
+}
+
+/// Reads which memories came to life and died.
+pub(crate) fn decode_lives(d: &mut Decoder<'_>) -> Result<Lives, Malformed> {
+    Ok(Lives {
+        born: decode_ids(d)?,
+        gone: decode_ids(d)?,
+        inherited: d.number()?,
+        kept: decode_ids(d)?,
+    })
+}
+
+/// Page ids lie near each other as a rule.
+fn encode_ids(e: &mut Encoder, ids: &[u32]) {
+    e.number(ids.len() as u64);
+    let mut last = 0;
+    for &id in ids {
+        e.signed(i64::from(id) - last);
+        last = i64::from(id);
+    }
+}
+
+fn decode_ids(d: &mut Decoder<'_>) -> Result<Vec<u32>, Malformed> {
+    let count = d.count()?;
+    let mut ids = Vec::with_capacity(count);
+    let mut last = 0i64;
+    for _ in 0..count {
+        last = last.checked_add(d.signed()?).ok_or(Malformed)?;
+        ids.push(u32::try_from(last).map_err(|_| Malformed)?);
+    }
+    Ok(ids)
 }
 
 fn encode_settings(e: &mut Encoder, settings: &Settings) {
@@ -266,7 +296,7 @@ fn decode_value(d: &mut Decoder<'_>) -> Result<Value, Malformed> {
 
 fn encode_frames(e: &mut Encoder, execution: &Execution) {
     e.number(execution.callers().len() as u64 + 1);
-    for frame in execution.frames() {
+    for (index, frame) in execution.frames().enumerate() {
         e.u8(frame.kind as u8);
         for address in [frame.this, frame.caller, frame.code_address] {
             e.address(address);
@@ -288,11 +318,9 @@ fn encode_frames(e: &mut Encoder, execution: &Execution) {
         encode_near(e, current.near);
         e.number(frame.waiting.len() as u64);
         frame.waiting.iter().for_each(|&near| encode_near(e, near));
-        e.number(frame.kept_pages.len() as u64);
-        let mut last = 0;
-        for &page in &frame.kept_pages {
-            e.signed(i64::from(page) - last);
-            last = i64::from(page);
+        // What the root frame keeps only grows, and is told as it grows.
+        if index > 0 {
+            encode_ids(e, &frame.kept_pages);
         }
     }
 }
@@ -302,7 +330,7 @@ fn decode_frames(d: &mut Decoder<'_>) -> Result<(Vec<Frame>, Vec<U256>), Malform
     let mut frames = Vec::with_capacity(count);
     let mut code = Vec::with_capacity(count);
     let empty = Program::empty();
-    for _ in 0..count {
+    for index in 0..count {
         let kind = call_kind(d.u8()?)?;
         let (this, caller, code_address) = (d.address()?, d.address()?, d.address()?);
         code.push(d.word()?);
@@ -314,13 +342,7 @@ fn decode_frames(d: &mut Decoder<'_>) -> Result<(Vec<Frame>, Vec<U256>), Malform
         let waiting = (0..waiting_count)
             .map(|_| decode_near(d))
             .collect::<Result<_, _>>()?;
-        let kept_count = d.count()?;
-        let mut last = 0i64;
-        let mut kept_pages = Vec::with_capacity(kept_count);
-        for _ in 0..kept_count {
-            last = last.checked_add(d.signed()?).ok_or(Malformed)?;
-            kept_pages.push(u32::try_from(last).map_err(|_| Malformed)?);
-        }
+        let kept_pages = if index > 0 { decode_ids(d)? } else { Vec::new() };
         let mut frame = Frame {
             kind,
             this,

@@ -4,6 +4,7 @@
 //! watches, and everything that a person sees comes from a [`recording`] alone: a [`timeline`] over it, or an
 //! [`export`] of it. What a batch leaves to the next one is a [`chain`].
 
+mod again;
 pub mod chain;
 pub mod delta;
 pub mod drive;

@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod database;
+pub mod disk;
 pub mod envelope;
 pub mod key;
 pub mod pack;

@@ -95,22 +95,34 @@ pub(crate) fn record(input: &Input, chunk_steps: u32) -> Recorded {
     record_with(input, chunk_steps, &[])
 }
 
+/// Records an input that may not go on to its end.
+pub(crate) fn record_as_far_as_it_goes(input: &Input, chunk_steps: u32) -> Recorded {
+    write(input, chunk_steps, &[]).0
+}
+
 /// Records an input with the source of some of its code.
 pub(crate) fn record_with(input: &Input, chunk_steps: u32, listings: &[Listing]) -> Recorded {
+    let (recorded, is_finished) = write(input, chunk_steps, listings);
+    assert!(is_finished, "{}", input.name);
+    recorded
+}
+
+/// A recording, and whether the run came to its end.
+fn write(input: &Input, chunk_steps: u32, listings: &[Listing]) -> (Recorded, bool) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("recording");
     let manifest = manifest(input, chunk_steps);
     let control = Arc::new(Control::new(Arc::default()));
     let recorder = Recorder::create(&path, &manifest, listings, control).unwrap();
     let driven = drive::record(input.batch.clone(), input.script.clone(), &input.config, recorder).unwrap();
-    assert_eq!(driven.end, Ok(DriveEnd::Finished), "{}", input.name);
     let recording = Recording::open(&path).unwrap();
     recording.load_overview();
-    Recorded {
+    let recorded = Recorded {
         recording,
         machine: driven.machine,
         folder,
-    }
+    };
+    (recorded, driven.end == Ok(DriveEnd::Finished))
 }
 
 /// What a recording of an input says that it is.
@@ -132,12 +144,30 @@ pub(crate) fn manifest(input: &Input, chunk_steps: u32) -> Manifest {
     }
 }
 
-/// Inputs from the vectors; none, and a line that says so, where they are not.
-pub(crate) fn vectors(names: &[&str]) -> Vec<Input> {
-    let root = std::env::var_os("ERADBG_VECTORS").map_or_else(
+/// All vectors; none, and a line that says so, where they are not.
+pub(crate) fn all_vectors() -> Vec<Input> {
+    let Ok(entries) = std::fs::read_dir(vectors_root()) else {
+        return vectors(&["every one of them"]);
+    };
+    let folders = entries.map(|entry| entry.unwrap().path());
+    let mut names: Vec<String> = folders
+        .filter(|folder| folder.join("run.json").is_file())
+        .map(|folder| folder.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    vectors(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn vectors_root() -> PathBuf {
+    std::env::var_os("ERADBG_VECTORS").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors")),
         PathBuf::from,
-    );
+    )
+}
+
+/// Inputs from the vectors; none, and a line that says so, where they are not.
+pub(crate) fn vectors(names: &[&str]) -> Vec<Input> {
+    let root = vectors_root();
     if !root.is_dir() {
         println!(
             "NOT RUN on {}: no vectors at {}",

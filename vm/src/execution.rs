@@ -58,6 +58,19 @@ impl Settings {
     }
 }
 
+/// Memories that came to life and died between two keyframes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lives {
+    /// Page ids of memories that live and did not before, in order.
+    pub born: Vec<u32>,
+    /// Page ids of memories that lived before and do not now, in order.
+    pub gone: Vec<u32>,
+    /// How many of the pages that the root frame kept alive before it still does: the first ones.
+    pub inherited: u32,
+    /// Pages that it keeps alive besides.
+    pub kept: Vec<u32>,
+}
+
 /// Everything that an instruction reads and writes, storage and logs aside.
 #[derive(Debug, Clone)]
 pub struct Execution {
@@ -89,6 +102,8 @@ pub struct Execution {
     pub(crate) ended: Option<End>,
     /// Fixed while the batch runs.
     pub(crate) settings: Settings,
+    /// Pages that the root frame kept alive at the last keyframe, as far as it still does.
+    kept_before: usize,
     /// Old values of memory that a snapshot must be able to restore.
     journal: Option<Journal>,
     /// What ended frames leave for new ones.
@@ -151,6 +166,7 @@ impl Execution {
             heaps,
             ended: None,
             settings,
+            kept_before: 0,
             journal: None,
             leftovers: Leftovers::default(),
         }
@@ -277,6 +293,38 @@ impl Execution {
                 .stack
                 .pages_mut()
                 .take_dirty(|index, mask, page| f(space, index, mask, DirtyPage::Stack(page)));
+        }
+        self.touch_frames();
+    }
+
+    /// From now on it is known which memories live and die, and which may have been written to.
+    pub fn start_tracking(&mut self) {
+        self.heaps.start_tracking();
+        self.kept_before = self.root().kept_pages.len();
+        self.touch_frames();
+    }
+
+    /// Which memories live and die since the last call or the start of tracking; without a start, which live.
+    pub fn take_lives(&mut self) -> Lives {
+        let (born, gone) = self.heaps.take_lives();
+        self.touch_frames();
+        let kept_pages = &self.root().kept_pages;
+        let inherited = self.kept_before;
+        let lives = Lives {
+            born,
+            gone,
+            inherited: inherited as u32,
+            kept: kept_pages[inherited..].to_vec(),
+        };
+        self.kept_before = kept_pages.len();
+        lives
+    }
+
+    /// Frames write to their memories.
+    fn touch_frames(&mut self) {
+        for frame in self.callers.iter().chain(std::iter::once(&self.frame)) {
+            self.heaps.touch(heap_page(frame.base_page));
+            self.heaps.touch(aux_heap_page(frame.base_page));
         }
     }
 

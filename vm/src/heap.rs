@@ -1,7 +1,9 @@
 //! Byte-addressed memory of a frame, and the table of all such memories by page id.
 
-use std::sync::{Arc, OnceLock};
+use std::fmt;
+use std::sync::Arc;
 
+use elsa::sync::FrozenMap;
 use primitive_types::U256;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -124,9 +126,22 @@ pub struct Heaps {
     recorded: Option<Arc<RecordedHeaps>>,
     /// Recorded memories that have died since.
     dead: FxHashSet<u32>,
+    /// What happened to memories since a keyframe, once someone wants to know.
+    tracked: Option<Box<Tracked>>,
     /// Empty memories and pages of those that have died, for the next ones.
     spare: Spare,
     pool: Pool<HeapPage>,
+}
+
+/// What happened to memories since a keyframe.
+#[derive(Debug, Clone, Default)]
+struct Tracked {
+    /// Memories that may have been written to.
+    touched: Vec<u32>,
+    /// Memories that live and did not then.
+    born: FxHashSet<u32>,
+    /// Memories that lived then and do not now.
+    gone: FxHashSet<u32>,
 }
 
 /// Empty memories. A copy starts with none.
@@ -147,35 +162,46 @@ const SPARE_HEAPS: usize = 1_024;
 pub struct HeapSlot(u32);
 
 /// Memories of a recorded state, read when they are first looked at, and shared by all states made from it.
-#[derive(Debug)]
 pub struct RecordedHeaps {
-    /// Page ids in order.
-    living: Vec<u32>,
-    /// Boxed, since most are never looked at.
-    cells: Vec<OnceLock<Box<Heap>>>,
+    /// Those that were looked at. A state may have thousands of which it looks at ten.
+    seen: FrozenMap<u32, Box<Heap>>,
     source: Box<dyn HeapSource>,
+}
+
+impl fmt::Debug for RecordedHeaps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordedHeaps")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where recorded memories come from.
 pub trait HeapSource: std::fmt::Debug + Send + Sync {
+    /// Whether a memory of this page id lives.
+    fn lives(&self, page: u32) -> bool;
+
+    /// Page ids of the living memories, in order.
+    fn living(&self) -> Vec<u32>;
+
     /// The memory of a page id.
     fn load(&self, page: u32) -> Heap;
 }
 
 impl RecordedHeaps {
-    /// The memories of these page ids, which are in order.
-    pub fn new(living: Vec<u32>, source: Box<dyn HeapSource>) -> Self {
-        let cells = living.iter().map(|_| OnceLock::new()).collect();
+    /// The memories of a source.
+    pub fn new(source: Box<dyn HeapSource>) -> Self {
         Self {
-            living,
-            cells,
+            seen: FrozenMap::new(),
             source,
         }
     }
 
     fn get(&self, page: u32) -> Option<&Heap> {
-        let at = self.living.binary_search(&page).ok()?;
-        Some(self.cells[at].get_or_init(|| Box::new(self.source.load(page))))
+        self.seen.get(&page).or_else(|| {
+            let lives = self.source.lives(page);
+            lives.then(|| self.seen.insert(page, Box::new(self.source.load(page))))
+        })
     }
 }
 
@@ -190,6 +216,15 @@ impl Heaps {
 
     /// Adds a memory under a page id, replacing what had that id.
     pub fn insert(&mut self, page: u32, heap: Heap) -> HeapSlot {
+        if self.tracked.is_some() {
+            let lived = self.lives(page);
+            self.touch(page);
+            self.track(page, lived, true);
+        }
+        self.place(page, heap)
+    }
+
+    fn place(&mut self, page: u32, heap: Heap) -> HeapSlot {
         if let Some(&slot) = self.by_page.get(&page) {
             self.slots[slot.0 as usize].1 = heap;
             return slot;
@@ -231,6 +266,10 @@ impl Heaps {
 
     /// Removes and returns the memory of a page id.
     pub fn remove(&mut self, page: u32) -> Option<Heap> {
+        if self.tracked.is_some() {
+            let lived = self.lives(page);
+            self.track(page, lived, false);
+        }
         let recorded = self.recorded_heap(page).cloned();
         if recorded.is_some() {
             self.dead.insert(page);
@@ -256,11 +295,12 @@ impl Heaps {
 
     /// The slot of a page id, to write to it; `None` when no memory lives there.
     pub fn slot(&mut self, page: u32) -> Option<HeapSlot> {
+        self.touch(page);
         if let Some(&slot) = self.by_page.get(&page) {
             return Some(slot);
         }
         let heap = self.recorded_heap(page)?.clone();
-        Some(self.insert(page, heap))
+        Some(self.place(page, heap))
     }
 
     /// The page id of a slot.
@@ -280,12 +320,9 @@ impl Heaps {
 
     /// Living page ids, in order.
     pub fn page_ids(&self) -> Vec<u32> {
-        let recorded = self
-            .recorded
-            .iter()
-            .flat_map(|heaps| &heaps.living)
-            .filter(|page| !self.dead.contains(page));
-        let mut ids: Vec<u32> = self.by_page.keys().chain(recorded).copied().collect();
+        let recorded = self.recorded.iter().flat_map(|heaps| heaps.source.living());
+        let recorded = recorded.filter(|page| !self.dead.contains(page));
+        let mut ids: Vec<u32> = self.by_page.keys().copied().chain(recorded).collect();
         ids.sort_unstable();
         ids.dedup();
         ids
@@ -293,18 +330,73 @@ impl Heaps {
 
     /// Calls `f` with each page of each memory written since the last call, in order of page id and index.
     pub fn take_dirty(&mut self, mut f: impl FnMut(u32, u32, u32, &HeapPage)) {
-        let mut dirty: Vec<(u32, HeapSlot)> = self
-            .by_page
-            .iter()
-            .filter(|(_, slot)| self.slots[slot.0 as usize].1.pages.is_dirty())
-            .map(|(&page, &slot)| (page, slot))
-            .collect();
-        dirty.sort_unstable_by_key(|&(page, _)| page);
-        for (id, slot) in dirty {
-            self.at_mut(slot)
-                .pages
-                .take_dirty(|index, mask, page| f(id, index, mask, page));
+        let mut touched = match &mut self.tracked {
+            Some(tracked) => std::mem::take(&mut tracked.touched),
+            None => self.by_page.keys().copied().collect(),
+        };
+        touched.sort_unstable();
+        touched.dedup();
+        for id in touched {
+            let Some(&slot) = self.by_page.get(&id) else {
+                continue;
+            };
+            let pages = &mut self.at_mut(slot).pages;
+            if pages.is_dirty() {
+                pages.take_dirty(|index, mask, page| f(id, index, mask, page));
+            }
         }
+    }
+
+    /// From now on it is known what happens to memories.
+    pub(crate) fn start_tracking(&mut self) {
+        self.tracked = Some(Box::default());
+    }
+
+    /// Page ids of memories that came to life, and of those that died, since the last call or the start of tracking;
+    /// without a start all that live have come to life. Both are in order.
+    pub(crate) fn take_lives(&mut self) -> (Vec<u32>, Vec<u32>) {
+        let Some(tracked) = &mut self.tracked else {
+            let all = self.page_ids();
+            self.start_tracking();
+            return (all, Vec::new());
+        };
+        let [born, gone] = [&mut tracked.born, &mut tracked.gone].map(|pages| {
+            let mut pages: Vec<u32> = pages.drain().collect();
+            pages.sort_unstable();
+            pages
+        });
+        (born, gone)
+    }
+
+    /// A memory may be written to from now on.
+    pub(crate) fn touch(&mut self, page: u32) {
+        if let Some(tracked) = &mut self.tracked {
+            tracked.touched.push(page);
+        }
+    }
+
+    /// Notes that a memory lives from now on or does no more.
+    fn track(&mut self, page: u32, lived: bool, lives: bool) {
+        let Some(tracked) = self.tracked.as_mut().filter(|_| lived != lives) else {
+            return;
+        };
+        let (to, from) = if lives {
+            (&mut tracked.born, &mut tracked.gone)
+        } else {
+            (&mut tracked.gone, &mut tracked.born)
+        };
+        if !from.remove(&page) {
+            to.insert(page);
+        }
+    }
+
+    /// Whether a memory of this page id lives.
+    fn lives(&self, page: u32) -> bool {
+        let recorded = || {
+            let heaps = self.recorded.as_ref();
+            heaps.is_some_and(|heaps| !self.dead.contains(&page) && heaps.source.lives(page))
+        };
+        self.by_page.contains_key(&page) || recorded()
     }
 
     /// A recorded memory that has not died since; one that was written to is in a slot and comes first.

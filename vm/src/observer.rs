@@ -7,7 +7,7 @@ use primitive_types::U256;
 
 use crate::decode::Instruction;
 use crate::events::{L2ToL1Log, RawEvent};
-use crate::execution::{DirtyPage, Execution};
+use crate::execution::{DirtyPage, Execution, Lives};
 use crate::heap::Heap;
 use crate::host::Answer;
 use crate::outcome::{PanicCause, RetKind};
@@ -278,6 +278,16 @@ impl<'a> Marks<'a> {
     /// Calls `f` with each page written since the last call, and clears its marks: see [`Execution::take_dirty`].
     pub fn take_dirty(&mut self, f: impl FnMut(u32, u32, u32, DirtyPage<'_>)) {
         self.0.take_dirty(f);
+    }
+
+    /// Starts to note what happens to memories: see [`Execution::start_tracking`].
+    pub fn start_tracking(&mut self) {
+        self.0.start_tracking();
+    }
+
+    /// What happened to memories since the last call: see [`Execution::take_lives`].
+    pub fn take_lives(&mut self) -> Lives {
+        self.0.take_lives()
     }
 }
 

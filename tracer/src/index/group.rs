@@ -3,7 +3,7 @@
 //! `count | code that they executed | slots that they touched | each summary, which names code and slots by number`
 
 use crate::index::{CodeAt, CodeBlocks, Executed, Path, SlotTouch, Summary, Topics, Touched, Version};
-use crate::keyframe::PageKey;
+use crate::keyframe::{PageKey, decode_lives, encode_lives};
 use crate::store::codec::{Decoder, Encoder, Malformed};
 
 /// The bytes of the summaries of a group.
@@ -88,12 +88,7 @@ fn encode_summary(e: &mut Encoder, summary: &Summary, code: &[CodeAt], slots: &[
         e.number(written);
         last = page;
     }
-    e.number(summary.gone.len() as u64);
-    let mut last = 0;
-    for &space in &summary.gone {
-        e.number(space - last);
-        last = space;
-    }
+    encode_lives(e, &summary.lives);
     e.option(summary.path.as_ref(), |e, path| {
         e.number(path.depth.0);
         e.number(path.depth.1 - path.depth.0);
@@ -137,17 +132,10 @@ fn decode_summary(d: &mut Decoder<'_>, code: &[CodeAt], slots: &[u64]) -> Result
             written: d.number()?,
         });
     }
-    let gone_count = d.count()?;
-    let mut gone = Vec::with_capacity(gone_count);
-    let mut last = 0u32;
-    for _ in 0..gone_count {
-        last = last.checked_add(d.number()?).ok_or(Malformed)?;
-        gone.push(last);
-    }
     Ok(Summary {
         next_page,
         versions,
-        gone,
+        lives: decode_lives(d)?,
         path: d.option(|d| decode_path(d, code))?,
         touched: d.option(|d| decode_touched(d, slots))?,
     })
@@ -197,6 +185,7 @@ fn number_of<T: Ord>(all: &[T], one: &T) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use eradbg_vm::execution::Lives;
     use eradbg_vm::{H160, U256};
 
     use super::*;
@@ -219,7 +208,12 @@ mod tests {
             versions: [(10, false, 0), (10, false, 7), (10, true, 1), (2_050, false, 3)]
                 .map(|page| Version { page, written: 5 })
                 .to_vec(),
-            gone: vec![2_050, 2_066],
+            lives: Lives {
+                born: vec![2_074],
+                gone: vec![2_050, 2_066],
+                inherited: 3,
+                kept: vec![2_090, 2_074],
+            },
             path: Some(Path {
                 code: [b, a].map(|code| Executed { code, blocks }).to_vec(),
                 depth: (1, 9),

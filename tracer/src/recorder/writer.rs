@@ -141,8 +141,6 @@ struct Storing {
     first_steps: Vec<u64>,
     /// Of the chunks of the group that is not full yet.
     summaries: Vec<Summary>,
-    /// Memories that lived at the last keyframe.
-    living: Vec<u32>,
     sealed_chunks: u32,
     last_seal: Instant,
     seals: u32,
@@ -157,7 +155,6 @@ impl Storing {
             seal: Seal::default(),
             first_steps: Vec::new(),
             summaries: Vec::new(),
-            living: Vec::new(),
             sealed_chunks: 0,
             last_seal,
             seals: 0,
@@ -231,11 +228,10 @@ impl Storing {
     }
 
     fn summarize(&mut self, chunk: Chunk) {
-        let before = std::mem::replace(&mut self.living, chunk.keyframe.living().to_vec());
         self.summaries.push(Summary {
             next_page: chunk.keyframe.next_page(),
             versions: chunk.keyframe.versions(),
-            gone: index::gone(&before, &self.living),
+            lives: chunk.keyframe.lives().clone(),
             path: Some(chunk.path),
             touched: Some(Touched::by(&chunk.rows)),
         });

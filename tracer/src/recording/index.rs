@@ -2,22 +2,17 @@
 
 use std::sync::Arc;
 
-use eradbg_vm::observer::{FrameEnd, Step};
-use eradbg_vm::{Execution, Observer};
 use rayon::prelude::*;
 
+use crate::again::Again;
 use crate::error::Result;
-use crate::index::{ExecutedCode, GROUP_CHUNKS, Path, Summary, Touched, decode_group};
+use crate::index::{GROUP_CHUNKS, Path, Summary, Touched, decode_group};
 use crate::ledger::Rows;
 use crate::recording::{Recording, lock};
 use crate::replay::replay_chunk;
 use crate::store::database::Tree;
 use crate::store::envelope::Kind;
 use crate::store::key;
-
-/// Notes what code a chunk executes.
-#[derive(Default)]
-struct PathObserver(ExecutedCode);
 
 impl Recording {
     /// How many groups of chunks there are.
@@ -101,13 +96,8 @@ impl Recording {
 
     /// Makes the summary of a chunk again, as far as that is possible.
     fn summarize(&self, chunk: u32) -> Summary {
-        let before = chunk
-            .checked_sub(1)
-            .and_then(|before| self.usable_keyframe(before).ok());
-        let keyframe = self.usable_keyframe(chunk).ok();
-        let mut summary = keyframe.map_or_else(Summary::default, |keyframe| {
-            Summary::of_keyframe(&keyframe, before.as_deref())
-        });
+        let keyframe = self.usable_keyframe(chunk);
+        let mut summary = keyframe.map_or_else(|_| Summary::default(), |it| Summary::of_keyframe(&it));
         summary.path = self.path_again(chunk).ok();
         summary.touched = self.all_rows(chunk).ok().map(|rows| Touched::by(&rows));
         summary
@@ -116,30 +106,9 @@ impl Recording {
     fn path_again(&self, chunk: u32) -> Result<Path> {
         let log = self.log(chunk)?;
         let mut execution = self.state_at_chunk(chunk)?;
-        let mut observer = PathObserver::default();
-        observer.0.start(&execution);
-        replay_chunk(self, chunk, &log, &mut execution, &mut observer)?;
-        Ok(observer.0.take())
-    }
-}
-
-impl Observer for PathObserver {
-    const WATCHES: bool = false;
-
-    #[inline]
-    fn before_step(&mut self, _execution: &Execution, step: Step<'_>) {
-        if let Some(pc) = step.pc {
-            self.0.executes(pc);
-        }
-    }
-
-    #[inline(never)]
-    fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
-        self.0.entered(execution, is_near);
-    }
-
-    #[inline(never)]
-    fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
-        self.0.leaving(execution, end);
+        let mut again = Again::default();
+        again.code.start(&execution);
+        replay_chunk(self, chunk, &log, &mut execution, &mut again)?;
+        Ok(again.code.take())
     }
 }

@@ -84,8 +84,11 @@ impl Recording {
             chunk,
         });
         let pages: Arc<dyn PageSource<StackPage>> = pages;
-        let heaps = Heaps::recorded(RecordedHeaps::new(keyframe.living.clone(), source));
+        let heaps = Heaps::recorded(RecordedHeaps::new(source));
         let mut frames = keyframe.frames.clone();
+        if let Some(root) = frames.first_mut() {
+            root.kept_pages = index.kept(chunk);
+        }
         for (frame, &hash) in frames.iter_mut().zip(&keyframe.code) {
             let space = eradbg_vm::page_ids::stack_page(frame.base_page);
             for (at, chunk) in index.pages_of(space, true, chunk) {
@@ -131,6 +134,7 @@ impl Recording {
         let _nested = Nested::enter()?;
         let log = self.log(before).ok()?;
         let mut execution = self.state_with(index, before).ok()?;
+        execution.start_tracking();
         replay_chunk(self, before, &log, &mut execution, &mut ()).ok()?;
         Keyframe::decode(&Captured::new(Marks::new(&mut execution)).encode())
             .ok()

@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use eradbg_vm::execution::Lives;
 use eradbg_vm::heap::{Heap, HeapPage, HeapSource};
 use eradbg_vm::paged::{Page, PageSource, RecordedPage};
 use eradbg_vm::stack::StackPage;
+use imbl::{OrdSet, Vector};
 
 use crate::error::Error;
 use crate::index::Summary;
@@ -23,6 +25,9 @@ pub struct PageIndex {
     rollbacks: Vec<(u32, u32)>,
     /// Memories that died, with the chunk at whose start they were gone; ascending.
     gone: Vec<(u32, u32)>,
+    /// Memories that live at the start of each chunk, and what the root frame keeps alive. They share what they have in
+    /// common.
+    lives: Vec<(OrdSet<u32>, Vector<u32>)>,
     /// First page id that was not given, at the start of each chunk.
     next_pages: Vec<u32>,
     /// The first chunk whose keyframe is lost, and with it which pages it holds; the index ends before it.
@@ -44,6 +49,7 @@ struct Gathering {
     versions: Vec<(u64, PageVersionAt)>,
     rollbacks: Vec<(u32, u32)>,
     gone: Vec<(u32, u32)>,
+    lives: Vec<(OrdSet<u32>, Vector<u32>)>,
     next_pages: Vec<u32>,
 }
 
@@ -62,12 +68,7 @@ impl Recording {
                 }
                 continue;
             }
-            let chunks = self.group_chunks(group);
-            let mut before = chunks
-                .start
-                .checked_sub(1)
-                .and_then(|chunk| self.keyframe(chunk).ok());
-            for chunk in chunks {
+            for chunk in self.group_chunks(group) {
                 // Its keyframe may have to be made again, for which what was gathered is enough.
                 let keyframe = self.keyframe(chunk).or_else(|error| {
                     let index = Arc::new(gathering.clone().finish(None));
@@ -76,8 +77,7 @@ impl Recording {
                 let Ok(keyframe) = keyframe else {
                     return gathering.finish(Some(chunk));
                 };
-                gathering.add(&Summary::of_keyframe(&keyframe, before.as_deref()));
-                before = Some(keyframe);
+                gathering.add(&Summary::of_keyframe(&keyframe));
             }
         }
         gathering.finish(None)
@@ -96,7 +96,21 @@ impl Gathering {
             self.rollbacks.push((chunk, summary.next_page));
         }
         self.next_pages.push(summary.next_page);
-        self.gone.extend(summary.gone.iter().map(|&space| (space, chunk)));
+        let Lives {
+            born,
+            gone,
+            inherited,
+            kept,
+        } = &summary.lives;
+        self.gone.extend(gone.iter().map(|&space| (space, chunk)));
+        let (mut living, mut all_kept) = self.lives.last().cloned().unwrap_or_default();
+        for page in gone {
+            living.remove(page);
+        }
+        living.extend(born.iter().copied());
+        all_kept.truncate(*inherited as usize);
+        all_kept.extend(kept.iter().copied());
+        self.lives.push((living, all_kept));
         let versions = summary.versions.iter().map(|version| {
             let written = version.written;
             (packed(version.page), PageVersionAt { chunk, written })
@@ -120,6 +134,7 @@ impl Gathering {
             versions: self.versions.into_iter().map(|(_, version)| version).collect(),
             rollbacks: self.rollbacks,
             gone: self.gone,
+            lives: self.lives,
             next_pages: self.next_pages,
             lost,
         }
@@ -130,6 +145,17 @@ impl PageIndex {
     /// The first lost keyframe up to a chunk.
     pub(super) fn lost_up_to(&self, chunk: u32) -> Option<u32> {
         self.lost.filter(|&lost| lost <= chunk)
+    }
+
+    /// Memories that live at the start of a chunk.
+    fn living(&self, chunk: u32) -> Option<&OrdSet<u32>> {
+        self.lives.get(chunk as usize).map(|(living, _)| living)
+    }
+
+    /// Pages that the root frame keeps alive at the start of a chunk.
+    pub(super) fn kept(&self, chunk: u32) -> Vec<u32> {
+        let lives = self.lives.get(chunk as usize);
+        lives.map_or_else(Vec::new, |(_, kept)| kept.iter().copied().collect())
     }
 
     /// Pages of a memory or stack as they are at the start of a chunk: index, and the chunk whose keyframe has the
@@ -258,6 +284,16 @@ pub(super) struct HeapsAt {
 }
 
 impl HeapSource for HeapsAt {
+    fn lives(&self, page: u32) -> bool {
+        let living = self.pages.index.living(self.chunk);
+        living.is_some_and(|living| living.contains(&page))
+    }
+
+    fn living(&self) -> Vec<u32> {
+        let living = self.pages.index.living(self.chunk);
+        living.map_or_else(Vec::new, |living| living.iter().copied().collect())
+    }
+
     fn load(&self, page: u32) -> Heap {
         let mut heap = Heap::default();
         let pages: Arc<dyn PageSource<HeapPage>> = Arc::<Pages>::clone(&self.pages);

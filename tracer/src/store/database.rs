@@ -4,6 +4,8 @@
 //! opened on a thread of its own, and a panic becomes an error that names the directory ([`guarded`]).
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -108,10 +110,28 @@ impl Tree {
 #[derive(Debug, Clone)]
 pub struct Database {
     path: PathBuf,
-    db: sled::Db,
     content: Content,
+    /// There until it is dropped.
+    handles: Option<Handles>,
+    /// Whether something could not be written.
+    has_failed: Arc<AtomicBool>,
+}
+
+/// sled's own handles.
+#[derive(Debug, Clone)]
+struct Handles {
+    db: sled::Db,
     /// In the order of the content's trees.
     trees: Vec<sled::Tree>,
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // sled flushes when its last handle goes, and waits for ever for a write that has failed.
+        if self.has_failed.load(Ordering::Relaxed) {
+            std::mem::forget(self.handles.take());
+        }
+    }
 }
 
 impl Database {
@@ -199,11 +219,12 @@ impl Database {
             return Err(content.missing(path, why));
         }
         let trees = content.trees().iter().map(|tree| db.open_tree(tree.name()));
+        let trees = trees.collect::<Result<_, _>>().map_err(failed)?;
         Ok(Self {
             path: path.to_owned(),
             content,
-            trees: trees.collect::<Result<_, _>>().map_err(failed)?,
-            db,
+            handles: Some(Handles { db, trees }),
+            has_failed: Arc::default(),
         })
     }
 
@@ -219,9 +240,7 @@ impl Database {
     pub fn put(&self, tree: Tree, kind: Kind, key: &[u8], raw: &[u8]) -> Result<u64> {
         let packed = envelope::pack(kind, key, raw);
         let checksum = envelope::stored_checksum(&packed);
-        self.tree(tree)
-            .insert(key, packed)
-            .map_err(|error| sled_error(&self.path, tree.name(), error))?;
+        self.put_raw(tree, key, packed)?;
         Ok(checksum)
     }
 
@@ -230,10 +249,8 @@ impl Database {
     /// # Errors
     /// When it cannot be written.
     pub fn put_raw(&self, tree: Tree, key: &[u8], packed: Vec<u8>) -> Result<()> {
-        self.tree(tree)
-            .insert(key, packed)
-            .map(drop)
-            .map_err(|error| sled_error(&self.path, tree.name(), error))
+        let written = self.tree(tree).insert(key, packed);
+        written.map(drop).map_err(|error| self.failed(tree.name(), error))
     }
 
     /// Takes a key out, for tests of what is missing.
@@ -322,10 +339,10 @@ impl Database {
     /// # Errors
     /// When it cannot be written.
     pub fn flush(&self) -> Result<()> {
-        self.db
-            .flush()
+        let flushed = self.handles().db.flush();
+        flushed
             .map(drop)
-            .map_err(|error| sled_error(&self.path, "database files", error))
+            .map_err(|error| self.failed("database files", error))
     }
 
     /// Makes everything flushed so far survive a loss of power.
@@ -335,9 +352,12 @@ impl Database {
     pub fn sync(&self) -> Result<()> {
         let file = self.path.join("db");
         let sync = || std::fs::File::open(&file)?.sync_all();
-        sync().map_err(|error| Error::Io {
-            path: file.clone(),
-            error,
+        sync().map_err(|error| {
+            self.has_failed.store(true, Ordering::Relaxed);
+            Error::Io {
+                path: file.clone(),
+                error,
+            }
         })
     }
 
@@ -350,13 +370,23 @@ impl Database {
         }
     }
 
+    fn handles(&self) -> &Handles {
+        self.handles.as_ref().expect("they are there until it is dropped")
+    }
+
+    /// Notes that something could not be written.
+    fn failed(&self, place: &str, error: sled::Error) -> Error {
+        self.has_failed.store(true, Ordering::Relaxed);
+        sled_error(&self.path, place, error)
+    }
+
     fn tree(&self, tree: Tree) -> &sled::Tree {
         let index = self
             .content
             .trees()
             .iter()
             .position(|&of_content| of_content == tree);
-        &self.trees[index.expect("recordings and states ask for their own trees only")]
+        &self.handles().trees[index.expect("recordings and states ask for their own trees only")]
     }
 }
 
@@ -379,24 +409,6 @@ pub fn guarded<T: Send>(path: &Path, work: impl FnOnce() -> Result<T> + Send) ->
             })
         })
     })
-}
-
-/// Bytes that a file takes on disk, or a directory with all below.
-pub fn disk_bytes(path: &Path) -> u64 {
-    if let Ok(metadata) = path.metadata()
-        && metadata.is_file()
-    {
-        return allocated_bytes(&metadata);
-    }
-    let Ok(entries) = std::fs::read_dir(path) else {
-        return 0;
-    };
-    let sizes = entries.flatten().map(|entry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => disk_bytes(&entry.path()),
-        Ok(metadata) => allocated_bytes(&metadata),
-        Err(_) => 0,
-    });
-    sizes.sum()
 }
 
 fn make_directory(path: &Path) -> Result<()> {
@@ -426,15 +438,16 @@ fn foreign(db: &sled::Db, content: Content) -> Option<&'static str> {
     }
 }
 
-#[cfg(unix)]
-fn allocated_bytes(metadata: &std::fs::Metadata) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    metadata.blocks() * 512
-}
-
-#[cfg(not(unix))]
-fn allocated_bytes(metadata: &std::fs::Metadata) -> u64 {
-    metadata.len()
+/// sled hands errors of the system on in the form for programmers.
+fn plain(error: std::io::Error) -> std::io::Error {
+    let text = error.to_string();
+    let message = text
+        .split_once("message: \"")
+        .and_then(|(_, rest)| rest.split_once('"'));
+    match message {
+        Some((message, _)) => std::io::Error::new(error.kind(), message.to_owned()),
+        None => error,
+    }
 }
 
 fn sled_error(path: &Path, place: &str, error: sled::Error) -> Error {
@@ -444,7 +457,10 @@ fn sled_error(path: &Path, place: &str, error: sled::Error) -> Error {
         sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
             Error::Locked { path }
         }
-        sled::Error::Io(error) => Error::Io { path, error },
+        sled::Error::Io(error) => Error::Io {
+            path,
+            error: plain(error),
+        },
         sled::Error::Corruption { .. } => Error::Damaged {
             path,
             place: place.to_owned(),

@@ -1,16 +1,15 @@
 //! Checks one chunk by itself: its rows, its summary, and that it leads to the next keyframe.
 
-use eradbg_vm::observer::{FrameEnd, Question, Step};
-use eradbg_vm::{Execution, Observer, U256};
+use eradbg_vm::{Execution, U256};
 
+use crate::again::{Again, Deed};
 use crate::error::Error;
-use crate::index::{ExecutedCode, Summary, Touched};
+use crate::index::{Summary, Touched};
 use crate::keyframe::PageContent;
-use crate::ledger::{FrameRows, OperatorRow, Rows, Timed};
+use crate::ledger::{OperatorRow, Rows, Timed};
 use crate::log::{ChunkLog, digest};
 use crate::recording::Recording;
 use crate::replay::replay_chunk;
-use crate::verify::state::Deed;
 
 /// Where a chunk is, for people.
 pub(super) fn place(recording: &Recording, chunk: u32) -> String {
@@ -29,6 +28,7 @@ pub(super) fn check_chunk(
 ) -> Result<Done, Error> {
     let rows = recording.all_rows(chunk)?;
     let mut execution = recording.state_at_chunk(chunk)?;
+    execution.start_tracking();
     let mut again = Again::default();
     again.code.start(&execution);
     replay_chunk(recording, chunk, log, &mut execution, &mut again)?;
@@ -44,11 +44,10 @@ pub(super) fn check_chunk(
     }
     if let Some(summary) = summary {
         let keyframe = recording.keyframe(chunk)?;
-        let before = chunk.checked_sub(1).map(|before| recording.keyframe(before));
         let expected = Summary {
             path: Some(again.code.take()),
             touched: Some(Touched::by(&rows)),
-            ..Summary::of_keyframe(&keyframe, before.transpose()?.as_deref())
+            ..Summary::of_keyframe(&keyframe)
         };
         if *summary != expected {
             return differs("the index says something else of it than the chunk itself");
@@ -56,7 +55,7 @@ pub(super) fn check_chunk(
     }
     let follows = chunk + 1 < recording.chunks() && !recording.log(chunk + 1)?.after_rollback;
     if follows {
-        compare_with_next(recording, chunk, &execution)?;
+        compare_with_next(recording, chunk, &mut execution)?;
     }
     recording.check_pages()?;
     Ok((again.deeds, rows))
@@ -89,51 +88,8 @@ fn writes_of(rows: &[Timed<OperatorRow>], log: &ChunkLog) -> Vec<(u64, u32, U256
     writes.collect()
 }
 
-/// Gathers the rows of a chunk about calls, and what it executes, once more.
-#[derive(Default)]
-struct Again {
-    step: u64,
-    frames: FrameRows,
-    code: ExecutedCode,
-    deeds: Vec<(u64, Deed)>,
-}
-
-impl Observer for Again {
-    const WATCHES: bool = false;
-
-    #[inline]
-    fn before_step(&mut self, execution: &Execution, step: Step<'_>) {
-        self.step = execution.steps();
-        if let Some(pc) = step.pc {
-            self.code.executes(pc);
-        }
-    }
-
-    #[inline(never)]
-    fn asked(&mut self, question: Question) {
-        self.deeds.push((self.step, Deed::Asks(question)));
-    }
-
-    #[inline(never)]
-    fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
-        self.deeds.push((self.step, Deed::Enters));
-        self.frames.entered(self.step, execution, is_near);
-        self.code.entered(execution, is_near);
-    }
-
-    #[inline(never)]
-    fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
-        // What the root frame did is the operator's to take back.
-        let is_root = !end.is_near && execution.callers().is_empty();
-        let undoes = end.kind.undoes() && !is_root;
-        self.deeds.push((self.step, Deed::Leaves(undoes)));
-        self.frames.leaving(self.step, execution, end);
-        self.code.leaving(execution, end);
-    }
-}
-
 /// Compares the end of a chunk with the keyframe after it, pages included.
-fn compare_with_next(recording: &Recording, chunk: u32, end: &Execution) -> Result<(), Error> {
+fn compare_with_next(recording: &Recording, chunk: u32, end: &mut Execution) -> Result<(), Error> {
     let keyframe = recording.keyframe(chunk + 1)?;
     let differs = |what: String| {
         let place = format!("keyframe of chunk {} (step {})", chunk + 1, keyframe.step);
@@ -157,8 +113,8 @@ fn compare_with_next(recording: &Recording, chunk: u32, end: &Execution) -> Resu
     if frames != stored {
         return differs("a frame".to_owned());
     }
-    if keyframe.living != end.heaps().page_ids() {
-        return differs("the list of living memories".to_owned());
+    if keyframe.lives != end.take_lives() {
+        return differs("which memories live".to_owned());
     }
     for page in &keyframe.pages {
         let same = match &page.content {

@@ -11,18 +11,8 @@ use eradbg_vm::observer::Question;
 use eradbg_vm::state::{Decommit, Restored, StateSnapshot, StorageAccess};
 use eradbg_vm::{Host, Missing, Observer, Storage, StorageKey, U256, VmState};
 
+use crate::again::Deed;
 use crate::ledger::{Block, OperatorRow, Rows, StateRow, Timed};
-
-/// What a step does to the chain's state.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Deed {
-    /// It asks for something, or changes it.
-    Asks(Question),
-    /// It enters a frame.
-    Enters,
-    /// It leaves a frame, and what the frame did is undone or not.
-    Leaves(bool),
-}
 
 /// The chain's state in the course of a run.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use eradbg_tracer::Recording;
-use eradbg_tracer::store::database::disk_bytes;
+use eradbg_tracer::store::disk::disk_bytes;
 use eradbg_tracer::store::pack::{Pack, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 

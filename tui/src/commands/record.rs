@@ -125,7 +125,13 @@ fn record_to(path: &Path, args: &RecordArgs, mut loaded: Loaded, config: &RunCon
     progress.stop();
     let Driven {
         end, took, closed, ..
-    } = written?;
+    } = written.map_err(|error| {
+        if path.join("db").is_file() {
+            anyhow!("{error}\nWhat was recorded until then is in {}", path.display())
+        } else {
+            error.into()
+        }
+    })?;
 
     let recording = Recording::open(path)?;
     recording.load_overview();

@@ -61,7 +61,7 @@ fn info_and_exports_of_a_recording_agree() {
         let found = parts.iter().find(|entry| entry["part"] == part);
         found.and_then(|entry| entry["bytes"].as_u64()).expect(part)
     };
-    assert!(bytes_of("keyframes") > 1_000 && bytes_of("state rows") > 100);
+    assert!(bytes_of("keyframes") > 1_000 && bytes_of("rows") > 100);
     let table = run_line(path, "info r --sizes").ok();
     let all = table
         .lines()

@@ -1,4 +1,7 @@
 //! Recordings of a process that was killed or stopped: what was sealed stays readable.
+//!
+//! `ERADBG_KILLS` says how many processes are killed (default 20), `ERADBG_SEED` at which moments:
+//! `ERADBG_KILLS=200 cargo test --release -p eradbg --test it kill -- --nocapture`.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -12,13 +15,11 @@ use serde_json::Value;
 
 use crate::support::{copy, eradbg, run_line, with_tree, write_mini};
 
-/// Processes that are killed while they record.
-const KILLS: u32 = 20;
-/// Processes that are started for that at most: some end too early.
-const ATTEMPTS: u32 = 3 * KILLS;
+/// Processes that are killed while they record, unless told otherwise.
+const KILLS: u64 = 20;
 const SEED: u64 = 0x5eed_0e4a_dbb9_0001;
 /// Transactions of the batch that is recorded.
-const TRANSACTIONS: usize = 1500;
+const TRANSACTIONS: usize = 5000;
 
 /// What `info` says of a recording that was not ended.
 const WAS_KILLED: &str = "no: the process that recorded it was killed";
@@ -35,15 +36,22 @@ fn a_killed_recording_opens_and_verifies_up_to_its_last_seal() {
     let folder = tempfile::tempdir().expect("there is room");
     let path = folder.path();
     let mut takes = write_long(path);
-    let mut random = SEED;
+    let whole: Value = serde_json::from_str(&run_line(path, "info whole --json").ok()).expect("it is JSON");
+    let total = whole["steps"].as_u64().expect("steps are counted");
+    let (kills, seed) = (number("ERADBG_KILLS", KILLS), number("ERADBG_SEED", SEED));
+    let mut random = seed;
     let (mut killed, mut sealed) = (0, 0);
-    for number in 0..ATTEMPTS {
-        if killed == KILLS {
+    // Seconds of work that were lost, as far as the speed of the whole run tells.
+    let mut lost = Vec::new();
+    // Some processes end before they are killed.
+    for number in 0..3 * kills {
+        if killed == kills {
             break;
         }
         let name = format!("r{number}");
         let mut child = start(path, &name);
-        std::thread::sleep(takes.mul_f64(next(&mut random)));
+        let lived = takes.mul_f64(next(&mut random));
+        std::thread::sleep(lived);
         child.kill().expect("the process is ours");
         let finished = child.wait().expect("the process is ours").code().is_some();
         if finished {
@@ -52,7 +60,7 @@ fn a_killed_recording_opens_and_verifies_up_to_its_last_seal() {
         } else {
             killed += 1;
         }
-        let moment = format!("kill {number} of seed {SEED:#x}");
+        let moment = format!("kill {number} of seed {seed:#x}");
 
         let left = left_behind(path, &name);
         let info = run_line(path, &format!("info {name} --json"));
@@ -69,6 +77,8 @@ fn a_killed_recording_opens_and_verifies_up_to_its_last_seal() {
             chunks >= seal.chunks.into() && steps >= seal.steps,
             "{moment}: {seal:?}, but {info:#}"
         );
+        let kept = takes.as_secs_f64() * steps as f64 / total as f64;
+        lost.push((lived.as_secs_f64() - kept).max(0.0));
         let verify = run_line(path, &format!("verify {name}"));
         assert_eq!(verify.code, Some(0), "{moment}: {verify:#?}");
         if has_end {
@@ -83,7 +93,13 @@ fn a_killed_recording_opens_and_verifies_up_to_its_last_seal() {
         }
         std::fs::remove_dir_all(path.join(&name)).expect("the folder is ours");
     }
-    assert_eq!(killed, KILLS, "most processes ended before they were killed");
+    lost.sort_by(f64::total_cmp);
+    println!(
+        "{killed} kills of seed {seed:#x}, {sealed} after a seal; work lost: median {:.2} s, most {:.2} s",
+        lost.get(lost.len() / 2).unwrap_or(&0.0),
+        lost.last().unwrap_or(&0.0)
+    );
+    assert_eq!(killed, kills, "most processes ended before they were killed");
     assert!(sealed > 0, "no process was killed after a seal");
 }
 
@@ -157,6 +173,11 @@ fn left_behind(folder: &Path, name: &str) -> Option<Left> {
     });
     std::fs::remove_dir_all(&copied).expect("the folder is ours");
     left
+}
+
+/// A number that the environment may give.
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("it is a number"))
 }
 
 /// The next number of a xorshift generator, from 0 to 1.

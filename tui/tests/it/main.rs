@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod demo;
+mod environment;
 mod kill;
 mod pack;
 mod scenario;

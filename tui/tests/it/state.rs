@@ -246,7 +246,7 @@ fn ctrl_c_leaves_the_state_as_it_was() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary starts");
-    std::thread::sleep(takes / 2);
+    std::thread::sleep(takes / 5);
     let pid = child.id().to_string();
     let sent = Command::new("kill").args(["-INT", &pid]).status();
     assert!(

@@ -88,6 +88,7 @@ impl Execution {
         let stack = std::mem::take(&mut root.stack);
         let mut kept_pages = std::mem::take(&mut root.kept_pages);
         kept_pages.truncate(snapshot.kept_pages);
+        self.kept_before = self.kept_before.min(snapshot.kept_pages);
         self.callers.clear();
         self.frame = Frame {
             stack,

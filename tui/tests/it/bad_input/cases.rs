@@ -267,7 +267,7 @@ pub(super) fn recording_cases() -> Vec<Case> {
         damaged(
             "changed rows",
             |at| flip(at, Tree::Ledger, &key::chunk(CHUNK)),
-            &["verify r", "info r", "query r event"],
+            &["verify r", "info r"],
             &["r: rows of chunk 5 "],
         ),
         Case {
