@@ -20,7 +20,7 @@ pub(super) fn render(view: &View<'_>, selected: usize, body: Rect, buffer: &mut 
                 view.theme.faint(),
             ),
             Line::styled(
-                "storage and refund > 0, pc = 0x1f3 (:help queries)",
+                "storage and refund > 0, or pc = 0x1f3 and kernel",
                 view.theme.faint(),
             ),
         ];
