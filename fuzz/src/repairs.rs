@@ -40,7 +40,7 @@ pub fn after_step(
         }
         (Some(_), PageNumbering::OneByOne) => {
             let page = vm.execution.frame().kept_pages.last();
-            page.map(|&page| pages.add(page, page));
+            page.map(|page| pages.add(page, page));
         }
         (None, _) => {}
     }

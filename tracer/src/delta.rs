@@ -198,9 +198,13 @@ impl Observer for DeltaObserver {
         let change = self.frame_change(execution);
         self.changes.push(Change::Frame(change));
         let kept_pages = &execution.frame().kept_pages;
-        let kept_now = kept_pages.get(self.kept_pages..).unwrap_or_default();
+        let kept_now = if kept_pages.len() > self.kept_pages {
+            kept_pages.after(self.kept_pages)
+        } else {
+            Vec::new()
+        };
         self.changes
-            .extend(kept_now.iter().map(|&page| Change::PageKept { page }));
+            .extend(kept_now.into_iter().map(|page| Change::PageKept { page }));
         self.kept_pages = kept_pages.len();
         let (old, new) = (self.globals, execution.globals());
         if old != new {

@@ -320,7 +320,7 @@ fn encode_frames(e: &mut Encoder, execution: &Execution) {
         frame.waiting.iter().for_each(|&near| encode_near(e, near));
         // What the root frame keeps only grows, and is told as it grows.
         if index > 0 {
-            encode_ids(e, &frame.kept_pages);
+            encode_ids(e, &frame.kept_pages.after(0));
         }
     }
 }
@@ -343,6 +343,7 @@ fn decode_frames(d: &mut Decoder<'_>) -> Result<(Vec<Frame>, Vec<U256>), Malform
             .map(|_| decode_near(d))
             .collect::<Result<_, _>>()?;
         let kept_pages = if index > 0 { decode_ids(d)? } else { Vec::new() };
+        let kept_pages = kept_pages.into_iter().collect();
         let mut frame = Frame {
             kind,
             this,

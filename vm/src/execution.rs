@@ -14,6 +14,7 @@ use crate::bootloader::Layout;
 use crate::flags::Flags;
 use crate::frame::{CallKind, Frame};
 use crate::heap::{Heap, HeapSlot, Heaps};
+use crate::kept::KeptPages;
 use crate::leftovers::Leftovers;
 use crate::observer::Observer;
 use crate::outcome::{End, PanicCause};
@@ -137,7 +138,7 @@ impl Execution {
             is_constructor_call: false,
             heap_bound: u32::MAX,
             aux_heap_bound: u32::MAX,
-            kept_pages: Vec::new(),
+            kept_pages: KeptPages::default(),
             waiting: Vec::new(),
             pc: 0,
             sp: 0,
@@ -314,7 +315,7 @@ impl Execution {
             born,
             gone,
             inherited: inherited as u32,
-            kept: kept_pages[inherited..].to_vec(),
+            kept: kept_pages.after(inherited),
         };
         self.kept_before = kept_pages.len();
         lives

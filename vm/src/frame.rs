@@ -6,6 +6,7 @@ use primitive_types::H160;
 
 use crate::decode::Instruction;
 use crate::heap::HeapSlot;
+use crate::kept::KeptPages;
 use crate::program::Program;
 use crate::stack::Stack;
 use crate::value;
@@ -63,7 +64,7 @@ pub struct Frame {
     /// Bytes of aux heap paid for.
     pub aux_heap_bound: u32,
     /// Pages that live until this frame ends, besides its own: returndata, and copies of code.
-    pub kept_pages: Vec<u32>,
+    pub kept_pages: KeptPages,
     /// Near frames that wait for the current one, outermost first; the far frame itself comes first.
     pub waiting: Vec<NearFrame>,
     /// Program counter of the current near (or far) frame, in instructions.

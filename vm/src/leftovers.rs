@@ -1,6 +1,7 @@
 //! Memory that ended frames leave for new ones, so that a call allocates nothing that an earlier one has had.
 
 use crate::frame::{Frame, NearFrame};
+use crate::kept::KeptPages;
 use crate::paged::Pool;
 use crate::stack::{Stack, StackPage};
 
@@ -12,7 +13,7 @@ const KEPT_FRAMES: usize = 1_024;
 pub(crate) struct Leftovers {
     stacks: Vec<Stack>,
     near_frames: Vec<Vec<NearFrame>>,
-    page_lists: Vec<Vec<u32>>,
+    page_lists: Vec<KeptPages>,
     /// Pages of stacks.
     pub(crate) stack_pages: Pool<StackPage>,
 }
@@ -29,7 +30,7 @@ impl Leftovers {
     }
 
     /// An empty list of pages.
-    pub(crate) fn page_list(&mut self) -> Vec<u32> {
+    pub(crate) fn page_list(&mut self) -> KeptPages {
         self.page_lists.pop().unwrap_or_default()
     }
 

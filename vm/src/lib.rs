@@ -25,6 +25,7 @@ pub mod heap;
 pub mod host;
 pub mod isa;
 pub mod keccak;
+pub mod kept;
 mod leftovers;
 pub mod live;
 pub mod observer;

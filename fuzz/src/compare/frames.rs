@@ -50,7 +50,7 @@ pub(super) fn code(execution: &Execution, peer: &mut Peer) -> Comparison {
 pub fn own_memories(execution: &Execution, peer: &mut Peer, pages: &Pages) -> Comparison {
     let frame = execution.frame();
     let own = [heap_page(frame.base_page), aux_heap_page(frame.base_page)];
-    for page in own.into_iter().chain(frame.kept_pages.iter().copied()) {
+    for page in own.into_iter().chain(frame.kept_pages.iter()) {
         let Some(heap) = execution.heaps().get(page) else {
             continue;
         };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use eradbg_vm::Execution;
 use eradbg_vm::edit::{ExecutionParts, program_on_page};
 use eradbg_vm::heap::{Heaps, RecordedHeaps};
+use eradbg_vm::kept::KeptPages;
 use eradbg_vm::observer::Marks;
 use eradbg_vm::paged::{PageSource, RecordedPage};
 use eradbg_vm::stack::StackPage;
@@ -87,7 +88,7 @@ impl Recording {
         let heaps = Heaps::recorded(RecordedHeaps::new(source));
         let mut frames = keyframe.frames.clone();
         if let Some(root) = frames.first_mut() {
-            root.kept_pages = index.kept(chunk);
+            root.kept_pages = KeptPages::recorded(Arc::new(index.kept(chunk)));
         }
         for (frame, &hash) in frames.iter_mut().zip(&keyframe.code) {
             let space = eradbg_vm::page_ids::stack_page(frame.base_page);

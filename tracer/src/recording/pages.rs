@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use eradbg_vm::execution::Lives;
 use eradbg_vm::heap::{Heap, HeapPage, HeapSource};
+use eradbg_vm::kept::EarlierPages;
 use eradbg_vm::paged::{Page, PageSource, RecordedPage};
 use eradbg_vm::stack::StackPage;
 use imbl::{OrdSet, Vector};
@@ -153,9 +154,9 @@ impl PageIndex {
     }
 
     /// Pages that the root frame keeps alive at the start of a chunk.
-    pub(super) fn kept(&self, chunk: u32) -> Vec<u32> {
+    pub(super) fn kept(&self, chunk: u32) -> Kept {
         let lives = self.lives.get(chunk as usize);
-        lives.map_or_else(Vec::new, |(_, kept)| kept.iter().copied().collect())
+        Kept(lives.map(|(_, kept)| kept.clone()).unwrap_or_default())
     }
 
     /// Pages of a memory or stack as they are at the start of a chunk: index, and the chunk whose keyframe has the
@@ -273,6 +274,20 @@ impl Pages {
             });
             None
         })
+    }
+}
+
+/// Pages that the root frame keeps alive.
+#[derive(Debug)]
+pub(super) struct Kept(Vector<u32>);
+
+impl EarlierPages for Kept {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn pages(&self) -> Vec<u32> {
+        self.0.iter().copied().collect()
     }
 }
 

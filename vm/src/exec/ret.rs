@@ -167,7 +167,7 @@ fn bury<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, finished: Frame, returndata
         return;
     }
     let own = [heap_page(finished.base_page), aux_heap_page(finished.base_page)];
-    for &page in own.iter().chain(&finished.kept_pages) {
+    for page in own.into_iter().chain(finished.kept_pages.iter()) {
         // An older page belongs to a frame below.
         if page >= pages.first_of(finished.base_page) && page != returndata_page {
             cx.ex.remove_memory(page, cx.observer);

@@ -193,7 +193,7 @@ mod tests {
             let mut execution = after_calls(calls);
             let before = execution.clone();
             let snapshot = execution.snapshot();
-            assert_eq!(snapshot.frame.kept_pages.capacity(), 0);
+            assert!(snapshot.frame.kept_pages.is_empty());
             assert_eq!(snapshot.frame.stack, crate::stack::Stack::default());
             let heap = execution.frame.heap;
             execution.set_memory(heap, 64, U256::one(), &mut ());
