@@ -86,14 +86,17 @@ enum Content<P> {
 
 /// Where pages of a recording come from.
 pub trait PageSource<P>: std::fmt::Debug + Send + Sync {
-    /// The page at an index of a space, as the keyframe of a chunk has it.
-    fn load(&self, chunk: u32, space: u32, index: u32) -> Arc<P>;
+    /// The page at an index of a space, as the keyframe of a chunk has it; `None` when it cannot be read, and then it is
+    /// asked for again.
+    fn load(&self, chunk: u32, space: u32, index: u32) -> Option<Arc<P>>;
 }
 
 /// A page of a recording, loaded when it is first looked at.
 #[derive(Debug)]
 pub struct RecordedPage<P> {
     loaded: OnceLock<Arc<P>>,
+    /// What stands for it while it cannot be read.
+    zero: OnceLock<Box<P>>,
     source: Arc<dyn PageSource<P>>,
     chunk: u32,
     space: u32,
@@ -105,16 +108,24 @@ impl<P> RecordedPage<P> {
     pub fn new(source: Arc<dyn PageSource<P>>, chunk: u32, space: u32, index: u32) -> Self {
         Self {
             loaded: OnceLock::new(),
+            zero: OnceLock::new(),
             source,
             chunk,
             space,
             index,
         }
     }
+}
 
+impl<P: Page> RecordedPage<P> {
     fn get(&self) -> &P {
-        self.loaded
-            .get_or_init(|| self.source.load(self.chunk, self.space, self.index))
+        if let Some(page) = self.loaded.get() {
+            return page;
+        }
+        match self.source.load(self.chunk, self.space, self.index) {
+            Some(page) => self.loaded.get_or_init(|| page),
+            None => self.zero.get_or_init(P::zeroed),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eradbg_vm::execution::Lives;
 use eradbg_vm::heap::{Heap, HeapPage, HeapSource};
 use eradbg_vm::kept::EarlierPages;
-use eradbg_vm::paged::{Page, PageSource, RecordedPage};
+use eradbg_vm::paged::{PageSource, RecordedPage};
 use eradbg_vm::stack::StackPage;
 use imbl::{OrdSet, Vector};
 
@@ -262,18 +262,28 @@ pub(super) struct Pages {
 }
 
 impl Pages {
+    /// A version of a page; `None`, with the reason on this thread, when it cannot be read.
     fn content(&self, chunk: u32, key: PageKey) -> Option<PageContent> {
         let keyframe = self.recording.usable_keyframe_with(&self.index, chunk);
-        let found = keyframe.map(|keyframe| {
-            let found = keyframe.pages.binary_search_by_key(&key, PageVersion::key);
-            found.ok().map(|at| keyframe.pages[at].content.clone())
+        let found = keyframe.and_then(|keyframe| {
+            let at = keyframe
+                .pages
+                .binary_search_by_key(&key, PageVersion::key)
+                .map_err(|_| {
+                    let (space, _, index) = key;
+                    let why = format!("it lacks page {index} of memory {space}, which the index names");
+                    self.recording
+                        .damaged(self.recording.place("keyframe", chunk), why)
+                })?;
+            Ok(keyframe.pages[at].content.clone())
         });
-        found.unwrap_or_else(|error| {
-            FAILURE.with_borrow_mut(|failure| {
-                failure.get_or_insert(error);
-            });
-            None
-        })
+        found
+            .map_err(|error| {
+                FAILURE.with_borrow_mut(|failure| {
+                    failure.get_or_insert(error);
+                });
+            })
+            .ok()
     }
 }
 
@@ -321,19 +331,19 @@ impl HeapSource for HeapsAt {
 }
 
 impl PageSource<HeapPage> for Pages {
-    fn load(&self, chunk: u32, space: u32, index: u32) -> Arc<HeapPage> {
+    fn load(&self, chunk: u32, space: u32, index: u32) -> Option<Arc<HeapPage>> {
         match self.content(chunk, (space, false, index)) {
-            Some(PageContent::Heap(page)) => page,
-            _ => Arc::from(HeapPage::zeroed()),
+            Some(PageContent::Heap(page)) => Some(page),
+            _ => None,
         }
     }
 }
 
 impl PageSource<StackPage> for Pages {
-    fn load(&self, chunk: u32, space: u32, index: u32) -> Arc<StackPage> {
+    fn load(&self, chunk: u32, space: u32, index: u32) -> Option<Arc<StackPage>> {
         match self.content(chunk, (space, true, index)) {
-            Some(PageContent::Stack(page)) => page,
-            _ => Arc::from(StackPage::zeroed()),
+            Some(PageContent::Stack(page)) => Some(page),
+            _ => None,
         }
     }
 }
