@@ -102,17 +102,7 @@ fn numbers(execution: &Execution, before: &Before) -> [Option<Place>; 2] {
     let src0 = Some(Place::Register(i.src0));
     let src1 = Some(Place::Register(i.src1));
     match i.opcode {
-        Opcode::Add
-        | Opcode::Sub
-        | Opcode::Mul
-        | Opcode::Div
-        | Opcode::Xor
-        | Opcode::And
-        | Opcode::Or
-        | Opcode::Shl
-        | Opcode::Shr
-        | Opcode::Rol
-        | Opcode::Ror => [source(execution, before), src1],
+        opcode if opcode.is_arithmetic() => [source(execution, before), src1],
         Opcode::ContextSetU128 => [src0, None],
         Opcode::StorageRead
         | Opcode::StorageWrite

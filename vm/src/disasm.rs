@@ -33,7 +33,7 @@ pub fn mnemonic(i: &Instruction) -> String {
         _ => text.push_str(if i.flag1 { ".s" } else { "" }),
     }
     text.push_str(i.predicate.suffix());
-    if i.flag0 && is_arithmetic(i.opcode) {
+    if i.flag0 && i.opcode.is_arithmetic() {
         text.push('!');
     }
     text
@@ -121,23 +121,6 @@ fn address(register: u8, immediate: u16) -> String {
 
 fn label(pc: u16) -> String {
     format!("@{pc:#06x}")
-}
-
-fn is_arithmetic(opcode: Opcode) -> bool {
-    matches!(
-        opcode,
-        Opcode::Add
-            | Opcode::Sub
-            | Opcode::Mul
-            | Opcode::Div
-            | Opcode::Xor
-            | Opcode::And
-            | Opcode::Or
-            | Opcode::Shl
-            | Opcode::Shr
-            | Opcode::Rol
-            | Opcode::Ror
-    )
 }
 
 fn is_memory(opcode: Opcode) -> bool {

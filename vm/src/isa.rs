@@ -151,6 +151,24 @@ impl Opcode {
         )
     }
 
+    /// Whether it computes with two numbers, and may set the flags by its result.
+    pub const fn is_arithmetic(self) -> bool {
+        matches!(
+            self,
+            Self::Add
+                | Self::Sub
+                | Self::Mul
+                | Self::Div
+                | Self::Xor
+                | Self::And
+                | Self::Or
+                | Self::Shl
+                | Self::Shr
+                | Self::Rol
+                | Self::Ror
+        )
+    }
+
     /// Whether it enters a frame on success.
     pub const fn is_call(self) -> bool {
         matches!(

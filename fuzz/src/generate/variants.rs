@@ -54,7 +54,7 @@ pub(super) fn any(w: &mut Writer<'_, '_>) {
             let label = w.place();
             word.imm0(label)
         }
-        opcode if is_arithmetic(opcode) && !w.choices.once_in(3) => operands(w, word, row),
+        opcode if opcode.is_arithmetic() && !w.choices.once_in(3) => operands(w, word, row),
         _ => {
             let source = source(w, word, row);
             let second = w.register();
@@ -63,10 +63,6 @@ pub(super) fn any(w: &mut Writer<'_, '_>) {
     };
     let word = destination(w, word, row);
     w.push(word);
-}
-
-fn is_arithmetic(opcode: Opcode) -> bool {
-    (Opcode::Add..=Opcode::Div).contains(&opcode) || (Opcode::Xor..=Opcode::Ror).contains(&opcode)
 }
 
 /// Two words that mean something, or two that are close to each other.

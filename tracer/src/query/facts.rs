@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use eradbg_vm::heap::Heap;
 use eradbg_vm::observer::Step;
 use eradbg_vm::state::Restored;
-use eradbg_vm::{Execution, H160, Instruction, Observer, Opcode, U256, Value};
+use eradbg_vm::{Execution, H160, Instruction, Observer, U256, Value};
 
 use crate::ledger::{CallRow, FailureRow, OperatorRow, Rows, StateRow, Timed};
 use crate::query::access::{Access, AccessKind, Place};
@@ -410,19 +410,5 @@ impl<const WATCHES: bool, F> Gatherer<'_, WATCHES, F> {
 /// Whether an instruction that executes sets the flags, to whatever value.
 fn sets_flags(instruction: &Instruction) -> bool {
     let opcode = instruction.opcode;
-    let is_arithmetic = matches!(
-        opcode,
-        Opcode::Add
-            | Opcode::Sub
-            | Opcode::Mul
-            | Opcode::Div
-            | Opcode::Xor
-            | Opcode::And
-            | Opcode::Or
-            | Opcode::Shl
-            | Opcode::Shr
-            | Opcode::Rol
-            | Opcode::Ror
-    );
-    opcode.is_call() || opcode.is_ret() || is_arithmetic && instruction.flag0
+    opcode.is_call() || opcode.is_ret() || opcode.is_arithmetic() && instruction.flag0
 }

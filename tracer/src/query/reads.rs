@@ -177,36 +177,26 @@ fn reads_src0(i: &Instruction, in_near_frame: bool) -> bool {
 
 /// Whether an opcode uses its second source.
 const fn reads_src1(opcode: Opcode) -> bool {
-    matches!(
-        opcode,
-        Opcode::Add
-            | Opcode::Sub
-            | Opcode::Mul
-            | Opcode::Div
-            | Opcode::Xor
-            | Opcode::And
-            | Opcode::Or
-            | Opcode::Shl
-            | Opcode::Shr
-            | Opcode::Rol
-            | Opcode::Ror
-            | Opcode::PtrAdd
-            | Opcode::PtrSub
-            | Opcode::PtrPack
-            | Opcode::PtrShrink
-            | Opcode::StorageWrite
-            | Opcode::TransientWrite
-            | Opcode::ToL1
-            | Opcode::Event
-            | Opcode::Precompile
-            | Opcode::Decommit
-            | Opcode::FarCall
-            | Opcode::FarCallDelegate
-            | Opcode::FarCallMimic
-            | Opcode::HeapWrite
-            | Opcode::AuxHeapWrite
-            | Opcode::StaticWrite
-    )
+    opcode.is_arithmetic()
+        || matches!(
+            opcode,
+            Opcode::PtrAdd
+                | Opcode::PtrSub
+                | Opcode::PtrPack
+                | Opcode::PtrShrink
+                | Opcode::StorageWrite
+                | Opcode::TransientWrite
+                | Opcode::ToL1
+                | Opcode::Event
+                | Opcode::Precompile
+                | Opcode::Decommit
+                | Opcode::FarCall
+                | Opcode::FarCallDelegate
+                | Opcode::FarCallMimic
+                | Opcode::HeapWrite
+                | Opcode::AuxHeapWrite
+                | Opcode::StaticWrite
+        )
 }
 
 /// The highest byte of a far call's ABI word.
