@@ -34,6 +34,11 @@ pub struct Heap {
 }
 
 impl Heap {
+    /// A memory of pages.
+    pub fn new(pages: Paged<HeapPage>) -> Self {
+        Self { pages }
+    }
+
     /// A memory that holds words from offset 0 on.
     pub fn from_words(words: &[U256]) -> Self {
         let mut heap = Self::default();

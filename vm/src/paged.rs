@@ -2,7 +2,13 @@
 //!
 //! Heaps and stacks are both such memories; a recording stores the marked pages at each chunk's start.
 
-use std::sync::{Arc, OnceLock};
+mod recorded;
+
+use std::sync::Arc;
+
+use recorded::RecordedPages;
+
+pub use recorded::{PageSource, Unread};
 
 /// Words (or stack slots) in a page.
 pub const PAGE_WORDS: usize = 32;
@@ -54,12 +60,14 @@ impl<P> Clone for Pool<P> {
 /// Pages by index; a missing one is all zero.
 ///
 /// The first ones stand in one list. Those behind are in leaves, so that a memory with something far out (the
-/// bootloader's, of 60 MB) is as quick to copy as what it holds.
+/// bootloader's, of 60 MB) is as quick to copy as what it holds. In a memory of a recording they hold what was written
+/// since; copies share the rest.
 #[derive(Debug, Clone)]
 pub struct Paged<P> {
     near: Vec<Slot<P>>,
     far: Vec<Option<Box<Leaf<P>>>>,
     dirty: Vec<u32>,
+    recorded: Option<Arc<RecordedPages<P>>>,
 }
 
 /// Pages that may stand in the first list.
@@ -71,62 +79,10 @@ type Leaf<P> = [Slot<P>; LEAF_PAGES];
 
 #[derive(Debug, Clone)]
 struct Slot<P> {
-    content: Content<P>,
+    /// `None` for zeros, or what the recording has.
+    content: Option<Box<P>>,
     /// Bit n: word n was written since the last [`Paged::take_dirty`].
     written: u32,
-}
-
-#[derive(Debug, Clone)]
-enum Content<P> {
-    Zero,
-    Owned(Box<P>),
-    /// In a recording, and not written since: states of the recording share it.
-    Recorded(Arc<RecordedPage<P>>),
-}
-
-/// Where pages of a recording come from.
-pub trait PageSource<P>: std::fmt::Debug + Send + Sync {
-    /// The page at an index of a space, as the keyframe of a chunk has it; `None` when it cannot be read, and then it is
-    /// asked for again.
-    fn load(&self, chunk: u32, space: u32, index: u32) -> Option<Arc<P>>;
-}
-
-/// A page of a recording, loaded when it is first looked at.
-#[derive(Debug)]
-pub struct RecordedPage<P> {
-    loaded: OnceLock<Arc<P>>,
-    /// What stands for it while it cannot be read.
-    zero: OnceLock<Box<P>>,
-    source: Arc<dyn PageSource<P>>,
-    chunk: u32,
-    space: u32,
-    index: u32,
-}
-
-impl<P> RecordedPage<P> {
-    /// The page that `source` has at an index of a space, as of a chunk.
-    pub fn new(source: Arc<dyn PageSource<P>>, chunk: u32, space: u32, index: u32) -> Self {
-        Self {
-            loaded: OnceLock::new(),
-            zero: OnceLock::new(),
-            source,
-            chunk,
-            space,
-            index,
-        }
-    }
-}
-
-impl<P: Page> RecordedPage<P> {
-    fn get(&self) -> &P {
-        if let Some(page) = self.loaded.get() {
-            return page;
-        }
-        match self.source.load(self.chunk, self.space, self.index) {
-            Some(page) => self.loaded.get_or_init(|| page),
-            None => self.zero.get_or_init(P::zeroed),
-        }
-    }
 }
 
 impl<P> Default for Paged<P> {
@@ -135,60 +91,65 @@ impl<P> Default for Paged<P> {
             near: Vec::new(),
             far: Vec::new(),
             dirty: Vec::new(),
+            recorded: None,
         }
     }
 }
 
 impl<P: Page> Paged<P> {
+    /// The memory of a recording.
+    pub fn recorded(source: Box<dyn PageSource<P>>) -> Self {
+        Self {
+            recorded: Some(Arc::new(RecordedPages::new(source))),
+            ..Self::default()
+        }
+    }
+
     /// The page at an index, `None` when nothing was written there.
     #[inline]
     pub fn page(&self, index: usize) -> Option<&P> {
         let slot = match self.near.get(index) {
-            Some(slot) => slot,
-            None => self.far_slot(index)?,
+            Some(slot) => Some(slot),
+            None => self.far_slot(index),
         };
-        match &slot.content {
-            Content::Zero => None,
-            Content::Owned(page) => Some(page),
-            Content::Recorded(page) => Some(page.get()),
+        match slot {
+            Some(Slot {
+                content: Some(page), ..
+            }) => Some(page),
+            _ => self.recorded.as_ref()?.page(index),
         }
     }
 
     /// The page at an index, to write the words of `mask` into it. A new one comes from the pool.
     #[inline(always)]
     pub fn page_mut(&mut self, index: usize, mask: u32, pool: &mut Pool<P>) -> &mut P {
-        if index >= self.near.len() {
-            return self.page_mut_behind(index, mask, pool);
+        let slot = if index < self.near.len() {
+            &mut self.near[index]
+        } else {
+            slot_mut(&mut self.near, &mut self.far, index)
+        };
+        if slot.written == 0 {
+            self.dirty.push(index as u32);
         }
-        self.near[index].write(index, mask, &mut self.dirty, pool)
-    }
-
-    fn page_mut_behind(&mut self, index: usize, mask: u32, pool: &mut Pool<P>) -> &mut P {
-        let slot = slot_mut(&mut self.near, &mut self.far, index);
-        slot.write(index, mask, &mut self.dirty, pool)
+        slot.written |= mask;
+        slot.content
+            .get_or_insert_with(|| own_page(self.recorded.as_deref(), index, pool))
     }
 
     /// Makes it empty, for another memory; its pages go to the pool.
     pub(crate) fn recycle(&mut self, pool: &mut Pool<P>) {
         let far = self.far.drain(..).flatten().flat_map(|leaf| *leaf);
-        for slot in self.near.drain(..).chain(far) {
-            if let Content::Owned(page) = slot.content {
-                pool.give(page);
-            }
+        for page in self.near.drain(..).chain(far).filter_map(|slot| slot.content) {
+            pool.give(page);
         }
         self.dirty.clear();
-    }
-
-    /// Puts a page of a recording at an index, without marking it as written.
-    pub fn put_recorded(&mut self, index: u32, page: RecordedPage<P>) {
-        let slot = slot_mut(&mut self.near, &mut self.far, index as usize);
-        slot.content = Content::Recorded(Arc::new(page));
+        self.recorded = None;
     }
 
     /// Pages that exist, with their indices, in order.
     pub fn pages(&self) -> impl Iterator<Item = (u32, &P)> {
-        self.indices()
-            .filter_map(|index| Some((index as u32, self.page(index)?)))
+        let indices = self.indices().into_iter();
+        indices.filter_map(|index| Some((index, self.page(index as usize)?)))
     }
 
     /// Calls `f` with each page written since the last call: index, mask of its written words, content. In order of
@@ -214,14 +175,26 @@ impl<P: Page> Paged<P> {
         !self.dirty.is_empty()
     }
 
-    /// Where pages may be: all places of the first list and of the leaves that are there.
-    fn indices(&self) -> impl Iterator<Item = usize> {
-        let leaves = self.far.iter().enumerate().filter(|(_, leaf)| leaf.is_some());
-        let far = leaves.flat_map(|(leaf, _)| {
-            let first = NEAR_PAGES + leaf * LEAF_PAGES;
-            first..first + LEAF_PAGES
-        });
-        (0..self.near.len()).chain(far)
+    /// Where pages are, in order.
+    fn indices(&self) -> Vec<u32> {
+        let mut indices = self.own_indices();
+        if let Some(recorded) = &self.recorded {
+            indices.append(&mut recorded.indices());
+            indices.sort_unstable();
+            indices.dedup();
+        }
+        indices
+    }
+
+    /// Where pages are that are no recording's, in order.
+    fn own_indices(&self) -> Vec<u32> {
+        let far = (NEAR_PAGES..).step_by(LEAF_PAGES).zip(&self.far);
+        let far = far.filter_map(|(first, leaf)| Some((first..).zip(leaf.as_ref()?.iter())));
+        let slots = (0..).zip(&self.near).chain(far.flatten());
+        slots
+            .filter(|(_, slot)| slot.content.is_some())
+            .map(|(index, _)| index as u32)
+            .collect()
     }
 
     fn far_slot(&self, index: usize) -> Option<&Slot<P>> {
@@ -232,6 +205,7 @@ impl<P: Page> Paged<P> {
 }
 
 /// The place of a page, which is made when it is not there.
+#[cold]
 fn slot_mut<'a, P>(
     near: &'a mut Vec<Slot<P>>,
     far: &'a mut Vec<Option<Box<Leaf<P>>>>,
@@ -251,60 +225,50 @@ fn slot_mut<'a, P>(
     &mut leaf[behind % LEAF_PAGES]
 }
 
+/// A page to write to, as the recording has it.
+#[cold]
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "pages live in boxes, which the pool gives"
+)]
+fn own_page<P: Page>(recorded: Option<&RecordedPages<P>>, index: usize, pool: &mut Pool<P>) -> Box<P> {
+    let mut own = pool.reuse().unwrap_or_else(P::zeroed);
+    if let Some(page) = recorded.and_then(|recorded| recorded.page(index)) {
+        (*own).clone_from(page);
+    }
+    own
+}
+
 impl<P> Default for Slot<P> {
     fn default() -> Self {
         Self {
-            content: Content::Zero,
+            content: None,
             written: 0,
         }
-    }
-}
-
-impl<P: Page> Slot<P> {
-    /// Its page, to write the words of `mask` into it; the page's index becomes dirty.
-    #[inline(always)]
-    fn write(&mut self, index: usize, mask: u32, dirty: &mut Vec<u32>, pool: &mut Pool<P>) -> &mut P {
-        if self.written == 0 {
-            dirty.push(index as u32);
-        }
-        self.written |= mask;
-        self.content.owned(pool)
-    }
-}
-
-impl<P: Page> Content<P> {
-    #[inline(always)]
-    fn owned(&mut self, pool: &mut Pool<P>) -> &mut P {
-        if !matches!(self, Self::Owned(_)) {
-            self.make_owned(pool);
-        }
-        match self {
-            Self::Owned(page) => page,
-            Self::Zero | Self::Recorded(_) => unreachable!("the page was just made our own"),
-        }
-    }
-
-    #[cold]
-    fn make_owned(&mut self, pool: &mut Pool<P>) {
-        let mut own = pool.reuse().unwrap_or_else(P::zeroed);
-        if let Self::Recorded(page) = self {
-            (*own).clone_from(page.get());
-        }
-        *self = Self::Owned(own);
     }
 }
 
 /// Two memories are equal when they read alike: a page of zeros equals a missing one.
 impl<P: Page> PartialEq for Paged<P> {
     fn eq(&self, other: &Self) -> bool {
+        let shared = match (&self.recorded, &other.recorded) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        let indices = if shared {
+            [self.own_indices(), other.own_indices()]
+        } else {
+            [self.indices(), other.indices()]
+        };
         let zero = P::zeroed();
-        let only_there = other.indices().filter(|&i| self.page(i).is_none());
-        self.indices()
-            .chain(only_there)
-            .all(|i| match (self.page(i), other.page(i)) {
-                (None, None) => true,
-                (a, b) => a.unwrap_or(&zero) == b.unwrap_or(&zero),
-            })
+        let same = |a: Option<&P>, b: Option<&P>| {
+            let (a, b) = (a.unwrap_or(&zero), b.unwrap_or(&zero));
+            // States of one recording share most pages.
+            std::ptr::eq(a, b) || a == b
+        };
+        let mut indices = indices.into_iter().flatten().map(|index| index as usize);
+        indices.all(|index| same(self.page(index), other.page(index)))
     }
 }
 

@@ -35,6 +35,11 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// A stack of pages.
+    pub fn new(pages: Paged<StackPage>) -> Self {
+        Self { pages }
+    }
+
     /// The value of a slot.
     #[inline(always)]
     pub fn read(&self, slot: u16) -> Value {

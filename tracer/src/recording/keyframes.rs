@@ -9,12 +9,12 @@ use eradbg_vm::edit::{ExecutionParts, program_on_page};
 use eradbg_vm::heap::{Heaps, RecordedHeaps};
 use eradbg_vm::kept::KeptPages;
 use eradbg_vm::observer::Marks;
-use eradbg_vm::paged::{PageSource, RecordedPage};
-use eradbg_vm::stack::StackPage;
+use eradbg_vm::paged::Paged;
+use eradbg_vm::stack::Stack;
 
 use crate::error::Result;
 use crate::keyframe::{Captured, Keyframe};
-use crate::recording::pages::{HeapsAt, PageIndex, Pages};
+use crate::recording::pages::{HeapsAt, MemoryAt, PageIndex, Pages};
 use crate::recording::{Recording, lock};
 use crate::replay::replay_chunk;
 use crate::store::database::Tree;
@@ -84,7 +84,6 @@ impl Recording {
             pages: Arc::clone(&pages),
             chunk,
         });
-        let pages: Arc<dyn PageSource<StackPage>> = pages;
         let heaps = Heaps::recorded(RecordedHeaps::new(source));
         let mut frames = keyframe.frames.clone();
         if let Some(root) = frames.first_mut() {
@@ -92,9 +91,8 @@ impl Recording {
         }
         for (frame, &hash) in frames.iter_mut().zip(&keyframe.code) {
             let space = eradbg_vm::page_ids::stack_page(frame.base_page);
-            for (at, chunk) in index.pages_of(space, true, chunk) {
-                let page = RecordedPage::new(Arc::clone(&pages), chunk, space, at);
-                frame.stack.pages_mut().put_recorded(at, page);
+            if let Some(memory) = MemoryAt::new(&pages, space, true, chunk) {
+                frame.stack = Stack::new(Paged::recorded(Box::new(memory)));
             }
             frame.program = program_on_page(&self.program(hash)?, frame.code_page, &heaps);
         }

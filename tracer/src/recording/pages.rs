@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eradbg_vm::execution::Lives;
 use eradbg_vm::heap::{Heap, HeapPage, HeapSource};
 use eradbg_vm::kept::EarlierPages;
-use eradbg_vm::paged::{PageSource, RecordedPage};
+use eradbg_vm::paged::{PageSource, Paged, Unread};
 use eradbg_vm::stack::StackPage;
 use imbl::{OrdSet, Vector};
 
@@ -159,28 +159,41 @@ impl PageIndex {
         Kept(lives.map(|(_, kept)| kept.clone()).unwrap_or_default())
     }
 
-    /// Pages of a memory or stack as they are at the start of a chunk: index, and the chunk whose keyframe has the
-    /// content.
-    pub(super) fn pages_of(
-        &self,
-        space: u32,
-        is_stack: bool,
-        chunk: u32,
-    ) -> impl Iterator<Item = (u32, u32)> + '_ {
+    /// Indices of the pages that a memory or stack has at the start of a chunk, in order.
+    fn pages_of(&self, space: u32, is_stack: bool, chunk: u32) -> impl Iterator<Item = u32> + '_ {
         let oldest = self.freed_at(space, chunk);
         let first = self.first_page((space, is_stack, 0));
         let end = packed((space, is_stack, LAST_INDEX));
         let pages = self.pages[first..].iter().zip(first..);
         pages
             .take_while(move |((page, _), _)| *page <= end)
-            .filter_map(move |(&(page, _), at)| {
-                let versions = self.versions_at(at);
-                let newest = versions
-                    .partition_point(|version| version.chunk <= chunk)
-                    .checked_sub(1)?;
-                let newest = versions[newest].chunk;
-                (newest >= oldest).then_some((page as u32 & LAST_INDEX, newest))
-            })
+            .filter(move |&(_, at)| self.newest_of(at, oldest, chunk).is_some())
+            .map(|(&(page, _), _)| page as u32 & LAST_INDEX)
+    }
+
+    /// The chunk whose keyframe has a page as it is at the start of a chunk.
+    fn newest_version(&self, page: PageKey, chunk: u32) -> Option<u32> {
+        let at = self.first_page(page);
+        let &(found, _) = self.pages.get(at)?;
+        (found == packed(page))
+            .then(|| self.newest_of(at, self.freed_at(page.0, chunk), chunk))
+            .flatten()
+    }
+
+    /// The newest version from one chunk to another of the page at a place in the list.
+    fn newest_of(&self, at: usize, oldest: u32, chunk: u32) -> Option<u32> {
+        let versions = self.versions_at(at);
+        let newest = versions.partition_point(|version| version.chunk <= chunk);
+        let newest = versions[newest.checked_sub(1)?].chunk;
+        (newest >= oldest).then_some(newest)
+    }
+
+    /// The last page of a memory or stack that some keyframe holds.
+    fn last_page(&self, space: u32, is_stack: bool) -> Option<u32> {
+        let last = packed((space, is_stack, LAST_INDEX));
+        let behind = self.pages.partition_point(|&(page, _)| page <= last);
+        let (page, _) = *self.pages.get(behind.checked_sub(1)?)?;
+        (page >= packed((space, is_stack, 0))).then_some(page as u32 & LAST_INDEX)
     }
 
     /// Keyframes that hold a page, ascending. A page id that was given again has those of all its lives.
@@ -262,28 +275,25 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// A version of a page; `None`, with the reason on this thread, when it cannot be read.
-    fn content(&self, chunk: u32, key: PageKey) -> Option<PageContent> {
+    /// A version of a page; the reason why it cannot be read is told on this thread.
+    fn content(&self, chunk: u32, key: PageKey) -> Result<PageContent, Unread> {
         let keyframe = self.recording.usable_keyframe_with(&self.index, chunk);
         let found = keyframe.and_then(|keyframe| {
-            let at = keyframe
-                .pages
-                .binary_search_by_key(&key, PageVersion::key)
-                .map_err(|_| {
-                    let (space, _, index) = key;
-                    let why = format!("it lacks page {index} of memory {space}, which the index names");
-                    self.recording
-                        .damaged(self.recording.place("keyframe", chunk), why)
-                })?;
+            let at = keyframe.pages.binary_search_by_key(&key, PageVersion::key);
+            let at = at.map_err(|_| {
+                let (space, _, index) = key;
+                let why = format!("it lacks page {index} of memory {space}, which the index names");
+                let place = self.recording.place("keyframe", chunk);
+                self.recording.damaged(place, why)
+            })?;
             Ok(keyframe.pages[at].content.clone())
         });
-        found
-            .map_err(|error| {
-                FAILURE.with_borrow_mut(|failure| {
-                    failure.get_or_insert(error);
-                });
-            })
-            .ok()
+        found.map_err(|error| {
+            FAILURE.with_borrow_mut(|failure| {
+                failure.get_or_insert(error);
+            });
+            Unread
+        })
     }
 }
 
@@ -320,30 +330,79 @@ impl HeapSource for HeapsAt {
     }
 
     fn load(&self, page: u32) -> Heap {
-        let mut heap = Heap::default();
-        let pages: Arc<dyn PageSource<HeapPage>> = Arc::<Pages>::clone(&self.pages);
-        for (at, chunk) in self.pages.index.pages_of(page, false, self.chunk) {
-            heap.pages_mut()
-                .put_recorded(at, RecordedPage::new(Arc::clone(&pages), chunk, page, at));
-        }
-        heap
+        MemoryAt::new(&self.pages, page, false, self.chunk)
+            .map(|memory| Heap::new(Paged::recorded(Box::new(memory))))
+            .unwrap_or_default()
     }
 }
 
-impl PageSource<HeapPage> for Pages {
-    fn load(&self, chunk: u32, space: u32, index: u32) -> Option<Arc<HeapPage>> {
-        match self.content(chunk, (space, false, index)) {
+/// The pages of a memory or stack at the start of a chunk.
+#[derive(Debug)]
+pub(super) struct MemoryAt {
+    pages: Arc<Pages>,
+    space: u32,
+    is_stack: bool,
+    chunk: u32,
+    /// One more than the largest index in the recording.
+    end: u32,
+}
+
+impl MemoryAt {
+    /// `None` when no keyframe has a page of it.
+    pub(super) fn new(pages: &Arc<Pages>, space: u32, is_stack: bool, chunk: u32) -> Option<Self> {
+        Some(Self {
+            end: pages.index.last_page(space, is_stack)? + 1,
+            pages: Arc::clone(pages),
+            space,
+            is_stack,
+            chunk,
+        })
+    }
+
+    fn indices(&self) -> Vec<u32> {
+        let index = &self.pages.index;
+        index.pages_of(self.space, self.is_stack, self.chunk).collect()
+    }
+
+    fn content(&self, index: u32) -> Result<Option<PageContent>, Unread> {
+        let key = (self.space, self.is_stack, index);
+        let Some(chunk) = self.pages.index.newest_version(key, self.chunk) else {
+            return Ok(None);
+        };
+        self.pages.content(chunk, key).map(Some)
+    }
+}
+
+impl PageSource<HeapPage> for MemoryAt {
+    fn end(&self) -> u32 {
+        self.end
+    }
+
+    fn indices(&self) -> Vec<u32> {
+        self.indices()
+    }
+
+    fn page(&self, index: u32) -> Result<Option<Arc<HeapPage>>, Unread> {
+        Ok(match self.content(index)? {
             Some(PageContent::Heap(page)) => Some(page),
             _ => None,
-        }
+        })
     }
 }
 
-impl PageSource<StackPage> for Pages {
-    fn load(&self, chunk: u32, space: u32, index: u32) -> Option<Arc<StackPage>> {
-        match self.content(chunk, (space, true, index)) {
+impl PageSource<StackPage> for MemoryAt {
+    fn end(&self) -> u32 {
+        self.end
+    }
+
+    fn indices(&self) -> Vec<u32> {
+        self.indices()
+    }
+
+    fn page(&self, index: u32) -> Result<Option<Arc<StackPage>>, Unread> {
+        Ok(match self.content(index)? {
             Some(PageContent::Stack(page)) => Some(page),
             _ => None,
-        }
+        })
     }
 }
