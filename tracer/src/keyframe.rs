@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eradbg_vm::edit::{Current, Globals};
-use eradbg_vm::execution::{DirtyPage, Lives, Settings};
+use eradbg_vm::execution::{DirtyPage, Lives, Settings, Waiting};
 use eradbg_vm::heap::{HeapPage, HeapSlot};
 use eradbg_vm::observer::Marks;
 use eradbg_vm::paged::{PAGE_WORDS, Page};
@@ -26,12 +26,12 @@ pub struct Keyframe {
     pub step: u64,
     /// Settings of the machine.
     pub settings: Settings,
-    /// Far frames, outermost first, with empty stacks; each program stands for its hash only. The first one lacks the
-    /// pages that it keeps alive.
+    /// Far frames, outermost first, with empty stacks and without those that wait; each program stands for its hash only.
+    /// The first one lacks the pages that it keeps alive.
     pub frames: Vec<Frame>,
     /// Hashes of the frames' programs.
     pub code: Vec<U256>,
-    /// Which memories came to life and died since the keyframe before.
+    /// What changed since the keyframe before of the things that last.
     pub lives: Lives,
     /// Pages written since the keyframe before, in order of space and index.
     pub pages: Vec<PageVersion>,
@@ -76,7 +76,7 @@ pub struct Captured {
     /// Everything but memory, encoded.
     head: Vec<u8>,
     next_page: u32,
-    /// Which memories came to life and died since the keyframe before.
+    /// What changed since the keyframe before of the things that last.
     lives: Lives,
     /// Space, index and written words: of the pages of memories, then of those of stacks.
     marks: Vec<(u32, u32, u32)>,
@@ -116,7 +116,7 @@ impl Captured {
         captured
     }
 
-    /// Which memories came to life and died since the keyframe before.
+    /// What changed since the keyframe before of the things that last.
     pub fn lives(&self) -> &Lives {
         &self.lives
     }
@@ -196,22 +196,42 @@ impl Keyframe {
     }
 }
 
-/// Writes which memories came to life and died.
+/// Writes what changed of the things that last.
 pub(crate) fn encode_lives(e: &mut Encoder, lives: &Lives) {
     encode_ids(e, &lives.born);
     encode_ids(e, &lives.gone);
     e.number(lives.inherited);
     encode_ids(e, &lives.kept);
+    e.number(lives.waiting.len() as u64);
+    for waiting in &lives.waiting {
+        e.number(waiting.inherited);
+        e.number(waiting.added.len() as u64);
+        waiting.added.iter().for_each(|&near| encode_near(e, near));
+    }
 }
 
-/// Reads which memories came to life and died.
+/// Reads what changed of the things that last.
 pub(crate) fn decode_lives(d: &mut Decoder<'_>) -> Result<Lives, Malformed> {
     Ok(Lives {
         born: decode_ids(d)?,
         gone: decode_ids(d)?,
         inherited: d.number()?,
         kept: decode_ids(d)?,
+        waiting: decode_list(d, |d| {
+            Ok(Waiting {
+                inherited: d.number()?,
+                added: decode_list(d, decode_near)?,
+            })
+        })?,
     })
+}
+
+fn decode_list<T>(
+    d: &mut Decoder<'_>,
+    one: impl Fn(&mut Decoder<'_>) -> Result<T, Malformed>,
+) -> Result<Vec<T>, Malformed> {
+    let count = d.count()?;
+    (0..count).map(|_| one(d)).collect()
 }
 
 /// Page ids lie near each other as a rule.
@@ -316,9 +336,7 @@ fn encode_frames(e: &mut Encoder, execution: &Execution) {
         e.number(current.heap_bound);
         e.number(current.aux_heap_bound);
         encode_near(e, current.near);
-        e.number(frame.waiting.len() as u64);
-        frame.waiting.iter().for_each(|&near| encode_near(e, near));
-        // What the root frame keeps only grows, and is told as it grows.
+        // What the root frame keeps only grows, and is told as it grows; so are waiting frames.
         if index > 0 {
             encode_ids(e, &frame.kept_pages.after(0));
         }
@@ -338,13 +356,9 @@ fn decode_frames(d: &mut Decoder<'_>) -> Result<(Vec<Frame>, Vec<U256>), Malform
         let context = u128::try_from(d.word()?).map_err(|_| Malformed)?;
         let [is_static, is_kernel, is_system_call, is_constructor_call] = d.bits()?;
         let (heap_bound, aux_heap_bound, near) = (d.number()?, d.number()?, decode_near(d)?);
-        let waiting_count = d.count()?;
-        let waiting = (0..waiting_count)
-            .map(|_| decode_near(d))
-            .collect::<Result<_, _>>()?;
         let kept_pages = if index > 0 { decode_ids(d)? } else { Vec::new() };
         let kept_pages = kept_pages.into_iter().collect();
-        let mut frame = Frame {
+        frames.push(Frame {
             kind,
             this,
             caller,
@@ -364,15 +378,14 @@ fn decode_frames(d: &mut Decoder<'_>) -> Result<(Vec<Frame>, Vec<U256>), Malform
             heap_bound,
             aux_heap_bound,
             kept_pages,
-            waiting,
-            pc: 0,
-            sp: 0,
-            exception_handler: 0,
-            ergs: 0,
-            entered_at: 0,
-        };
-        frame.set_current(near);
-        frames.push(frame);
+            waiting: Vec::new(),
+            waited: 0,
+            pc: near.pc,
+            sp: near.sp,
+            exception_handler: near.exception_handler,
+            ergs: near.ergs,
+            entered_at: near.entered_at,
+        });
     }
     if frames.is_empty() {
         Err(Malformed)

@@ -200,7 +200,9 @@ impl Editor<'_> {
 
     /// Lets a near frame wait, or drops the last one that waits.
     pub fn set_waiting(&mut self, change: impl FnOnce(&mut Vec<NearFrame>)) {
-        change(&mut self.0.frame.waiting);
+        let frame = &mut self.0.frame;
+        change(&mut frame.waiting);
+        frame.waited = frame.waited.min(frame.waiting.len() as u32);
         self.count_depth();
     }
 

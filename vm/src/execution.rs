@@ -12,7 +12,7 @@ pub use rollback::ExecutionSnapshot;
 use crate::batch::SystemEnv;
 use crate::bootloader::Layout;
 use crate::flags::Flags;
-use crate::frame::{CallKind, Frame};
+use crate::frame::{CallKind, Frame, NearFrame};
 use crate::heap::{Heap, HeapSlot, Heaps};
 use crate::kept::KeptPages;
 use crate::leftovers::Leftovers;
@@ -59,7 +59,7 @@ impl Settings {
     }
 }
 
-/// Memories that came to life and died between two keyframes.
+/// What lasts for long, told by its changes between two keyframes: memories and waiting frames.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lives {
     /// Page ids of memories that live and did not before, in order.
@@ -70,6 +70,17 @@ pub struct Lives {
     pub inherited: u32,
     /// Pages that it keeps alive besides.
     pub kept: Vec<u32>,
+    /// Near frames that wait in each far frame, outermost first.
+    pub waiting: Vec<Waiting>,
+}
+
+/// Near frames that wait in a far frame, told by their changes between two keyframes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// How many of those that waited in the far frame at the same place in the call stack still do: the first ones.
+    pub inherited: u32,
+    /// Those that wait besides.
+    pub added: Vec<NearFrame>,
 }
 
 /// Everything that an instruction reads and writes, storage and logs aside.
@@ -140,6 +151,7 @@ impl Execution {
             aux_heap_bound: u32::MAX,
             kept_pages: KeptPages::default(),
             waiting: Vec::new(),
+            waited: 0,
             pc: 0,
             sp: 0,
             exception_handler: u16::MAX,
@@ -234,6 +246,10 @@ impl Execution {
         self.callers.iter().chain(std::iter::once(&self.frame))
     }
 
+    fn frames_mut(&mut self) -> impl Iterator<Item = &mut Frame> {
+        self.callers.iter_mut().chain(std::iter::once(&mut self.frame))
+    }
+
     /// Near and far frames on the call stack; the bootloader alone is 1.
     pub fn depth(&self) -> u32 {
         self.depth
@@ -288,7 +304,7 @@ impl Execution {
     pub fn take_dirty(&mut self, mut f: impl FnMut(u32, u32, u32, DirtyPage<'_>)) {
         self.heaps
             .take_dirty(|space, index, mask, page| f(space, index, mask, DirtyPage::Heap(page)));
-        for frame in self.callers.iter_mut().chain(std::iter::once(&mut self.frame)) {
+        for frame in self.frames_mut() {
             let space = stack_page(frame.base_page);
             frame
                 .stack
@@ -298,17 +314,26 @@ impl Execution {
         self.touch_frames();
     }
 
-    /// From now on it is known which memories live and die, and which may have been written to.
+    /// From now on it is known what changes of the things that last, and which memories may have been written to.
     pub fn start_tracking(&mut self) {
         self.heaps.start_tracking();
         self.kept_before = self.root().kept_pages.len();
+        for frame in self.frames_mut() {
+            frame.waited = frame.waiting.len() as u32;
+        }
         self.touch_frames();
     }
 
-    /// Which memories live and die since the last call or the start of tracking; without a start, which live.
+    /// What changed of the things that last since the last call or the start of tracking; without a start, all of them.
     pub fn take_lives(&mut self) -> Lives {
         let (born, gone) = self.heaps.take_lives();
         self.touch_frames();
+        let waiting = self.frames_mut().map(|frame| {
+            let inherited = std::mem::replace(&mut frame.waited, frame.waiting.len() as u32);
+            let added = frame.waiting[inherited as usize..].to_vec();
+            Waiting { inherited, added }
+        });
+        let waiting = waiting.collect();
         let kept_pages = &self.root().kept_pages;
         let inherited = self.kept_before;
         let lives = Lives {
@@ -316,6 +341,7 @@ impl Execution {
             gone,
             inherited: inherited as u32,
             kept: kept_pages.after(inherited),
+            waiting,
         };
         self.kept_before = kept_pages.len();
         lives

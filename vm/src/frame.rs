@@ -67,6 +67,8 @@ pub struct Frame {
     pub kept_pages: KeptPages,
     /// Near frames that wait for the current one, outermost first; the far frame itself comes first.
     pub waiting: Vec<NearFrame>,
+    /// How many of them, the first ones, have waited since the last keyframe.
+    pub waited: u32,
     /// Program counter of the current near (or far) frame, in instructions.
     pub pc: u16,
     /// Stack pointer.

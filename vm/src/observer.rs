@@ -280,12 +280,12 @@ impl<'a> Marks<'a> {
         self.0.take_dirty(f);
     }
 
-    /// Starts to note what happens to memories: see [`Execution::start_tracking`].
+    /// Starts to note what changes of the things that last: see [`Execution::start_tracking`].
     pub fn start_tracking(&mut self) {
         self.0.start_tracking();
     }
 
-    /// What happened to memories since the last call: see [`Execution::take_lives`].
+    /// What changed of the things that last since the last call: see [`Execution::take_lives`].
     pub fn take_lives(&mut self) -> Lives {
         self.0.take_lives()
     }

@@ -185,7 +185,8 @@ fn number_of<T: Ord>(all: &[T], one: &T) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use eradbg_vm::execution::Lives;
+    use eradbg_vm::execution::{Lives, Waiting};
+    use eradbg_vm::frame::NearFrame;
     use eradbg_vm::{H160, U256};
 
     use super::*;
@@ -203,6 +204,13 @@ mod tests {
             written: true,
             ..SlotTouch::default()
         };
+        let near = NearFrame {
+            pc: 1,
+            sp: 2,
+            exception_handler: u16::MAX,
+            ergs: u32::MAX,
+            entered_at: 1 << 40,
+        };
         let first = Summary {
             next_page: 2_048,
             versions: [(10, false, 0), (10, false, 7), (10, true, 1), (2_050, false, 3)]
@@ -213,6 +221,13 @@ mod tests {
                 gone: vec![2_050, 2_066],
                 inherited: 3,
                 kept: vec![2_090, 2_074],
+                waiting: vec![
+                    Waiting::default(),
+                    Waiting {
+                        inherited: 70_000,
+                        added: vec![near, near],
+                    },
+                ],
             },
             path: Some(Path {
                 code: [b, a].map(|code| Executed { code, blocks }).to_vec(),

@@ -234,9 +234,8 @@ fn chunks_with_stack(recording: &Recording, test: &AccessTest) -> Option<Vec<u32
     };
     let first = recording.chunk_of(entered_at);
     let base_page = |chunk: u32| {
-        let keyframe = recording.keyframe(chunk).ok()?;
-        let mut frames = keyframe.frames.iter();
-        let frame = frames.find(|frame| frame.far_entered_at() == entered_at);
+        let frames = recording.far_frames(chunk).ok()?;
+        let frame = frames.into_iter().find(|frame| frame.entered_at == entered_at);
         Some(frame.map(|frame| frame.base_page))
     };
     // The last keyframe that has the frame: it ends in the chunk that follows. Nothing is known where one is damaged.

@@ -26,6 +26,15 @@ const KEPT_KEYFRAMES: usize = 256;
 /// Damaged keyframes that may need each other's pages to be made again.
 const MOST_NESTED: u32 = 16;
 
+/// A far frame on the call stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FarFrame {
+    /// The step that entered it.
+    pub(crate) entered_at: u64,
+    /// Where its page ids count from.
+    pub(crate) base_page: u32,
+}
+
 /// Keyframes that were used last.
 #[derive(Debug, Default)]
 pub(super) struct KeyframeCache {
@@ -60,6 +69,22 @@ impl Recording {
             .or_else(|error| self.make_again(index, chunk).ok_or(error))
     }
 
+    /// Far frames at the start of a chunk, outermost first.
+    ///
+    /// # Errors
+    /// When its keyframe, or one that says which near frames wait, is missing or damaged.
+    pub(crate) fn far_frames(&self, chunk: u32) -> Result<Vec<FarFrame>> {
+        let index = self.page_index();
+        self.check_index(index, chunk)?;
+        let keyframe = self.keyframe(chunk)?;
+        let frames = keyframe.frames.iter().zip(index.waiting(chunk));
+        let frames = frames.map(|(frame, waiting)| FarFrame {
+            entered_at: waiting.front().unwrap_or(&frame.current()).entered_at,
+            base_page: frame.base_page,
+        });
+        Ok(frames.collect())
+    }
+
     /// The state at the first step of a chunk. Its pages are loaded when they are first looked at; one that cannot be
     /// read shows as zeros, and [`Self::check_pages`] tells. An unreadable keyframe is made again from the chunk before,
     /// unless a rollback lies between.
@@ -71,10 +96,7 @@ impl Recording {
     }
 
     fn state_with(&self, index: &Arc<PageIndex>, chunk: u32) -> Result<Execution> {
-        if let Some(lost) = index.lost_up_to(chunk) {
-            // It would have said which pages changed, so no later state can be told.
-            self.keyframe(lost)?;
-        }
+        self.check_index(index, chunk)?;
         let keyframe = self.usable_keyframe_with(index, chunk)?;
         let pages = Arc::new(Pages {
             recording: self.clone(),
@@ -88,6 +110,9 @@ impl Recording {
         let mut frames = keyframe.frames.clone();
         if let Some(root) = frames.first_mut() {
             root.kept_pages = KeptPages::recorded(Arc::new(index.kept(chunk)));
+        }
+        for (frame, waiting) in frames.iter_mut().zip(index.waiting(chunk)) {
+            frame.waiting = waiting.iter().copied().collect();
         }
         for (frame, &hash) in frames.iter_mut().zip(&keyframe.code) {
             let space = eradbg_vm::page_ids::stack_page(frame.base_page);
@@ -104,6 +129,13 @@ impl Recording {
             heaps,
             settings: keyframe.settings,
         }))
+    }
+
+    /// A lost keyframe would have said what changed, so no later state can be told.
+    fn check_index(&self, index: &PageIndex, chunk: u32) -> Result<()> {
+        index
+            .lost_up_to(chunk)
+            .map_or(Ok(()), |lost| self.keyframe(lost).map(drop))
     }
 
     /// Makes the keyframe of a chunk again by executing the chunk before it; `None` when that is not possible. The index

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use eradbg_vm::execution::Lives;
+use eradbg_vm::execution::{Lives, Waiting};
+use eradbg_vm::frame::NearFrame;
 use eradbg_vm::heap::{Heap, HeapPage, HeapSource};
 use eradbg_vm::kept::EarlierPages;
 use eradbg_vm::paged::{PageSource, Paged, Unread};
@@ -26,9 +27,8 @@ pub struct PageIndex {
     rollbacks: Vec<(u32, u32)>,
     /// Memories that died, with the chunk at whose start they were gone; ascending.
     gone: Vec<(u32, u32)>,
-    /// Memories that live at the start of each chunk, and what the root frame keeps alive. They share what they have in
-    /// common.
-    lives: Vec<(OrdSet<u32>, Vector<u32>)>,
+    /// What lasts, at the start of each chunk.
+    lasting: Vec<Lasting>,
     /// First page id that was not given, at the start of each chunk.
     next_pages: Vec<u32>,
     /// The first chunk whose keyframe is lost, and with it which pages it holds; the index ends before it.
@@ -50,8 +50,41 @@ struct Gathering {
     versions: Vec<(u64, PageVersionAt)>,
     rollbacks: Vec<(u32, u32)>,
     gone: Vec<(u32, u32)>,
-    lives: Vec<(OrdSet<u32>, Vector<u32>)>,
+    lasting: Vec<Lasting>,
     next_pages: Vec<u32>,
+}
+
+/// What changes little from chunk to chunk. Those of one recording share what they have in common.
+#[derive(Debug, Default, Clone)]
+struct Lasting {
+    /// Memories that live.
+    memories: OrdSet<u32>,
+    /// Pages that the root frame keeps alive.
+    kept: Vector<u32>,
+    /// Near frames that wait in each far frame, outermost first.
+    waiting: Vector<Vector<NearFrame>>,
+}
+
+impl Lasting {
+    fn change(&mut self, lives: &Lives) {
+        for page in &lives.gone {
+            self.memories.remove(page);
+        }
+        self.memories.extend(lives.born.iter().copied());
+        self.kept.truncate(lives.inherited as usize);
+        self.kept.extend(lives.kept.iter().copied());
+        self.waiting.truncate(lives.waiting.len());
+        for (at, Waiting { inherited, added }) in lives.waiting.iter().enumerate() {
+            if at == self.waiting.len() {
+                self.waiting.push_back(Vector::new());
+            }
+            if *inherited as usize != self.waiting[at].len() || !added.is_empty() {
+                let waiting = &mut self.waiting[at];
+                waiting.truncate(*inherited as usize);
+                waiting.extend(added.iter().copied());
+            }
+        }
+    }
 }
 
 impl Recording {
@@ -97,21 +130,11 @@ impl Gathering {
             self.rollbacks.push((chunk, summary.next_page));
         }
         self.next_pages.push(summary.next_page);
-        let Lives {
-            born,
-            gone,
-            inherited,
-            kept,
-        } = &summary.lives;
-        self.gone.extend(gone.iter().map(|&space| (space, chunk)));
-        let (mut living, mut all_kept) = self.lives.last().cloned().unwrap_or_default();
-        for page in gone {
-            living.remove(page);
-        }
-        living.extend(born.iter().copied());
-        all_kept.truncate(*inherited as usize);
-        all_kept.extend(kept.iter().copied());
-        self.lives.push((living, all_kept));
+        let gone = summary.lives.gone.iter();
+        self.gone.extend(gone.map(|&space| (space, chunk)));
+        let mut lasting = self.lasting.last().cloned().unwrap_or_default();
+        lasting.change(&summary.lives);
+        self.lasting.push(lasting);
         let versions = summary.versions.iter().map(|version| {
             let written = version.written;
             (packed(version.page), PageVersionAt { chunk, written })
@@ -135,7 +158,7 @@ impl Gathering {
             versions: self.versions.into_iter().map(|(_, version)| version).collect(),
             rollbacks: self.rollbacks,
             gone: self.gone,
-            lives: self.lives,
+            lasting: self.lasting,
             next_pages: self.next_pages,
             lost,
         }
@@ -150,13 +173,19 @@ impl PageIndex {
 
     /// Memories that live at the start of a chunk.
     fn living(&self, chunk: u32) -> Option<&OrdSet<u32>> {
-        self.lives.get(chunk as usize).map(|(living, _)| living)
+        self.lasting.get(chunk as usize).map(|lasting| &lasting.memories)
     }
 
     /// Pages that the root frame keeps alive at the start of a chunk.
     pub(super) fn kept(&self, chunk: u32) -> Kept {
-        let lives = self.lives.get(chunk as usize);
-        Kept(lives.map(|(_, kept)| kept.clone()).unwrap_or_default())
+        let lasting = self.lasting.get(chunk as usize);
+        Kept(lasting.map(|lasting| lasting.kept.clone()).unwrap_or_default())
+    }
+
+    /// Near frames that wait in each far frame at the start of a chunk, outermost first.
+    pub(super) fn waiting(&self, chunk: u32) -> impl Iterator<Item = &Vector<NearFrame>> {
+        let lasting = self.lasting.get(chunk as usize).into_iter();
+        lasting.flat_map(|lasting| &lasting.waiting)
     }
 
     /// Indices of the pages that a memory or stack has at the start of a chunk, in order.

@@ -103,18 +103,18 @@ fn compare_with_next(recording: &Recording, chunk: u32, end: &mut Execution) -> 
     }
     let frames: Vec<_> = end
         .frames()
-        .map(|frame| (frame.base_page, frame.current(), &frame.waiting))
+        .map(|frame| (frame.base_page, frame.current()))
         .collect();
     let stored: Vec<_> = keyframe
         .frames
         .iter()
-        .map(|frame| (frame.base_page, frame.current(), &frame.waiting))
+        .map(|frame| (frame.base_page, frame.current()))
         .collect();
     if frames != stored {
         return differs("a frame".to_owned());
     }
     if keyframe.lives != end.take_lives() {
-        return differs("which memories live".to_owned());
+        return differs("which memories live, or which frames wait,".to_owned());
     }
     for page in &keyframe.pages {
         let same = match &page.content {

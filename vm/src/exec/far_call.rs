@@ -347,6 +347,7 @@ fn enter<H: Host, O: Observer>(
         aux_heap_bound: memory,
         kept_pages: ex.leftovers.page_list(),
         waiting: ex.leftovers.near_frames(),
+        waited: 0,
         pc: 0,
         sp: 0,
         exception_handler: i.imm0,

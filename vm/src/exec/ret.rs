@@ -77,8 +77,10 @@ fn leave_near<H: Host, O: Observer>(
     label: Option<u16>,
 ) -> Next {
     let (ergs_returned, exception_handler) = end(cx, kind, cause, kind.undoes());
-    let caller = cx.ex.frame.waiting.pop().expect("a near frame has a caller");
-    cx.ex.frame.set_current(caller);
+    let frame = &mut cx.ex.frame;
+    let caller = frame.waiting.pop().expect("a near frame has a caller");
+    frame.set_current(caller);
+    frame.waited = frame.waited.min(frame.waiting.len() as u32);
     let was_full = cx.ex.depth >= isa::MAX_DEPTH;
     resume(cx, ergs_returned, kind, exception_handler, label);
     if was_full {

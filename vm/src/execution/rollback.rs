@@ -93,6 +93,7 @@ impl Execution {
         self.frame = Frame {
             stack,
             kept_pages,
+            waited: 0,
             ..snapshot.frame
         };
         self.registers = snapshot.registers;
