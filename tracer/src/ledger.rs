@@ -13,7 +13,7 @@ pub use call::{CallRow, FailureRow};
 pub(crate) use call::{call_kind, panic_cause};
 pub use frames::FrameRows;
 pub use operator::OperatorRow;
-pub use rows::Rows;
+pub use rows::{LEDGER, OVERVIEW, Rows, RowsValue};
 pub use state::StateRow;
 pub use transaction::{TransactionRow, TxStatus};
 

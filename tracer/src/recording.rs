@@ -22,7 +22,7 @@ use eradbg_vm::{MACHINE_REVISION, Program, U256};
 use crate::error::{Error, Result};
 use crate::index::Summary;
 use crate::keyframe::Keyframe;
-use crate::ledger::{Row, Rows, Timed};
+use crate::ledger::{LEDGER, OVERVIEW, Row, Rows, RowsValue, Timed};
 use crate::listing::Listing;
 use crate::log::ChunkLog;
 use crate::manifest::{End, Manifest, Seal};
@@ -341,7 +341,8 @@ impl Recording {
     /// # Errors
     /// When they are missing or damaged.
     pub fn rows<R: Row>(&self, chunk: u32) -> Result<Vec<Timed<R>>> {
-        self.read_rows(chunk, Rows::decode_kind::<R>)
+        let (value, _) = R::KIND.place();
+        self.read_rows(value, chunk, Rows::decode_kind::<R>)
     }
 
     /// All rows of a chunk.
@@ -349,12 +350,26 @@ impl Recording {
     /// # Errors
     /// When they are missing or damaged.
     pub fn all_rows(&self, chunk: u32) -> Result<Rows> {
-        self.read_rows(chunk, Rows::decode)
+        let mut rows = self.overview_rows(chunk)?;
+        self.read_rows(LEDGER, chunk, |bytes| rows.decode_ledger(bytes))?;
+        Ok(rows)
     }
 
-    fn read_rows<T>(&self, chunk: u32, decode: impl Fn(&[u8]) -> Result<T, Malformed>) -> Result<T> {
+    /// The rows of a chunk that overviews are made of.
+    fn overview_rows(&self, chunk: u32) -> Result<Rows> {
+        let mut rows = Rows::default();
+        self.read_rows(OVERVIEW, chunk, |bytes| rows.decode_overview(bytes))?;
+        Ok(rows)
+    }
+
+    fn read_rows<T>(
+        &self,
+        (tree, kind): RowsValue,
+        chunk: u32,
+        decode: impl FnOnce(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<T> {
         let place = || self.place("rows", chunk);
-        let bytes = self.read(Tree::Ledger, Kind::Ledger, &key::chunk(chunk), place)?;
+        let bytes = self.read(tree, kind, &key::chunk(chunk), place)?;
         decode(&bytes).map_err(|error| self.damaged(place(), error.to_string()))
     }
 

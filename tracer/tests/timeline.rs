@@ -6,8 +6,7 @@ mod support;
 use eradbg_tracer::delta::Change;
 use eradbg_tracer::query::Query;
 use eradbg_tracer::replay::replay_chunk;
-use eradbg_tracer::store::database::{Content, Database, Tree};
-use eradbg_tracer::store::envelope::Kind;
+use eradbg_tracer::store::database::{Content, Database};
 use eradbg_tracer::store::key;
 use eradbg_tracer::timeline::{Direction, RunEnd};
 use eradbg_tracer::verify::verify;
@@ -210,9 +209,9 @@ fn rows_that_do_not_fit_what_a_chunk_does_are_found() {
     drop(recording);
     rows.calls.remove(0);
     let database = Database::open(&path, Content::Recording).unwrap();
-    database
-        .put(Tree::Ledger, Kind::Ledger, &key::chunk(1), &rows.encode())
-        .unwrap();
+    for ((tree, kind), bytes) in rows.encode() {
+        database.put(tree, kind, &key::chunk(1), &bytes).unwrap();
+    }
     drop(database);
     let findings = verify(&Recording::open(&path).unwrap(), |_| ControlFlow::Continue(()));
     let [broken] = &findings.broken[..] else {

@@ -1,10 +1,21 @@
-//! All rows of a chunk: one value, with a section for each kind.
+//! All rows of a chunk: two values, each with a section for each of its kinds.
 //!
-//! Each chunk has such a value even when it has no rows: one that is missing is damage.
+//! Overviews are made of few rows, of all chunks: they are in a value of their own, a small one. Each chunk has both values
+//! even when it has no rows: one that is missing is damage.
 
-use crate::ledger::{CallRow, FailureRow, OperatorRow, Row, StateRow, Timed, TransactionRow};
+use crate::ledger::{CallRow, FailureRow, LedgerKind, OperatorRow, Row, StateRow, Timed, TransactionRow};
 use crate::ledger::{decode_block, encode_block};
 use crate::store::codec::{Decoder, Encoder, Malformed};
+use crate::store::database::Tree;
+use crate::store::envelope::Kind;
+
+/// A value with rows of a chunk: its tree, and its kind.
+pub type RowsValue = (Tree, Kind);
+
+/// Rows about `VMState` and far calls.
+pub const LEDGER: RowsValue = (Tree::Ledger, Kind::Ledger);
+/// Rows that overviews are made of.
+pub const OVERVIEW: RowsValue = (Tree::Overview, Kind::Overview);
 
 /// All rows of a chunk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,42 +33,64 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The bytes of the value.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut e = Encoder::default();
-        e.blob(&encode_block(&self.state));
-        e.blob(&encode_block(&self.calls));
-        e.blob(&encode_block(&self.failures));
-        e.blob(&encode_block(&self.operator));
-        e.blob(&encode_block(&self.transactions));
-        e.into_bytes()
+    /// The bytes of its values, each with what it is.
+    pub fn encode(&self) -> [(RowsValue, Vec<u8>); 2] {
+        let mut ledger = Encoder::default();
+        ledger.blob(&encode_block(&self.state));
+        ledger.blob(&encode_block(&self.calls));
+        let mut overview = Encoder::default();
+        overview.blob(&encode_block(&self.failures));
+        overview.blob(&encode_block(&self.operator));
+        overview.blob(&encode_block(&self.transactions));
+        [(LEDGER, ledger.into_bytes()), (OVERVIEW, overview.into_bytes())]
     }
 
-    /// Reads the value.
+    /// Reads rows about `VMState` and far calls.
     ///
     /// # Errors
-    /// When the bytes are no rows.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+    /// When the bytes are no such rows.
+    pub fn decode_ledger(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         let mut d = Decoder::new(bytes);
-        let rows = Self {
-            state: decode_block(d.blob()?)?,
-            calls: decode_block(d.blob()?)?,
-            failures: decode_block(d.blob()?)?,
-            operator: decode_block(d.blob()?)?,
-            transactions: decode_block(d.blob()?)?,
-        };
-        if d.is_empty() { Ok(rows) } else { Err(Malformed) }
+        self.state = decode_block(d.blob()?)?;
+        self.calls = decode_block(d.blob()?)?;
+        if d.is_empty() { Ok(()) } else { Err(Malformed) }
     }
 
-    /// Reads the rows of one kind.
+    /// Reads the rows that overviews are made of.
+    ///
+    /// # Errors
+    /// When the bytes are no such rows.
+    pub fn decode_overview(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+        let mut d = Decoder::new(bytes);
+        self.failures = decode_block(d.blob()?)?;
+        self.operator = decode_block(d.blob()?)?;
+        self.transactions = decode_block(d.blob()?)?;
+        if d.is_empty() { Ok(()) } else { Err(Malformed) }
+    }
+
+    /// Reads the rows of one kind from the value that has them: see [`LedgerKind::place`].
     ///
     /// # Errors
     /// When the bytes are no rows.
     pub fn decode_kind<R: Row>(bytes: &[u8]) -> Result<Vec<Timed<R>>, Malformed> {
         let mut d = Decoder::new(bytes);
-        for _ in 0..R::KIND as u8 {
+        let (_, before) = R::KIND.place();
+        for _ in 0..before {
             d.blob()?;
         }
         decode_block(d.blob()?)
+    }
+}
+
+impl LedgerKind {
+    /// The value that has its rows, and how many sections come before them.
+    pub const fn place(self) -> (RowsValue, usize) {
+        match self {
+            Self::State => (LEDGER, 0),
+            Self::Call => (LEDGER, 1),
+            Self::Failure => (OVERVIEW, 0),
+            Self::Operator => (OVERVIEW, 1),
+            Self::Transaction => (OVERVIEW, 2),
+        }
     }
 }

@@ -221,10 +221,10 @@ impl Storing {
     }
 
     fn store_rows(&self, chunk: u32, rows: &Rows) -> Result<()> {
-        let (key, bytes) = (key::chunk(chunk), rows.encode());
-        self.database
-            .put(Tree::Ledger, Kind::Ledger, &key, &bytes)
-            .map(drop)
+        for ((tree, kind), bytes) in rows.encode() {
+            self.database.put(tree, kind, &key::chunk(chunk), &bytes)?;
+        }
+        Ok(())
     }
 
     fn summarize(&mut self, chunk: Chunk) {

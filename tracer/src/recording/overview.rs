@@ -82,7 +82,7 @@ impl Recording {
 
     fn read_overview(&self) -> Overview {
         let blocks = (0..self.row_blocks()).into_par_iter();
-        let blocks: Vec<_> = blocks.map(|chunk| self.all_rows(chunk)).collect();
+        let blocks: Vec<_> = blocks.map(|chunk| self.overview_rows(chunk)).collect();
         let mut overview = Overview::default();
         for block in blocks {
             match block {

@@ -27,6 +27,7 @@ impl Recording {
             ("keyframes", Tree::Keyframe),
             ("logs", Tree::Log),
             ("rows", Tree::Ledger),
+            ("overview", Tree::Overview),
             ("index", Tree::Index),
             ("reports", Tree::Report),
             ("source text", Tree::Source),

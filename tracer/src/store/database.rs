@@ -43,8 +43,10 @@ pub enum Tree {
     Log,
     /// States by chunk.
     Keyframe,
-    /// Rows by chunk.
+    /// Rows about `VMState` and far calls, by chunk.
     Ledger,
+    /// Rows that overviews are made of, by chunk.
+    Overview,
     /// Reports by transaction; the batch's comes last.
     Report,
     /// Source text by hash of the code. Recordings made before it was there have none.
@@ -65,6 +67,7 @@ impl Content {
                 Tree::Log,
                 Tree::Keyframe,
                 Tree::Ledger,
+                Tree::Overview,
                 Tree::Report,
                 Tree::Source,
                 Tree::Index,
@@ -98,6 +101,7 @@ impl Tree {
             Self::Log => "log",
             Self::Keyframe => "keyframe",
             Self::Ledger => "ledger",
+            Self::Overview => "overview",
             Self::Report => "report",
             Self::Source => "source",
             Self::Index => "index",

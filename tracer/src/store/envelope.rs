@@ -32,7 +32,7 @@ pub enum Kind {
     Log = 5,
     /// State at the start of a chunk.
     Keyframe = 6,
-    /// A block of ledger rows.
+    /// Rows about `VMState` and far calls.
     Ledger = 7,
     /// A transaction's or the batch's report.
     Report = 8,
@@ -46,6 +46,8 @@ pub enum Kind {
     Directory = 12,
     /// Summaries of a group of chunks.
     Index = 13,
+    /// Rows that overviews are made of.
+    Overview = 14,
 }
 
 /// Why a value cannot be unpacked.

@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `meta` | `manifest`, `seal`, `end` | what it is about, how far it is sealed, how it ended |
 //! | `code` | hash, 32 bytes | words of the code |
-//! | `log`, `keyframe`, `ledger` | chunk, 4 bytes | answers of a chunk, state at its start, its rows |
+//! | `log`, `keyframe` | chunk, 4 bytes | answers of a chunk, state at its start |
+//! | `ledger`, `overview` | chunk, 4 bytes | its rows: about `VMState` and far calls; those that overviews are made of |
 //! | `index` | group of 64 chunks, 4 bytes | what each of them did, in short |
 //! | `report` | transaction, 4 bytes; all ones: the batch | JSON |
 //! | `source` | hash of the code, 32 bytes | its source text, with the line of each instruction |

@@ -267,6 +267,12 @@ pub(super) fn recording_cases() -> Vec<Case> {
         damaged(
             "changed rows",
             |at| flip(at, Tree::Ledger, &key::chunk(CHUNK)),
+            &["verify r"],
+            &["r: rows of chunk 5 "],
+        ),
+        damaged(
+            "changed rows of the overview",
+            |at| flip(at, Tree::Overview, &key::chunk(CHUNK)),
             &["verify r", "info r"],
             &["r: rows of chunk 5 "],
         ),
