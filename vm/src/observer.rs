@@ -78,6 +78,10 @@ pub trait Observer {
     /// values up.
     const WATCHES: bool = true;
 
+    /// Whether the machine has a function for each shape of an instruction's operands, rather than one for each opcode.
+    /// That is quicker, and five times as much code, for each observer anew.
+    const SPECIALIZES: bool = !Self::WATCHES;
+
     /// Steps after which the machine shall pause; 0: before the next one.
     #[inline]
     fn pause_after(&self) -> u64 {

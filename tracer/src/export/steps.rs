@@ -16,7 +16,7 @@ pub const HEADER: &str = "step,address,code_address,pc,opcode,ergs,sp,flags,fram
 ///
 /// # Errors
 /// When the recording is damaged or cannot be stepped, or writing fails.
-pub fn export<W: Write>(recording: &Recording, out: W) -> Result<(), ExportError> {
+pub fn export(recording: &Recording, out: &mut dyn Write) -> Result<(), ExportError> {
     recording.check_machine()?;
     let mut rows = StepRows::new(out);
     writeln!(rows.out, "{HEADER}")?;
@@ -48,15 +48,14 @@ pub enum ExportError {
 }
 
 /// Writes a line before each step that it observes. The first error stops the writing and is kept.
-#[derive(Debug)]
-struct StepRows<W> {
-    out: W,
+struct StepRows<'a> {
+    out: &'a mut dyn Write,
     error: Option<io::Error>,
 }
 
-impl<W: Write> StepRows<W> {
+impl<'a> StepRows<'a> {
     /// Rows into `out`, without the header.
-    fn new(out: W) -> Self {
+    fn new(out: &'a mut dyn Write) -> Self {
         Self { out, error: None }
     }
 
@@ -83,8 +82,9 @@ impl<W: Write> StepRows<W> {
     }
 }
 
-impl<W: Write> Observer for StepRows<W> {
+impl Observer for StepRows<'_> {
     const WATCHES: bool = false;
+    const SPECIALIZES: bool = false;
 
     fn before_step(&mut self, execution: &Execution, step: Step<'_>) {
         if self.error.is_none() {

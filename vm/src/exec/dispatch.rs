@@ -2,7 +2,7 @@
 //!
 //! There is a function for each opcode; of those that take full operands there is one for each of the common shapes of
 //! src0 and dst0, and for either order of the sources if it matters. Such a function is compiled for its shape, so that
-//! nothing is decided in a step that decoding knew.
+//! nothing is decided in a step that decoding knew. Observers for which that is too much code do with one an opcode.
 
 use std::marker::PhantomData;
 
@@ -23,6 +23,9 @@ pub(crate) const HANDLERS: usize = 1024;
 
 /// Shapes of operands that an opcode may have a function for.
 const SHAPES: usize = 16;
+
+/// Where the indices of those functions begin that know their opcode only.
+const GENERAL: usize = 50 * SHAPES;
 
 /// What a handler knows of its instructions; `None` where it has to look.
 #[derive(Clone, Copy)]
@@ -61,6 +64,11 @@ macro_rules! opcodes {
     ($first:expr; $($next:literal)*) => { [$(shapes!($first + $next; 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)),*] };
 }
 
+macro_rules! general {
+    ($($tens:literal)*) => { [$(general!(@ $tens; 0 1 2 3 4 5 6 7 8 9)),*] };
+    (@ $tens:literal; $($ones:literal)*) => { [$(handle::<H, O, { general($tens * 10 + $ones) }>),*] };
+}
+
 macro_rules! ten_opcodes {
     ($first:expr) => { opcodes!($first; 0 1 2 3 4 5 6 7 8 9) };
 }
@@ -68,6 +76,14 @@ macro_rules! ten_opcodes {
 impl<H: Host, O: Observer> Table<H, O> {
     /// Handlers by [`handler_index`].
     pub(crate) const HANDLERS: [Handler<H, O>; HANDLERS] = {
+        if O::SPECIALIZES {
+            Self::specialized()
+        } else {
+            Self::general()
+        }
+    };
+
+    const fn specialized() -> [Handler<H, O>; HANDLERS] {
         let opcodes: [[[Handler<H, O>; SHAPES]; 10]; 5] = [
             ten_opcodes!(0),
             ten_opcodes!(10),
@@ -83,7 +99,20 @@ impl<H: Host, O: Observer> Table<H, O> {
             index += 1;
         }
         handlers
-    };
+    }
+
+    /// One for each opcode.
+    const fn general() -> [Handler<H, O>; HANDLERS] {
+        let opcodes: [[Handler<H, O>; 10]; 5] = general!(0 1 2 3 4);
+        let mut handlers: [Handler<H, O>; HANDLERS] = [opcodes[0][0]; HANDLERS];
+        let mut index = 0;
+        while index < Opcode::ALL.len() * SHAPES {
+            let opcode = index / SHAPES;
+            handlers[index] = opcodes[opcode / 10][opcode % 10];
+            index += 1;
+        }
+        handlers
+    }
 }
 
 fn handle<H: Host, O: Observer, const INDEX: usize>(
@@ -127,7 +156,21 @@ const fn canonical(index: usize) -> usize {
     }
 }
 
+/// The index of the function that knows its opcode only.
+const fn general(opcode: usize) -> usize {
+    let opcode = if opcode < Opcode::ALL.len() { opcode } else { 0 };
+    GENERAL + opcode
+}
+
 const fn known(index: usize) -> Known {
+    if index >= GENERAL {
+        return Known {
+            opcode: Opcode::ALL[index - GENERAL],
+            source: None,
+            destination: None,
+            flag1: None,
+        };
+    }
     let opcode = Opcode::ALL[index / SHAPES];
     let source = match index % SHAPES / 4 {
         0 => Some(Source::Register),
