@@ -1,8 +1,9 @@
 //! Recordings of 100 thousand to 100 million steps: what writing, opening, seeking and searching them takes.
 //!
-//! `cargo bench -p eradbg-tracer --bench scale` prints tables and a plot; `-- loop 1M 100M` measures only these. Two
-//! kinds: a loop of arithmetic, stack and heap, and transfers on the real bootloader and contracts (on eradbg's own
-//! where the vectors are not). Each measurement is a process of its own, so that its memory is its own too.
+//! `cargo bench -p eradbg-tracer --bench scale` prints tables and a plot; `-- loop 1M 100M` measures only these. Three
+//! kinds: a loop of arithmetic, stack and heap, the same under ten thousand near calls, and transfers on the real
+//! bootloader and contracts (on eradbg's own where the vectors are not). Each measurement is a process of its own, so that
+//! its memory is its own too.
 
 #[path = "../tests/support/real_base.rs"]
 mod real_base;
@@ -43,7 +44,7 @@ const STEPS_PER_TURN: u64 = 8;
 /// Width of the longest bar.
 const WIDTH: f64 = 40.0;
 
-/// The loop: its number of turns is the first argument.
+/// The loop: its number of turns is the first argument. DOWN is replaced by what goes before the turns.
 const LOOP: &str = "
 .text
 main:
@@ -54,6 +55,7 @@ main:
     ld r1, r3
     add 0, r0, r4
     add 64, r0, r6
+DOWN
 turn:
     add r4, r3, r4
     mul r4, r4, r5, r7
@@ -64,6 +66,16 @@ turn:
     sub.s! 1, r3, r3
     jump.ne @turn
 done:
+    ret.ok r0
+";
+
+/// Ten thousand near calls, each in the one before.
+const DOWN: &str = "
+    add 10000, r0, r9
+down:
+    sub.s! 1, r9, r9
+    jump.eq @turn
+    call @down
     ret.ok r0
 ";
 
@@ -90,7 +102,7 @@ fn main() {
         println!("{}", serde_json::to_string(&measured).expect("plain data"));
         return;
     }
-    let kinds = ["loop", "transfers"];
+    let kinds = ["loop", "deep", "transfers"];
     let wanted = |list: &[&str]| -> Vec<String> {
         let named = |word: &&str| arguments.iter().any(|argument| argument == word);
         let none = !arguments.iter().any(|argument| list.contains(&&argument[..]));
@@ -134,45 +146,55 @@ fn measure(kind: &str, length: &str) -> Measured {
 
 /// The input of a length.
 fn input(kind: &str, length: u64, folder: &Path) -> Input {
-    let mut text = String::from("(");
-    if kind == "loop" {
-        std::fs::write(folder.join("loop.asm"), LOOP).expect("the folder can be written to");
-        text.push_str(r#"accounts: {"alice": Rich(0)}, contracts: {"loop": (code: Assembly("loop.asm"))}, blocks: [(steps: ["#);
-        let mut left = length;
-        while left > 0 {
-            let steps = left.min(STEPS_PER_LOOP);
-            let _ = write!(
-                text,
-                r#"Call(from: "alice", to: "loop", function: "turn(uint256)", args: [{}], gas_limit: 75_000_000),"#,
-                (steps / STEPS_PER_TURN).max(1)
-            );
-            left -= steps;
-        }
-        text.push_str("])])");
-    } else {
-        if real_base::write(&folder.join("zkout"), 29) {
-            text.push_str(r#"base: "zkout", "#);
-        }
-        text.push_str(r#"accounts: {"alice": Rich(0), "bob": Rich(1)}, blocks: ["#);
-        let count = length.div_ceil(STEPS_PER_TRANSFER).min(MOST_TRANSFERS);
-        for block in 0..count.div_ceil(100) {
-            text.push_str("(steps: [");
-            for value in block * 100..count.min(block * 100 + 100) {
-                let _ = write!(
-                    text,
-                    r#"Transfer(from: "alice", to: "bob", value: {}),"#,
-                    value + 1
-                );
-            }
-            text.push_str("]),");
-        }
-        text.push_str("])");
-    }
+    let text = match kind {
+        "loop" => loops("", length, folder),
+        "deep" => loops(DOWN, length, folder),
+        _ => transfers(length, folder),
+    };
     let path = folder.join("scale.ron");
     std::fs::write(&path, text).expect("the folder can be written to");
     let loaded = source::load(&path, None).unwrap_or_else(|error| panic!("{error}"));
     let run = loaded.run;
     Input::of(loaded, run)
+}
+
+/// A scenario of loops, each after the instructions of `down`.
+fn loops(down: &str, length: u64, folder: &Path) -> String {
+    let code = LOOP.replace("DOWN", down);
+    std::fs::write(folder.join("loop.asm"), code).expect("the folder can be written to");
+    let mut text = r#"(accounts: {"alice": Rich(0)}, contracts: {"loop": (code: Assembly("loop.asm"))}, blocks: [(steps: ["#.to_owned();
+    let mut left = length;
+    while left > 0 {
+        let steps = left.min(STEPS_PER_LOOP);
+        let turns = (steps / STEPS_PER_TURN).max(1);
+        let _ = write!(
+            text,
+            r#"Call(from: "alice", to: "loop", function: "turn(uint256)", args: [{turns}], gas_limit: 75_000_000),"#
+        );
+        left -= steps;
+    }
+    text.push_str("])])");
+    text
+}
+
+/// A scenario of transfers, on the real bootloader where the vectors are.
+fn transfers(length: u64, folder: &Path) -> String {
+    let mut text = String::from("(");
+    if real_base::write(&folder.join("zkout"), 29) {
+        text.push_str(r#"base: "zkout", "#);
+    }
+    text.push_str(r#"accounts: {"alice": Rich(0), "bob": Rich(1)}, blocks: ["#);
+    let count = length.div_ceil(STEPS_PER_TRANSFER).min(MOST_TRANSFERS);
+    for block in 0..count.div_ceil(100) {
+        text.push_str("(steps: [");
+        for value in block * 100..count.min(block * 100 + 100) {
+            let value = value + 1;
+            let _ = write!(text, r#"Transfer(from: "alice", to: "bob", value: {value}),"#);
+        }
+        text.push_str("]),");
+    }
+    text.push_str("])");
+    text
 }
 
 fn plain(kind: &str, length: u64, folder: &Path) -> Measured {
