@@ -4,6 +4,7 @@ mod extent;
 mod index;
 mod keyframes;
 mod listings;
+mod memory;
 mod overview;
 mod pages;
 mod sizes;
@@ -37,6 +38,7 @@ use crate::store::shelf::Shelf;
 use crate::store::{key, pack};
 use extent::{read_end, read_manifest, read_meta, scan};
 use keyframes::KeyframeCache;
+use overview::{OperatorRows, Overview};
 use states::States;
 
 pub(crate) use extent::Extent;
@@ -70,7 +72,7 @@ struct Inner {
     pages: OnceLock<Arc<PageIndex>>,
     slots: OnceLock<SlotIndex>,
     states: Mutex<States>,
-    overview: OnceLock<overview::Overview>,
+    overview: OnceLock<Overview>,
 }
 
 /// Parts of a recording that were read before.
@@ -79,6 +81,8 @@ struct AlreadyRead {
     programs: Mutex<HashMap<U256, Arc<Program>>>,
     listings: Mutex<HashMap<U256, Option<Arc<Listing>>>>,
     keyframes: Mutex<KeyframeCache>,
+    /// Operator rows of the chunk that was asked for last.
+    operator_rows: Mutex<Option<OperatorRows>>,
 }
 
 impl Recording {
@@ -422,7 +426,7 @@ impl Recording {
     /// # Errors
     /// What was wrong with the first such page.
     pub fn check_pages(&self) -> Result<()> {
-        pages::take_failure().map_or(Ok(()), Err)
+        memory::take_failure().map_or(Ok(()), Err)
     }
 
     fn place(&self, what: &str, chunk: u32) -> String {

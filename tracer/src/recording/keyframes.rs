@@ -14,7 +14,8 @@ use eradbg_vm::stack::Stack;
 
 use crate::error::Result;
 use crate::keyframe::{Captured, Keyframe};
-use crate::recording::pages::{HeapsAt, MemoryAt, PageIndex, Pages};
+use crate::recording::memory::{HeapsAt, MemoryAt, Pages};
+use crate::recording::pages::PageIndex;
 use crate::recording::{Recording, lock};
 use crate::replay::replay_chunk;
 use crate::store::database::Tree;

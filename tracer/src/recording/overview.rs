@@ -1,12 +1,14 @@
 //! What a recording holds at a glance: transactions, hooks, failures, stretches that were undone.
 
+use std::sync::Arc;
+
 use eradbg_vm::U256;
 use eradbg_vm::bootloader::Hook;
 use rayon::prelude::*;
 
-use crate::error::Error;
-use crate::ledger::{FailureRow, OperatorRow, Rows, TransactionRow, TxStatus};
-use crate::recording::Recording;
+use crate::error::{Error, Result};
+use crate::ledger::{FailureRow, OperatorRow, Rows, Timed, TransactionRow, TxStatus};
+use crate::recording::{Recording, lock};
 
 /// A hook of the bootloader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,8 +17,6 @@ pub struct HookRow {
     pub step: u64,
     /// Its number.
     pub hook: u32,
-    /// Its parameters.
-    pub parameters: [U256; 3],
 }
 
 /// Steps whose effects an operator rollback took back.
@@ -28,6 +28,9 @@ pub struct UndoneRange {
     pub end_step: u64,
 }
 
+/// Operator rows of a chunk.
+pub(super) type OperatorRows = (u32, Arc<Vec<Timed<OperatorRow>>>);
+
 /// Transactions that are listed, at most.
 const MOST_TRANSACTIONS: u32 = 1 << 20;
 
@@ -37,6 +40,8 @@ pub(super) struct Overview {
     hooks: Vec<HookRow>,
     failures: Vec<FailureRow>,
     undone: Vec<UndoneRange>,
+    /// Position at which the bootloader tells about the end of the batch.
+    batch_end: Option<u64>,
     problems: Vec<Error>,
     /// Position of the last snapshot.
     snapshot: u64,
@@ -65,6 +70,54 @@ impl Recording {
         self.0.overview.get().map_or(&[], |overview| &overview.hooks)
     }
 
+    /// Parameters of a hook. They are read again, since a batch may have a million hooks of which few are looked at.
+    ///
+    /// # Errors
+    /// When the rows of its chunk are damaged.
+    pub fn hook_parameters(&self, hook: HookRow) -> Result<[U256; 3]> {
+        let chunk = self.chunk_of(hook.step);
+        // At the edge of a chunk it may stand in the block before, after the last chunk in the block that follows.
+        let blocks = [Some(chunk), chunk.checked_sub(1), Some(chunk + 1)];
+        for block in blocks
+            .into_iter()
+            .flatten()
+            .filter(|&block| block < self.row_blocks())
+        {
+            for row in self
+                .operator_rows(block)?
+                .iter()
+                .filter(|row| row.step == hook.step)
+            {
+                if let OperatorRow::Hook { id, parameters } = row.row
+                    && id == hook.hook
+                {
+                    return Ok(parameters);
+                }
+            }
+        }
+        Err(self.damaged(
+            self.place("rows", chunk),
+            format!("they lack the hook at {}", hook.step),
+        ))
+    }
+
+    /// Operator rows of a chunk; those that were asked for last are kept.
+    fn operator_rows(&self, chunk: u32) -> Result<Arc<Vec<Timed<OperatorRow>>>> {
+        if let Some((kept, rows)) = &*lock(&self.0.read.operator_rows)
+            && *kept == chunk
+        {
+            return Ok(Arc::clone(rows));
+        }
+        let rows = Arc::new(self.rows::<OperatorRow>(chunk)?);
+        *lock(&self.0.read.operator_rows) = Some((chunk, Arc::clone(&rows)));
+        Ok(rows)
+    }
+
+    /// Position at which the bootloader tells about the end of the batch.
+    pub fn batch_end(&self) -> Option<u64> {
+        self.0.overview.get().and_then(|overview| overview.batch_end)
+    }
+
     /// Frames that reverted or panicked, in order of time.
     pub fn failures(&self) -> &[FailureRow] {
         self.0.overview.get().map_or(&[], |overview| &overview.failures)
@@ -82,32 +135,76 @@ impl Recording {
 
     fn read_overview(&self) -> Overview {
         let blocks = (0..self.row_blocks()).into_par_iter();
-        let blocks: Vec<_> = blocks.map(|chunk| self.overview_rows(chunk)).collect();
+        let blocks: Vec<_> = blocks
+            .map(|chunk| self.overview_rows(chunk).map(Block::of))
+            .collect();
         let mut overview = Overview::default();
+        let mut telling = Vec::new();
         for block in blocks {
             match block {
-                Ok(rows) => overview.add(rows),
+                Ok(block) => {
+                    telling.extend_from_slice(&block.telling);
+                    overview.add(block);
+                }
                 Err(error) => overview.problems.push(error),
             }
         }
         overview.end_at(self.steps());
-        overview.tell_apart();
+        overview.tell_apart(&telling);
         overview
     }
 }
 
+/// What an overview takes of a chunk.
+#[derive(Debug, Default)]
+struct Block {
+    failures: Vec<FailureRow>,
+    hooks: Vec<HookRow>,
+    /// Hooks that tell how a transaction went, with their first parameters.
+    telling: Vec<(u64, Hook, U256)>,
+    /// The other rows of the operator.
+    operator: Vec<Timed<OperatorRow>>,
+    transactions: Vec<TransactionRow>,
+}
+
+impl Block {
+    fn of(rows: Rows) -> Self {
+        let mut block = Self {
+            failures: rows.failures.into_iter().map(|row| row.row).collect(),
+            transactions: rows.transactions.into_iter().map(|row| row.row).collect(),
+            ..Self::default()
+        };
+        for row in rows.operator {
+            let OperatorRow::Hook { id, parameters } = row.row else {
+                block.operator.push(row);
+                continue;
+            };
+            block.hooks.push(HookRow {
+                step: row.step,
+                hook: id,
+            });
+            if let Some(hook @ (Hook::PostResult | Hook::NotifyAboutRefund | Hook::TxHasEnded)) =
+                Hook::new(id)
+            {
+                block.telling.push((row.step, hook, parameters[0]));
+            }
+        }
+        block
+    }
+}
+
 impl Overview {
-    fn add(&mut self, block: Rows) {
-        self.failures
-            .extend(block.failures.into_iter().map(|row| row.row));
+    fn add(&mut self, block: Block) {
+        self.failures.extend(block.failures);
+        let mut ends = block
+            .hooks
+            .iter()
+            .filter(|row| row.hook == Hook::FinalBatchInfo as u32);
+        self.batch_end = self.batch_end.or_else(|| ends.next().map(|row| row.step));
+        self.hooks.extend(block.hooks);
         for row in block.operator {
             let step = row.step;
             match row.row {
-                OperatorRow::Hook { id, parameters } => self.hooks.push(HookRow {
-                    step,
-                    hook: id,
-                    parameters,
-                }),
                 OperatorRow::TransactionStarted { index, l2_block } => {
                     *self.transaction(index) = TransactionRow::unfinished(index, l2_block, step);
                 }
@@ -120,13 +217,13 @@ impl Overview {
                     first_step: self.snapshot,
                     end_step: step,
                 }),
-                OperatorRow::Write { .. } | OperatorRow::SnapshotDropped => {}
+                OperatorRow::Hook { .. } | OperatorRow::Write { .. } | OperatorRow::SnapshotDropped => {}
             }
         }
         for row in block.transactions {
-            let transaction = self.transaction(row.row.index);
+            let transaction = self.transaction(row.index);
             let (first_step, was_started) = (transaction.first_step, transaction.l2_block > 0);
-            *transaction = row.row;
+            *transaction = row;
             if was_started {
                 transaction.steps += transaction.first_step - first_step;
                 transaction.first_step = first_step;
@@ -155,8 +252,8 @@ impl Overview {
     }
 
     /// Tells transactions apart that were run in one go and have no reports: each ends where the bootloader says so.
-    fn tell_apart(&mut self) {
-        let mut hooks = self.hooks.iter();
+    fn tell_apart(&mut self, telling: &[(u64, Hook, U256)]) {
+        let mut hooks = telling.iter();
         let mut ended_at = 0;
         let unfinished = |transaction: &&mut TransactionRow| transaction.status == TxStatus::Unfinished;
         for transaction in self.transactions.iter_mut().filter(unfinished) {
@@ -165,17 +262,17 @@ impl Overview {
                 transaction.first_step = ended_at;
             }
             let mut status = TxStatus::Reverted;
-            for row in hooks
+            for (step, hook, parameter) in hooks
                 .by_ref()
-                .skip_while(|row| row.step <= transaction.first_step)
+                .skip_while(|(step, ..)| *step <= transaction.first_step)
             {
-                match Hook::new(row.hook) {
-                    Some(Hook::PostResult) if !row.parameters[0].is_zero() => status = TxStatus::Success,
-                    Some(Hook::NotifyAboutRefund) => transaction.gas_refunded = row.parameters[0].low_u64(),
-                    Some(Hook::TxHasEnded) => {
+                match hook {
+                    Hook::PostResult if !parameter.is_zero() => status = TxStatus::Success,
+                    Hook::NotifyAboutRefund => transaction.gas_refunded = parameter.low_u64(),
+                    Hook::TxHasEnded => {
                         transaction.status = status;
-                        transaction.steps = row.step - transaction.first_step;
-                        ended_at = row.step;
+                        transaction.steps = step - transaction.first_step;
+                        ended_at = *step;
                         break;
                     }
                     _ => {}

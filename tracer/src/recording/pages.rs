@@ -1,20 +1,16 @@
 //! Pages of recorded states: which keyframe has which version.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use eradbg_vm::execution::{Lives, Waiting};
 use eradbg_vm::frame::NearFrame;
-use eradbg_vm::heap::{Heap, HeapPage, HeapSource};
-use eradbg_vm::kept::EarlierPages;
-use eradbg_vm::paged::{PageSource, Paged, Unread};
-use eradbg_vm::stack::StackPage;
-use imbl::{OrdSet, Vector};
+use imbl::Vector;
+use rustc_hash::FxHashMap;
 
-use crate::error::Error;
 use crate::index::Summary;
-use crate::keyframe::{PageContent, PageKey, PageVersion};
+use crate::keyframe::PageKey;
 use crate::recording::Recording;
+use crate::recording::memory::Kept;
 
 /// Which chunk's keyframe holds which version of a page.
 #[derive(Debug, Default)]
@@ -25,8 +21,8 @@ pub struct PageIndex {
     versions: Vec<PageVersionAt>,
     /// Chunks that start after a rollback, with the first page id that the rollback freed.
     rollbacks: Vec<(u32, u32)>,
-    /// Memories that died, with the chunk at whose start they were gone; ascending.
-    gone: Vec<(u32, u32)>,
+    /// Memories in order of page id, those of one id in order of time.
+    memories: Vec<Memory>,
     /// What lasts, at the start of each chunk.
     lasting: Vec<Lasting>,
     /// First page id that was not given, at the start of each chunk.
@@ -49,16 +45,26 @@ pub struct PageVersionAt {
 struct Gathering {
     versions: Vec<(u64, PageVersionAt)>,
     rollbacks: Vec<(u32, u32)>,
-    gone: Vec<(u32, u32)>,
+    memories: Vec<Memory>,
+    /// Where those are among them that live.
+    living: FxHashMap<u32, usize>,
     lasting: Vec<Lasting>,
     next_pages: Vec<u32>,
+}
+
+/// From when until when a memory lives.
+#[derive(Debug, Clone, Copy)]
+struct Memory {
+    page: u32,
+    /// The first chunk at whose start it lives.
+    born: u32,
+    /// The first chunk at whose start it lives no more.
+    gone: u32,
 }
 
 /// What changes little from chunk to chunk. Those of one recording share what they have in common.
 #[derive(Debug, Default, Clone)]
 struct Lasting {
-    /// Memories that live.
-    memories: OrdSet<u32>,
     /// Pages that the root frame keeps alive.
     kept: Vector<u32>,
     /// Near frames that wait in each far frame, outermost first.
@@ -67,10 +73,6 @@ struct Lasting {
 
 impl Lasting {
     fn change(&mut self, lives: &Lives) {
-        for page in &lives.gone {
-            self.memories.remove(page);
-        }
-        self.memories.extend(lives.born.iter().copied());
         self.kept.truncate(lives.inherited as usize);
         self.kept.extend(lives.kept.iter().copied());
         self.waiting.truncate(lives.waiting.len());
@@ -130,8 +132,19 @@ impl Gathering {
             self.rollbacks.push((chunk, summary.next_page));
         }
         self.next_pages.push(summary.next_page);
-        let gone = summary.lives.gone.iter();
-        self.gone.extend(gone.map(|&space| (space, chunk)));
+        for page in &summary.lives.gone {
+            if let Some(at) = self.living.remove(page) {
+                self.memories[at].gone = chunk;
+            }
+        }
+        for &page in &summary.lives.born {
+            self.living.insert(page, self.memories.len());
+            self.memories.push(Memory {
+                page,
+                born: chunk,
+                gone: u32::MAX,
+            });
+        }
         let mut lasting = self.lasting.last().cloned().unwrap_or_default();
         lasting.change(&summary.lives);
         self.lasting.push(lasting);
@@ -145,7 +158,8 @@ impl Gathering {
     fn finish(mut self, lost: Option<u32>) -> PageIndex {
         self.versions
             .sort_unstable_by_key(|&(page, version)| (page, version.chunk));
-        self.gone.sort_unstable();
+        self.memories
+            .sort_unstable_by_key(|memory| (memory.page, memory.born));
         let mut pages: Vec<(u64, u32)> = Vec::new();
         for (end, &(page, _)) in (1..).zip(&self.versions) {
             match pages.last_mut() {
@@ -157,7 +171,7 @@ impl Gathering {
             pages,
             versions: self.versions.into_iter().map(|(_, version)| version).collect(),
             rollbacks: self.rollbacks,
-            gone: self.gone,
+            memories: self.memories,
             lasting: self.lasting,
             next_pages: self.next_pages,
             lost,
@@ -171,9 +185,22 @@ impl PageIndex {
         self.lost.filter(|&lost| lost <= chunk)
     }
 
-    /// Memories that live at the start of a chunk.
-    fn living(&self, chunk: u32) -> Option<&OrdSet<u32>> {
-        self.lasting.get(chunk as usize).map(|lasting| &lasting.memories)
+    /// Whether a memory of a page id lives at the start of a chunk.
+    pub(super) fn lives(&self, page: u32, chunk: u32) -> bool {
+        let behind = self
+            .memories
+            .partition_point(|memory| (memory.page, memory.born) <= (page, chunk));
+        let last = behind.checked_sub(1).map(|at| self.memories[at]);
+        last.is_some_and(|memory| memory.page == page && chunk < memory.gone)
+    }
+
+    /// Page ids of the memories that live at the start of a chunk, in order.
+    pub(super) fn living(&self, chunk: u32) -> Vec<u32> {
+        let living = self
+            .memories
+            .iter()
+            .filter(|memory| memory.born <= chunk && chunk < memory.gone);
+        living.map(|memory| memory.page).collect()
     }
 
     /// Pages that the root frame keeps alive at the start of a chunk.
@@ -189,7 +216,7 @@ impl PageIndex {
     }
 
     /// Indices of the pages that a memory or stack has at the start of a chunk, in order.
-    fn pages_of(&self, space: u32, is_stack: bool, chunk: u32) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn pages_of(&self, space: u32, is_stack: bool, chunk: u32) -> impl Iterator<Item = u32> + '_ {
         let oldest = self.freed_at(space, chunk);
         let first = self.first_page((space, is_stack, 0));
         let end = packed((space, is_stack, LAST_INDEX));
@@ -201,7 +228,7 @@ impl PageIndex {
     }
 
     /// The chunk whose keyframe has a page as it is at the start of a chunk.
-    fn newest_version(&self, page: PageKey, chunk: u32) -> Option<u32> {
+    pub(super) fn newest_version(&self, page: PageKey, chunk: u32) -> Option<u32> {
         let at = self.first_page(page);
         let &(found, _) = self.pages.get(at)?;
         (found == packed(page))
@@ -218,7 +245,7 @@ impl PageIndex {
     }
 
     /// The last page of a memory or stack that some keyframe holds.
-    fn last_page(&self, space: u32, is_stack: bool) -> Option<u32> {
+    pub(super) fn last_page(&self, space: u32, is_stack: bool) -> Option<u32> {
         let last = packed((space, is_stack, LAST_INDEX));
         let behind = self.pages.partition_point(|&(page, _)| page <= last);
         let (page, _) = *self.pages.get(behind.checked_sub(1)?)?;
@@ -251,11 +278,12 @@ impl PageIndex {
         let born = born.filter(move |(pages, _)| pages[0] <= space && space < pages[1]);
         // After the last keyframe nothing is known.
         let last = (self.next_pages.len() as u32).checked_sub(1);
-        let first = self.gone.partition_point(|&gone| gone < (space, 0));
-        let died = self.gone[first..].iter();
+        let first = self.memories.partition_point(|memory| memory.page < space);
+        let died = self.memories[first..].iter();
         let died = died
-            .take_while(move |gone| gone.0 == space)
-            .map(|gone| gone.1 - 1);
+            .take_while(move |memory| memory.page == space)
+            .filter(|memory| memory.gone != u32::MAX)
+            .map(|memory| memory.gone - 1);
         born.map(|(_, chunk)| chunk).chain(died).chain(last)
     }
 
@@ -284,154 +312,4 @@ const LAST_INDEX: u32 = u32::MAX >> 1;
 /// A page as a number, in the same order.
 fn packed((space, is_stack, index): PageKey) -> u64 {
     u64::from(space) << 32 | u64::from(is_stack) << 31 | u64::from(index & LAST_INDEX)
-}
-
-thread_local! {
-    /// Why a page could not be read, until someone asks. Whoever looks at a page asks on the same thread.
-    static FAILURE: RefCell<Option<Error>> = const { RefCell::new(None) };
-}
-
-/// Why a page could not be read on this thread since the last call.
-pub(super) fn take_failure() -> Option<Error> {
-    FAILURE.take()
-}
-
-/// The pages of a recording.
-#[derive(Debug)]
-pub(super) struct Pages {
-    pub(super) recording: Recording,
-    pub(super) index: Arc<PageIndex>,
-}
-
-impl Pages {
-    /// A version of a page; the reason why it cannot be read is told on this thread.
-    fn content(&self, chunk: u32, key: PageKey) -> Result<PageContent, Unread> {
-        let keyframe = self.recording.usable_keyframe_with(&self.index, chunk);
-        let found = keyframe.and_then(|keyframe| {
-            let at = keyframe.pages.binary_search_by_key(&key, PageVersion::key);
-            let at = at.map_err(|_| {
-                let (space, _, index) = key;
-                let why = format!("it lacks page {index} of memory {space}, which the index names");
-                let place = self.recording.place("keyframe", chunk);
-                self.recording.damaged(place, why)
-            })?;
-            Ok(keyframe.pages[at].content.clone())
-        });
-        found.map_err(|error| {
-            FAILURE.with_borrow_mut(|failure| {
-                failure.get_or_insert(error);
-            });
-            Unread
-        })
-    }
-}
-
-/// Pages that the root frame keeps alive.
-#[derive(Debug)]
-pub(super) struct Kept(Vector<u32>);
-
-impl EarlierPages for Kept {
-    fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    fn pages(&self) -> Vec<u32> {
-        self.0.iter().copied().collect()
-    }
-}
-
-/// The memories at the start of a chunk.
-#[derive(Debug)]
-pub(super) struct HeapsAt {
-    pub(super) pages: Arc<Pages>,
-    pub(super) chunk: u32,
-}
-
-impl HeapSource for HeapsAt {
-    fn lives(&self, page: u32) -> bool {
-        let living = self.pages.index.living(self.chunk);
-        living.is_some_and(|living| living.contains(&page))
-    }
-
-    fn living(&self) -> Vec<u32> {
-        let living = self.pages.index.living(self.chunk);
-        living.map_or_else(Vec::new, |living| living.iter().copied().collect())
-    }
-
-    fn load(&self, page: u32) -> Heap {
-        MemoryAt::new(&self.pages, page, false, self.chunk)
-            .map(|memory| Heap::new(Paged::recorded(Box::new(memory))))
-            .unwrap_or_default()
-    }
-}
-
-/// The pages of a memory or stack at the start of a chunk.
-#[derive(Debug)]
-pub(super) struct MemoryAt {
-    pages: Arc<Pages>,
-    space: u32,
-    is_stack: bool,
-    chunk: u32,
-    /// One more than the largest index in the recording.
-    end: u32,
-}
-
-impl MemoryAt {
-    /// `None` when no keyframe has a page of it.
-    pub(super) fn new(pages: &Arc<Pages>, space: u32, is_stack: bool, chunk: u32) -> Option<Self> {
-        Some(Self {
-            end: pages.index.last_page(space, is_stack)? + 1,
-            pages: Arc::clone(pages),
-            space,
-            is_stack,
-            chunk,
-        })
-    }
-
-    fn indices(&self) -> Vec<u32> {
-        let index = &self.pages.index;
-        index.pages_of(self.space, self.is_stack, self.chunk).collect()
-    }
-
-    fn content(&self, index: u32) -> Result<Option<PageContent>, Unread> {
-        let key = (self.space, self.is_stack, index);
-        let Some(chunk) = self.pages.index.newest_version(key, self.chunk) else {
-            return Ok(None);
-        };
-        self.pages.content(chunk, key).map(Some)
-    }
-}
-
-impl PageSource<HeapPage> for MemoryAt {
-    fn end(&self) -> u32 {
-        self.end
-    }
-
-    fn indices(&self) -> Vec<u32> {
-        self.indices()
-    }
-
-    fn page(&self, index: u32) -> Result<Option<Arc<HeapPage>>, Unread> {
-        Ok(match self.content(index)? {
-            Some(PageContent::Heap(page)) => Some(page),
-            _ => None,
-        })
-    }
-}
-
-impl PageSource<StackPage> for MemoryAt {
-    fn end(&self) -> u32 {
-        self.end
-    }
-
-    fn indices(&self) -> Vec<u32> {
-        self.indices()
-    }
-
-    fn page(&self, index: u32) -> Result<Option<Arc<StackPage>>, Unread> {
-        Ok(match self.content(index)? {
-            Some(PageContent::Stack(page)) => Some(page),
-            _ => None,
-        })
-    }
 }

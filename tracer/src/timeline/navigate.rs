@@ -124,7 +124,8 @@ impl Timeline {
         let last = telling
             .filter_map(|row| Hook::new(row.hook))
             .find(|hook| !matches!(hook, Hook::DebugLog | Hook::DebugReturnData | Hook::NearCallCatch));
-        let is_over = seen.iter().any(|row| row.hook == Hook::FinalBatchInfo as u32);
+        let batch_end = self.recording.batch_end();
+        let is_over = batch_end.is_some_and(|step| step <= self.position);
         match last {
             _ if is_over => "batch end",
             None if self.transaction().is_none() && seen.is_empty() => "batch start",

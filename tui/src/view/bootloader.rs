@@ -78,7 +78,14 @@ fn hook(view: &View<'_>, index: usize, row: &HookRow) -> Line<'static> {
         Span::styled(hook_name(row.hook), name_style),
     ];
     let names = Hook::new(row.hook).map_or(&[][..], Hook::parameters);
-    for (name, value) in names.iter().zip(row.parameters) {
+    let parameters = match names {
+        [] => Ok([U256::zero(); 3]),
+        _ => view.timeline.recording().hook_parameters(*row),
+    };
+    if parameters.is_err() {
+        spans.push(Span::styled("  parameters damaged", theme.failure()));
+    }
+    for (name, value) in names.iter().zip(parameters.unwrap_or_default()) {
         let shown = parameter(name, value);
         spans.push(Span::styled(format!("  {name} "), theme.faint()));
         spans.push(Span::styled(shown, theme.text()));
