@@ -31,7 +31,7 @@ macro_rules! cases {
 
             #[divan::bench]
             fn zksync_vm2(bencher: Bencher<'_, '_>) {
-                measure(bencher, $case, Peer::new, Peer::run);
+                measure(bencher, $case, |case| Peer::new(case, ()), Peer::run);
             }
         })*
     };

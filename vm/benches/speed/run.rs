@@ -7,7 +7,7 @@ use eradbg_vm::outcome::Stop;
 use eradbg_vm::storage::BOOTLOADER;
 use eradbg_vm::vm::Snapshot;
 use eradbg_vm::{EraVm, H160, Program, U256};
-use zksync_vm2::interface::{CallframeInterface, HeapId, StateInterface};
+use zksync_vm2::interface::{CallframeInterface, HeapId, StateInterface, Tracer};
 use zksync_vm2::{ExecutionEnd, VirtualMachine};
 
 use super::world::{PeerWorld, World};
@@ -89,15 +89,16 @@ impl Ours {
     }
 }
 
-/// `zksync_vm2`.
-pub(crate) struct Peer {
-    vm: VirtualMachine<(), PeerWorld>,
-    world: PeerWorld,
+/// `zksync_vm2` with a tracer.
+pub(crate) struct Peer<T: Tracer> {
+    vm: VirtualMachine<T, PeerWorld<T>>,
+    world: PeerWorld<T>,
+    tracer: T,
     has_snapshot: bool,
 }
 
-impl Peer {
-    pub(crate) fn new(case: &Case) -> Self {
+impl<T: Tracer> Peer<T> {
+    pub(crate) fn new(case: &Case, tracer: T) -> Self {
         let settings = zksync_vm2::Settings {
             default_aa_code_hash: bytes(case.settings.default_account),
             evm_interpreter_code_hash: bytes(case.settings.evm_emulator),
@@ -113,6 +114,7 @@ impl Peer {
         Self {
             vm,
             world: PeerWorld::new(case.world.clone()),
+            tracer,
             has_snapshot: false,
         }
     }
@@ -141,7 +143,7 @@ impl Peer {
     }
 
     fn go_on(&mut self) -> ExecutionEnd {
-        self.vm.run(&mut self.world, &mut ())
+        self.vm.run(&mut self.world, &mut self.tracer)
     }
 
     fn drop_snapshot(&mut self) {

@@ -6,6 +6,7 @@ use eradbg_vm::bytecode::words_to_bytes;
 use eradbg_vm::pubdata::state_diff::pubdata_cost_of_write;
 use eradbg_vm::storage::{ACCOUNT_CODE_STORAGE, SnapshotStorage};
 use eradbg_vm::{H160, Missing, Storage, StorageKey, U256};
+use zksync_vm2::interface::Tracer;
 use zksync_vm2::{StorageInterface, StorageSlot};
 
 /// Contracts that are there from the start; slots that nobody has written.
@@ -59,14 +60,14 @@ impl Storage for World {
     }
 }
 
-/// The world as `zksync_vm2` asks for it, with the code that it has decoded.
+/// The world as `zksync_vm2` asks for it with a tracer, and the code that it has decoded.
 #[derive(Debug)]
-pub(crate) struct PeerWorld {
+pub(crate) struct PeerWorld<T> {
     world: World,
-    programs: HashMap<U256, zksync_vm2::Program<(), Self>>,
+    programs: HashMap<U256, zksync_vm2::Program<T, Self>>,
 }
 
-impl PeerWorld {
+impl<T: Tracer> PeerWorld<T> {
     pub(crate) fn new(world: World) -> Self {
         Self {
             world,
@@ -75,7 +76,7 @@ impl PeerWorld {
     }
 }
 
-impl StorageInterface for PeerWorld {
+impl<T: Tracer> StorageInterface for PeerWorld<T> {
     fn read_storage(&mut self, address: H160, key: U256) -> StorageSlot {
         let key = StorageKey { address, key };
         let value = self.world.storage_read(&key).expect("the batch ran before");
@@ -94,8 +95,8 @@ impl StorageInterface for PeerWorld {
     }
 }
 
-impl zksync_vm2::World<()> for PeerWorld {
-    fn decommit(&mut self, hash: U256) -> zksync_vm2::Program<(), Self> {
+impl<T: Tracer> zksync_vm2::World<T> for PeerWorld<T> {
+    fn decommit(&mut self, hash: U256) -> zksync_vm2::Program<T, Self> {
         let words = || self.world.codes[&hash].clone();
         let program = || zksync_vm2::Program::from_words(words(), false);
         self.programs.entry(hash).or_insert_with(program).clone()
