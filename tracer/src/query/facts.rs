@@ -295,6 +295,7 @@ impl<'a, const WATCHES: bool, F: FnMut(&Facts<'_>)> Gatherer<'a, WATCHES, F> {
 
 impl<const WATCHES: bool, F: FnMut(&Facts<'_>)> Observer for Gatherer<'_, WATCHES, F> {
     const WATCHES: bool = WATCHES;
+    const SPECIALIZES: bool = false;
 
     fn before_step(&mut self, execution: &Execution, step: Step<'_>) {
         self.close();

@@ -150,7 +150,7 @@ const fn canonical(index: usize) -> usize {
     }
     match operands(Opcode::ALL[opcode]) {
         Operands::Ordered => index,
-        Operands::AnyOrder => index & !1,
+        Operands::AnyOrder | Operands::OrderedAndRare => index & !1,
         Operands::Source => index & !3,
         Operands::Fixed => opcode * SHAPES,
     }
@@ -186,7 +186,7 @@ const fn known(index: usize) -> Known {
         Operands::Ordered => Some(index % 2 == 1),
         // So that nobody swaps what comes to the same.
         Operands::AnyOrder => Some(false),
-        Operands::Source | Operands::Fixed => None,
+        Operands::OrderedAndRare | Operands::Source | Operands::Fixed => None,
     };
     Known {
         opcode,
@@ -200,6 +200,8 @@ const fn known(index: usize) -> Known {
 enum Operands {
     /// src0 and dst0, and the sources may change places.
     Ordered,
+    /// The same; they look at the order themselves, since they are too rare for so many functions.
+    OrderedAndRare,
     /// src0 and dst0; the order of the sources makes no difference.
     AnyOrder,
     /// src0 only.
@@ -210,16 +212,14 @@ enum Operands {
 
 const fn operands(opcode: Opcode) -> Operands {
     match opcode {
-        Opcode::Sub
-        | Opcode::Div
-        | Opcode::Shl
-        | Opcode::Shr
+        Opcode::Sub | Opcode::Shl | Opcode::Shr => Operands::Ordered,
+        Opcode::Div
         | Opcode::Rol
         | Opcode::Ror
         | Opcode::PtrAdd
         | Opcode::PtrSub
         | Opcode::PtrPack
-        | Opcode::PtrShrink => Operands::Ordered,
+        | Opcode::PtrShrink => Operands::OrderedAndRare,
         Opcode::Nop | Opcode::Add | Opcode::Mul | Opcode::Xor | Opcode::And | Opcode::Or => {
             Operands::AnyOrder
         }
