@@ -3,6 +3,7 @@
 mod extent;
 mod index;
 mod keyframes;
+mod lasting;
 mod listings;
 mod memory;
 mod overview;

@@ -14,7 +14,7 @@ use eradbg_vm::stack::Stack;
 
 use crate::error::Result;
 use crate::keyframe::{Captured, Keyframe};
-use crate::recording::memory::{HeapsAt, MemoryAt, Pages};
+use crate::recording::memory::{HeapsAt, KeptAt, MemoryAt, Pages};
 use crate::recording::pages::PageIndex;
 use crate::recording::{Recording, lock};
 use crate::replay::replay_chunk;
@@ -78,9 +78,9 @@ impl Recording {
         let index = self.page_index();
         self.check_index(index, chunk)?;
         let keyframe = self.keyframe(chunk)?;
-        let frames = keyframe.frames.iter().zip(index.waiting(chunk));
-        let frames = frames.map(|(frame, waiting)| FarFrame {
-            entered_at: waiting.front().unwrap_or(&frame.current()).entered_at,
+        let frames = keyframe.frames.iter().zip(index.lasting.outermost(chunk));
+        let frames = frames.map(|(frame, outermost)| FarFrame {
+            entered_at: outermost.unwrap_or_else(|| frame.current()).entered_at,
             base_page: frame.base_page,
         });
         Ok(frames.collect())
@@ -110,10 +110,11 @@ impl Recording {
         let heaps = Heaps::recorded(RecordedHeaps::new(source));
         let mut frames = keyframe.frames.clone();
         if let Some(root) = frames.first_mut() {
-            root.kept_pages = KeptPages::recorded(Arc::new(index.kept(chunk)));
+            let index = Arc::clone(index);
+            root.kept_pages = KeptPages::recorded(Arc::new(KeptAt { index, chunk }));
         }
-        for (frame, waiting) in frames.iter_mut().zip(index.waiting(chunk)) {
-            frame.waiting = waiting.iter().copied().collect();
+        for (frame, waiting) in frames.iter_mut().zip(index.lasting.waiting(chunk)) {
+            frame.waiting = waiting;
         }
         for (frame, &hash) in frames.iter_mut().zip(&keyframe.code) {
             let space = eradbg_vm::page_ids::stack_page(frame.base_page);

@@ -7,7 +7,6 @@ use eradbg_vm::heap::{Heap, HeapPage, HeapSource};
 use eradbg_vm::kept::EarlierPages;
 use eradbg_vm::paged::{PageSource, Paged, Unread};
 use eradbg_vm::stack::StackPage;
-use imbl::Vector;
 
 use crate::error::Error;
 use crate::keyframe::{PageContent, PageKey, PageVersion};
@@ -54,17 +53,20 @@ impl Pages {
     }
 }
 
-/// Pages that the root frame keeps alive.
+/// Pages that the root frame keeps alive at the start of a chunk.
 #[derive(Debug)]
-pub(super) struct Kept(pub(super) Vector<u32>);
+pub(super) struct KeptAt {
+    pub(super) index: Arc<PageIndex>,
+    pub(super) chunk: u32,
+}
 
-impl EarlierPages for Kept {
+impl EarlierPages for KeptAt {
     fn count(&self) -> usize {
-        self.0.len()
+        self.index.lasting.kept_count(self.chunk)
     }
 
     fn pages(&self) -> Vec<u32> {
-        self.0.iter().copied().collect()
+        self.index.lasting.kept(self.chunk)
     }
 }
 

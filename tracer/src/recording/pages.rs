@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use eradbg_vm::execution::{Lives, Waiting};
-use eradbg_vm::frame::NearFrame;
-use imbl::Vector;
 use rustc_hash::FxHashMap;
 
 use crate::index::Summary;
 use crate::keyframe::PageKey;
 use crate::recording::Recording;
-use crate::recording::memory::Kept;
+use crate::recording::lasting::Lasting;
 
 /// Which chunk's keyframe holds which version of a page.
 #[derive(Debug, Default)]
@@ -24,7 +21,7 @@ pub struct PageIndex {
     /// Memories in order of page id, those of one id in order of time.
     memories: Vec<Memory>,
     /// What lasts, at the start of each chunk.
-    lasting: Vec<Lasting>,
+    pub(super) lasting: Lasting,
     /// First page id that was not given, at the start of each chunk.
     next_pages: Vec<u32>,
     /// The first chunk whose keyframe is lost, and with it which pages it holds; the index ends before it.
@@ -48,7 +45,7 @@ struct Gathering {
     memories: Vec<Memory>,
     /// Where those are among them that live.
     living: FxHashMap<u32, usize>,
-    lasting: Vec<Lasting>,
+    lasting: Lasting,
     next_pages: Vec<u32>,
 }
 
@@ -60,33 +57,6 @@ struct Memory {
     born: u32,
     /// The first chunk at whose start it lives no more.
     gone: u32,
-}
-
-/// What changes little from chunk to chunk. Those of one recording share what they have in common.
-#[derive(Debug, Default, Clone)]
-struct Lasting {
-    /// Pages that the root frame keeps alive.
-    kept: Vector<u32>,
-    /// Near frames that wait in each far frame, outermost first.
-    waiting: Vector<Vector<NearFrame>>,
-}
-
-impl Lasting {
-    fn change(&mut self, lives: &Lives) {
-        self.kept.truncate(lives.inherited as usize);
-        self.kept.extend(lives.kept.iter().copied());
-        self.waiting.truncate(lives.waiting.len());
-        for (at, Waiting { inherited, added }) in lives.waiting.iter().enumerate() {
-            if at == self.waiting.len() {
-                self.waiting.push_back(Vector::new());
-            }
-            if *inherited as usize != self.waiting[at].len() || !added.is_empty() {
-                let waiting = &mut self.waiting[at];
-                waiting.truncate(*inherited as usize);
-                waiting.extend(added.iter().copied());
-            }
-        }
-    }
 }
 
 impl Recording {
@@ -145,9 +115,7 @@ impl Gathering {
                 gone: u32::MAX,
             });
         }
-        let mut lasting = self.lasting.last().cloned().unwrap_or_default();
-        lasting.change(&summary.lives);
-        self.lasting.push(lasting);
+        self.lasting.add(&summary.lives);
         let versions = summary.versions.iter().map(|version| {
             let written = version.written;
             (packed(version.page), PageVersionAt { chunk, written })
@@ -201,18 +169,6 @@ impl PageIndex {
             .iter()
             .filter(|memory| memory.born <= chunk && chunk < memory.gone);
         living.map(|memory| memory.page).collect()
-    }
-
-    /// Pages that the root frame keeps alive at the start of a chunk.
-    pub(super) fn kept(&self, chunk: u32) -> Kept {
-        let lasting = self.lasting.get(chunk as usize);
-        Kept(lasting.map(|lasting| lasting.kept.clone()).unwrap_or_default())
-    }
-
-    /// Near frames that wait in each far frame at the start of a chunk, outermost first.
-    pub(super) fn waiting(&self, chunk: u32) -> impl Iterator<Item = &Vector<NearFrame>> {
-        let lasting = self.lasting.get(chunk as usize).into_iter();
-        lasting.flat_map(|lasting| &lasting.waiting)
     }
 
     /// Indices of the pages that a memory or stack has at the start of a chunk, in order.
