@@ -5,13 +5,13 @@
 //! bootloader and contracts (on eradbg's own where the vectors are not). Each measurement is a process of its own, so that
 //! its memory is its own too.
 
-#[path = "../tests/support/real_base.rs"]
+mod input;
+#[path = "../../tests/support/real_base.rs"]
 mod real_base;
-#[path = "../tests/support.rs"]
+#[path = "../../tests/support.rs"]
 mod support;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -24,60 +24,21 @@ use eradbg_tracer::ledger::StateRow;
 use eradbg_tracer::numbers::parse_count;
 use eradbg_tracer::query::{Found, Origin, PlacePattern, Query, Search};
 use eradbg_tracer::recorder::{Control, Recorder};
-use eradbg_tracer::source;
+use eradbg_tracer::store::database::{Content, Database, Tree};
+use eradbg_tracer::store::key;
 use eradbg_tracer::timeline::Direction;
 use eradbg_tracer::verify::verify;
 use eradbg_tracer::{Recording, Timeline};
-use support::Input;
 
 const LENGTHS: [&str; 4] = ["100k", "1M", "10M", "100M"];
+/// Runs of which medians are taken.
+const RUNS: usize = 5;
 const SEEKS: usize = 3_000;
+/// Edges of chunks that are crossed.
+const EDGES: usize = 400;
 const QUESTIONS: usize = 400;
-/// Steps of a transfer on the real bootloader, roughly.
-const STEPS_PER_TRANSFER: u64 = 8_600;
-/// Transactions that a batch has room for, roughly.
-const MOST_TRANSFERS: u64 = 9_500;
-/// Steps of a transaction of the loop.
-const STEPS_PER_LOOP: u64 = 12_000_000;
-/// Steps of a turn of the loop.
-const STEPS_PER_TURN: u64 = 8;
 /// Width of the longest bar.
 const WIDTH: f64 = 40.0;
-
-/// The loop: its number of turns is the first argument. DOWN is replaced by what goes before the turns.
-const LOOP: &str = "
-.text
-main:
-    and! 1, r2, r0
-    jump.ne @done
-    nop stack+=[4]
-    ptr.add.s 4, r1, r1
-    ld r1, r3
-    add 0, r0, r4
-    add 64, r0, r6
-DOWN
-turn:
-    add r4, r3, r4
-    mul r4, r4, r5, r7
-    xor r5, r7, stack[1]
-    st.1 r6, r5
-    ld.1 r6, r8
-    add stack[1], r8, r4
-    sub.s! 1, r3, r3
-    jump.ne @turn
-done:
-    ret.ok r0
-";
-
-/// Ten thousand near calls, each in the one before.
-const DOWN: &str = "
-    add 10000, r0, r9
-down:
-    sub.s! 1, r9, r9
-    jump.eq @turn
-    call @down
-    ret.ok r0
-";
 
 /// A name, and what is plotted under it.
 type Plot = (&'static str, fn(&Measured) -> f64);
@@ -90,13 +51,18 @@ fn main() {
         .skip(1)
         .filter(|word| word != "--bench")
         .collect();
-    if let [mode @ ("plain" | "record" | "view"), kind, length, folder] =
-        arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
+    if let [
+        mode @ ("plain" | "record" | "view" | "killed"),
+        kind,
+        length,
+        folder,
+    ] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
     {
         let length = parse_count(length).expect("a length");
         let measured = match mode {
             "plain" => plain(kind, length, Path::new(folder)),
             "record" => record(kind, length, Path::new(folder)),
+            "killed" => killed(Path::new(folder)),
             _ => view(Path::new(folder)),
         };
         println!("{}", serde_json::to_string(&measured).expect("plain data"));
@@ -120,11 +86,11 @@ fn main() {
     }
 }
 
-/// Measures one length of one kind in three processes.
+/// Measures one length of one kind, each measurement in a process of its own: medians of [`RUNS`] runs where the machine
+/// runs, plain and recorded in turn.
 fn measure(kind: &str, length: &str) -> Measured {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut measured = Measured::new();
-    for mode in ["plain", "record", "view"] {
+    let process = |mode: &str| -> Measured {
         let program = std::env::current_exe().expect("the program's own path");
         let output = Command::new(program)
             .args([mode, kind, length])
@@ -133,72 +99,32 @@ fn measure(kind: &str, length: &str) -> Measured {
             .expect("the program starts again");
         let text = String::from_utf8_lossy(&output.stdout);
         let line = text.lines().last().unwrap_or_default();
-        let part: Measured = serde_json::from_str(line)
+        let measured: Measured = serde_json::from_str(line)
             .unwrap_or_else(|_| panic!("{mode}: {}", String::from_utf8_lossy(&output.stderr)));
-        measured.extend(
-            part.into_iter()
-                .map(|(name, value)| (format!("{mode}.{name}"), value)),
-        );
+        let named = measured.into_iter();
+        named
+            .map(|(name, value)| (format!("{mode}.{name}"), value))
+            .collect()
+    };
+    let mut runs: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for _ in 0..RUNS {
+        // The last recording stays for whoever reads it.
+        let _ = std::fs::remove_dir_all(recording_in(folder.path()));
+        for (name, value) in process("plain").into_iter().chain(process("record")) {
+            runs.entry(name).or_default().push(value);
+        }
     }
+    let medians = runs.into_iter().map(|(name, mut values)| {
+        values.sort_unstable_by(f64::total_cmp);
+        (name, values[values.len() / 2])
+    });
+    let measured = medians.chain(process("view")).chain(process("killed")).collect();
     eprintln!("{kind} {length} is measured");
     measured
 }
 
-/// The input of a length.
-fn input(kind: &str, length: u64, folder: &Path) -> Input {
-    let text = match kind {
-        "loop" => loops("", length, folder),
-        "deep" => loops(DOWN, length, folder),
-        _ => transfers(length, folder),
-    };
-    let path = folder.join("scale.ron");
-    std::fs::write(&path, text).expect("the folder can be written to");
-    let loaded = source::load(&path, None).unwrap_or_else(|error| panic!("{error}"));
-    let run = loaded.run;
-    Input::of(loaded, run)
-}
-
-/// A scenario of loops, each after the instructions of `down`.
-fn loops(down: &str, length: u64, folder: &Path) -> String {
-    let code = LOOP.replace("DOWN", down);
-    std::fs::write(folder.join("loop.asm"), code).expect("the folder can be written to");
-    let mut text = r#"(accounts: {"alice": Rich(0)}, contracts: {"loop": (code: Assembly("loop.asm"))}, blocks: [(steps: ["#.to_owned();
-    let mut left = length;
-    while left > 0 {
-        let steps = left.min(STEPS_PER_LOOP);
-        let turns = (steps / STEPS_PER_TURN).max(1);
-        let _ = write!(
-            text,
-            r#"Call(from: "alice", to: "loop", function: "turn(uint256)", args: [{turns}], gas_limit: 75_000_000),"#
-        );
-        left -= steps;
-    }
-    text.push_str("])])");
-    text
-}
-
-/// A scenario of transfers, on the real bootloader where the vectors are.
-fn transfers(length: u64, folder: &Path) -> String {
-    let mut text = String::from("(");
-    if real_base::write(&folder.join("zkout"), 29) {
-        text.push_str(r#"base: "zkout", "#);
-    }
-    text.push_str(r#"accounts: {"alice": Rich(0), "bob": Rich(1)}, blocks: ["#);
-    let count = length.div_ceil(STEPS_PER_TRANSFER).min(MOST_TRANSFERS);
-    for block in 0..count.div_ceil(100) {
-        text.push_str("(steps: [");
-        for value in block * 100..count.min(block * 100 + 100) {
-            let value = value + 1;
-            let _ = write!(text, r#"Transfer(from: "alice", to: "bob", value: {value}),"#);
-        }
-        text.push_str("]),");
-    }
-    text.push_str("])");
-    text
-}
-
 fn plain(kind: &str, length: u64, folder: &Path) -> Measured {
-    let input = input(kind, length, folder);
+    let input = input::input(kind, length, folder);
     let start = Instant::now();
     let (driven, _) = drive::run(input.batch, input.script, &input.config);
     assert!(driven.end.is_ok(), "{:?}", driven.end);
@@ -212,7 +138,7 @@ fn plain(kind: &str, length: u64, folder: &Path) -> Measured {
 }
 
 fn record(kind: &str, length: u64, folder: &Path) -> Measured {
-    let input = input(kind, length, folder);
+    let input = input::input(kind, length, folder);
     let manifest = support::manifest(&input, 16_384);
     let control = Arc::new(Control::new(Arc::default()));
     let start = Instant::now();
@@ -249,6 +175,7 @@ fn view(folder: &Path) -> Measured {
     });
     let seeks = Sorted::new(seeks.collect());
     let memory = resident_megabytes();
+    let edges = edges(&recording, &mut timeline, &mut random);
     let origins = origins(&recording, &mut timeline, &mut random);
     let slots = slot_origins(&recording, &mut random);
 
@@ -269,6 +196,8 @@ fn view(folder: &Path) -> Measured {
         ("first seek ms", millis(first_seek)),
         ("seek p50 ms", seeks.at(50)),
         ("seek p99 ms", seeks.at(99)),
+        ("edge p50 ms", edges.at(50)),
+        ("edge p99 ms", edges.at(99)),
         ("last writer p50 ms", origins.at(50)),
         ("last writer p99 ms", origins.at(99)),
         ("slot writer p50 ms", slots.at(50)),
@@ -279,6 +208,38 @@ fn view(folder: &Path) -> Measured {
         ("MB at the end", resident_megabytes()),
         ("bytes", recording.disk_bytes() as f64),
     ])
+}
+
+/// Time of single steps from one chunk into another, forward and backward in turn.
+fn edges(recording: &Recording, timeline: &mut Timeline, random: &mut Random) -> Sorted {
+    let between = u64::from(recording.chunks()) - 1;
+    let took = (0..EDGES).map(|at| {
+        let edge = recording.first_step(1 + random.below(between) as u32);
+        let (from, direction) = match at % 2 {
+            0 => (edge, Direction::Forward),
+            _ => (edge + 1, Direction::Backward),
+        };
+        timeline.seek(from).expect("a good recording");
+        let start = Instant::now();
+        timeline.step(direction, 1).expect("a good recording");
+        start.elapsed()
+    });
+    Sorted::new(took.collect())
+}
+
+/// Opens a recording that was never finished: it has no end mark.
+fn killed(folder: &Path) -> Measured {
+    let path = recording_in(folder);
+    let database = Database::open(&path, Content::Recording).expect("it was recorded");
+    database
+        .remove(Tree::Meta, key::END)
+        .expect("it can be written to");
+    drop(database);
+    let start = Instant::now();
+    let recording = Recording::open(&path).expect("it goes as far as it goes");
+    let open = start.elapsed();
+    assert!(!recording.is_complete() && recording.steps() > 0);
+    measured([("open ms", millis(open))])
 }
 
 /// Time of asking for the last writer of registers, stack slots and heap words, from some later step.
@@ -342,23 +303,26 @@ fn time_of_origin(recording: &Recording, position: u64, place: &PlacePattern) ->
 fn print_tables(kind: &str, all: &[Measured]) {
     println!("\n### {kind}\n");
     println!(
-        "| steps | plain, M steps/s | record / plain | recorder, MB | B/step | open | first seek | seek p50 / p99 | last writer p50 / p99 | slot writer p50 / p99 | never hit | verify, M steps/s | viewer, MB |"
+        "| steps | plain, M steps/s | record / plain | recorder, MB | B/step | open | open, killed | first seek | seek p50 / p99 | across an edge p50 / p99 | last writer p50 / p99 | slot writer p50 / p99 | never hit | verify, M steps/s | viewer, MB |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for measured in all {
         let of = |name: &str| measured.get(name).copied().unwrap_or(f64::NAN);
         let steps = of("plain.steps");
         println!(
-            "| {:.1} M | {:.1} | {:.2} | {:+.0} | {:.2} | {:.1} ms | {:.1} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.1} ms | {:.1} | {:.0} |",
+            "| {:.1} M | {:.1} | {:.2} | {:+.0} | {:.2} | {:.1} ms | {:.1} ms | {:.1} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.1} ms | {:.1} | {:.0} |",
             steps / 1e6,
             steps / of("plain.seconds") / 1e6,
             of("record.seconds") / of("plain.seconds"),
             of("record.peak MB") - of("plain.peak MB"),
             of("view.bytes") / steps,
             of("view.open ms"),
+            of("killed.open ms"),
             of("view.first seek ms"),
             of("view.seek p50 ms"),
             of("view.seek p99 ms"),
+            of("view.edge p50 ms"),
+            of("view.edge p99 ms"),
             of("view.last writer p50 ms"),
             of("view.last writer p99 ms"),
             of("view.slot writer p50 ms"),
