@@ -23,7 +23,7 @@ use eradbg_tracer::verify::verify;
 use eradbg_tracer::{Error, Recording, Timeline};
 use eradbg_vm::frame::Frame;
 use eradbg_vm::{Flags, Value};
-use support::{Recorded, mini_retried, record};
+use support::{Random, Recorded, mini_retried, record};
 
 /// Positions that are compared.
 const MOMENTS: u64 = 40;
@@ -345,16 +345,4 @@ fn copy(from: &Path, to: &Path) {
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit.max(1)
-    }
 }

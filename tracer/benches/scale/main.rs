@@ -29,6 +29,7 @@ use eradbg_tracer::store::key;
 use eradbg_tracer::timeline::Direction;
 use eradbg_tracer::verify::verify;
 use eradbg_tracer::{Recording, Timeline};
+use support::Random;
 
 const LENGTHS: [&str; 4] = ["100k", "1M", "10M", "100M"];
 /// Runs of which medians are taken.
@@ -378,18 +379,6 @@ impl Sorted {
         self.0
             .get(self.0.len() * percent / 100)
             .map_or(0.0, |time| millis(*time))
-    }
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 16) % limit.max(1)
     }
 }
 

@@ -116,11 +116,6 @@ impl MemoryAt {
         })
     }
 
-    fn indices(&self) -> Vec<u32> {
-        let index = &self.pages.index;
-        index.pages_of(self.space, self.is_stack, self.chunk).collect()
-    }
-
     fn content(&self, index: u32) -> Result<Option<PageContent>, Unread> {
         let key = (self.space, self.is_stack, index);
         let Some(chunk) = self.pages.index.newest_version(key, self.chunk) else {
@@ -130,36 +125,41 @@ impl MemoryAt {
     }
 }
 
-impl PageSource<HeapPage> for MemoryAt {
+impl<P: Content> PageSource<P> for MemoryAt {
     fn end(&self) -> u32 {
         self.end
     }
 
     fn indices(&self) -> Vec<u32> {
-        self.indices()
+        let index = &self.pages.index;
+        index.pages_of(self.space, self.is_stack, self.chunk).collect()
     }
 
-    fn page(&self, index: u32) -> Result<Option<Arc<HeapPage>>, Unread> {
-        Ok(match self.content(index)? {
-            Some(PageContent::Heap(page)) => Some(page),
-            _ => None,
-        })
+    fn page(&self, index: u32) -> Result<Option<Arc<P>>, Unread> {
+        Ok(self.content(index)?.and_then(P::of))
     }
 }
 
-impl PageSource<StackPage> for MemoryAt {
-    fn end(&self) -> u32 {
-        self.end
-    }
+/// What a keyframe has as the content of a page.
+trait Content: Sized {
+    /// `None` when the content is of the other kind.
+    fn of(content: PageContent) -> Option<Arc<Self>>;
+}
 
-    fn indices(&self) -> Vec<u32> {
-        self.indices()
+impl Content for HeapPage {
+    fn of(content: PageContent) -> Option<Arc<Self>> {
+        match content {
+            PageContent::Heap(page) => Some(page),
+            PageContent::Stack(_) => None,
+        }
     }
+}
 
-    fn page(&self, index: u32) -> Result<Option<Arc<StackPage>>, Unread> {
-        Ok(match self.content(index)? {
-            Some(PageContent::Stack(page)) => Some(page),
-            _ => None,
-        })
+impl Content for StackPage {
+    fn of(content: PageContent) -> Option<Arc<Self>> {
+        match content {
+            PageContent::Stack(page) => Some(page),
+            PageContent::Heap(_) => None,
+        }
     }
 }

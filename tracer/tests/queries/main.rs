@@ -18,7 +18,7 @@ use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::outcome::RetKind;
 use eradbg_vm::state::Restored;
 use eradbg_vm::{H160, Opcode};
-use support::{Input, Recorded, all_vectors, record, record_as_far_as_it_goes, small_inputs};
+use support::{Input, Random, Recorded, all_vectors, record, record_as_far_as_it_goes, small_inputs};
 use walk::{Walked, walk, written};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -436,17 +436,5 @@ fn pattern(place: &Place) -> PlacePattern {
             address: Some(key.address),
             slot: Some(key.key),
         },
-    }
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit.max(1)
     }
 }
