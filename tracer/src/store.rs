@@ -5,6 +5,7 @@ pub mod database;
 pub mod disk;
 pub mod envelope;
 pub mod key;
+mod mend;
 pub mod pack;
 pub mod shelf;
 

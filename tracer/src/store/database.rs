@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::store::envelope::{self, Kind};
+use crate::store::mend;
 
 /// Bytes of cache that sled may use.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -21,7 +22,7 @@ pub const OPENING_THREAD: &str = "open-recording";
 /// Name of the tree that sled makes in each database.
 const SLED_TREE: &[u8] = b"__sled__default";
 /// What sled makes in a directory before its database is whole.
-const SLED_FILES: [&str; 3] = ["blobs", "conf", "db"];
+const SLED_FILES: [&str; 3] = [mend::BLOBS, mend::SETTINGS, mend::LOG];
 
 /// What a database holds, which decides the trees that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,8 +166,7 @@ impl Database {
         if !metadata.is_dir() {
             return Err(content.missing(path, "it is a file, not a directory"));
         }
-        // sled would fill any directory with an empty database.
-        if !path.join("db").is_file() || !path.join("conf").is_file() {
+        if !mend::is_database(path) {
             return Err(content.missing(path, "the directory has no database in it"));
         }
         Self::open_with_sled(path, content)
@@ -211,6 +211,7 @@ impl Database {
 
     fn try_open_with_sled(path: &Path, content: Content) -> Result<Self> {
         let failed = |error| sled_error(path, "database files", error);
+        mend::mend(path)?;
         let db = sled::Config::new()
             .path(path)
             .cache_capacity(CACHE_BYTES)
@@ -354,7 +355,7 @@ impl Database {
     /// # Errors
     /// When the file system refuses.
     pub fn sync(&self) -> Result<()> {
-        let file = self.path.join("db");
+        let file = self.path.join(mend::LOG);
         let sync = || std::fs::File::open(&file)?.sync_all();
         sync().map_err(|error| {
             self.has_failed.store(true, Ordering::Relaxed);

@@ -166,7 +166,7 @@ mod tests {
         let again = open_cached(folder.path(), &demo()).unwrap();
         assert_eq!((again.path(), again.manifest().created_unix), (&*path, made));
         drop(again);
-        fs::write(path.join("conf"), "nonsense").unwrap();
+        fs::write(path.join("db"), "nonsense").unwrap();
         assert!(open_cached(folder.path(), &demo()).unwrap().is_complete());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }

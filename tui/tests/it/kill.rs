@@ -8,12 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use eradbg_tracer::manifest::Seal;
-use eradbg_tracer::store::database::Tree;
-use eradbg_tracer::store::envelope::{self, Kind};
+use eradbg_tracer::store::database::{Content, Database, Tree};
+use eradbg_tracer::store::envelope::Kind;
 use eradbg_tracer::store::key;
 use serde_json::Value;
 
-use crate::support::{copy, eradbg, run_line, with_tree, write_mini};
+use crate::support::{copy, eradbg, run_line, wait_until_unlocked, write_mini};
 
 /// Processes that are killed while they record, unless told otherwise.
 const KILLS: u64 = 20;
@@ -159,18 +159,18 @@ fn left_behind(folder: &Path, name: &str) -> Option<Left> {
     }
     let copied = folder.join("copied");
     copy(&folder.join(name), &copied);
-    let left = with_tree(&copied, Tree::Meta, |tree| {
-        let has = |key: &[u8]| tree.contains_key(key).expect("the tree is readable");
-        let seal = tree.get(key::SEAL).expect("the tree is readable");
-        let seal = seal.map_or_else(Seal::default, |packed| {
-            let bytes = envelope::unpack(Kind::Seal, key::SEAL, &packed).expect("a seal is whole");
-            Seal::decode(&bytes).expect("a seal is whole")
-        });
-        has(key::MANIFEST).then(|| Left {
-            seal,
-            has_end: has(key::END),
-        })
+    let database = Database::open(&copied, Content::Recording).expect("what a kill leaves is a database");
+    let value = |kind, key: &[u8]| {
+        let found = database.get(Tree::Meta, kind, key, || "meta".to_owned());
+        found.expect("what was written is whole").map(|(value, _)| value)
+    };
+    let seal = value(Kind::Seal, key::SEAL).map(|bytes| Seal::decode(&bytes).expect("a seal is whole"));
+    let left = value(Kind::Manifest, key::MANIFEST).map(|_| Left {
+        seal: seal.unwrap_or_default(),
+        has_end: value(Kind::End, key::END).is_some(),
     });
+    drop(database);
+    wait_until_unlocked(&copied);
     std::fs::remove_dir_all(&copied).expect("the folder is ours");
     left
 }

@@ -162,7 +162,7 @@ fn open_database(recording: &Path) -> sled::Db {
 }
 
 /// Waits until no process holds the database of a recording: sled locks this file.
-fn wait_until_unlocked(recording: &Path) {
+pub(crate) fn wait_until_unlocked(recording: &Path) {
     let file = recording.join("db");
     let deadline = Instant::now() + UNLOCKED_WITHIN;
     loop {

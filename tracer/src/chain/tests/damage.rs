@@ -85,14 +85,16 @@ fn a_foreign_directory_is_refused_and_stays_as_it_is() {
 
 #[test]
 fn an_unfinished_first_opening_is_a_new_state() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("blobs")).unwrap();
-    fs::write(folder.path().join("conf"), "").unwrap();
-    let mut state = open(folder.path());
-    assert_eq!(state.head(), None);
-    advance(&mut state);
-    drop(state);
-    assert_eq!(open(folder.path()).contents(), &expected(1));
+    for settings in ["", "segment_size: 524288"] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("blobs")).unwrap();
+        fs::write(folder.path().join("conf"), settings).unwrap();
+        let mut state = open(folder.path());
+        assert_eq!(state.head(), None);
+        advance(&mut state);
+        drop(state);
+        assert_eq!(open(folder.path()).contents(), &expected(1));
+    }
 }
 
 #[test]
