@@ -359,6 +359,3 @@ impl Sink for Recorder {
         self.writer.send(Message::Batch(Box::new(report)));
     }
 }
-
-/// Key of the batch's report: after those of all transactions.
-pub const BATCH_REPORT: u32 = u32::MAX;

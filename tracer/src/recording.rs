@@ -28,7 +28,6 @@ use crate::ledger::{LEDGER, OVERVIEW, Row, Rows, RowsValue, Timed};
 use crate::listing::Listing;
 use crate::log::ChunkLog;
 use crate::manifest::{End, Manifest, Seal};
-use crate::recorder::BATCH_REPORT;
 use crate::report::{BatchReport, TransactionReport};
 use crate::store::codec::{Decoder, Malformed};
 use crate::store::database::{Database, Tree};
@@ -385,13 +384,12 @@ impl Recording {
     pub fn reports(&self) -> Result<Vec<TransactionReport>> {
         let mut reports = Vec::new();
         for key in self.0.database.keys(Tree::Report)? {
-            if key != BATCH_REPORT.to_be_bytes() {
-                let report: TransactionReport = self.report(&key)?;
-                if report.run.first_step + report.run.cycles_used <= self.steps() {
-                    reports.push(report);
-                }
+            if key != key::BATCH_REPORT {
+                let group: Vec<TransactionReport> = self.report(&key)?;
+                reports.extend(group);
             }
         }
+        reports.retain(|report| report.run.first_step + report.run.cycles_used <= self.steps());
         Ok(reports)
     }
 
@@ -401,16 +399,18 @@ impl Recording {
     /// When it is damaged, or what says whether it was closed.
     pub fn batch_report(&self) -> Result<Option<BatchReport>> {
         read_end(&self.0.database)?;
-        let key = BATCH_REPORT.to_be_bytes();
-        if self.is_complete() && self.0.database.contains(Tree::Report, &key)? {
-            self.report(&key).map(Some)
+        if self.is_complete() && self.0.database.contains(Tree::Report, &key::BATCH_REPORT)? {
+            self.report(&key::BATCH_REPORT).map(Some)
         } else {
             Ok(None)
         }
     }
 
     fn report<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<T> {
-        let place = || format!("report {}", hex::encode(key));
+        let place = || match key {
+            key if key == key::BATCH_REPORT => "report of the batch".to_owned(),
+            key => format!("reports {}", hex::encode(key)),
+        };
         let json = self.read(Tree::Report, Kind::Report, key, place)?;
         serde_json::from_slice(&json).map_err(|error| self.damaged(place(), error.to_string()))
     }

@@ -4,9 +4,11 @@ pub mod codec;
 pub mod database;
 pub mod disk;
 pub mod envelope;
+mod files;
 pub mod key;
 mod mend;
 pub mod pack;
+pub mod settings;
 pub mod shelf;
 
 /// Layout of the bytes of a recording. A newer one is refused. A further tree is no new layout: programs that do not

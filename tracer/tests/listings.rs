@@ -8,6 +8,7 @@ use eradbg_tracer::listing::Listing;
 use eradbg_tracer::source::Script;
 use eradbg_tracer::source::assembly::assemble;
 use eradbg_tracer::source::run::RunConfig;
+use eradbg_tracer::store::settings::sled_config;
 use eradbg_tracer::verify::{Findings, verify};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -46,7 +47,7 @@ fn check(recording: &Recording) -> Findings {
 }
 
 fn with_trees<T>(recording: &Path, change: impl FnOnce(&sled::Db) -> T) -> T {
-    let database = sled::open(recording).expect("nobody else has it open");
+    let database = sled_config(recording).open().expect("nobody else has it open");
     let result = change(&database);
     database.flush().expect("it is writable");
     result

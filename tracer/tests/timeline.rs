@@ -23,7 +23,11 @@ const CHUNK_LENGTHS: [u32; 3] = [64, 1_000, 16_384];
 fn every_position_is_the_same_whichever_way_it_is_reached() {
     for input in small_inputs() {
         for chunk_steps in CHUNK_LENGTHS {
-            let Recorded { recording, .. } = record(&input, chunk_steps);
+            let Recorded {
+                recording,
+                folder: _folder,
+                ..
+            } = record(&input, chunk_steps);
             let steps = recording.steps();
             let mut stepped = Timeline::new(recording.clone()).unwrap();
             let mut undone = Timeline::new(recording.clone()).unwrap();
@@ -58,7 +62,11 @@ fn every_position_is_the_same_whichever_way_it_is_reached() {
 #[test]
 fn the_timeline_shows_what_the_machine_does() {
     for input in small_inputs() {
-        let Recorded { recording, .. } = record(&input, 1_000);
+        let Recorded {
+            recording,
+            folder: _folder,
+            ..
+        } = record(&input, 1_000);
         let mut follower = Follower {
             timeline: Timeline::new(recording.clone()).unwrap(),
             compared: 0,
@@ -83,7 +91,9 @@ fn the_timeline_shows_what_the_machine_does() {
 fn the_state_at_the_end_is_that_of_the_run() {
     for input in small_inputs() {
         let Recorded {
-            recording, machine, ..
+            recording,
+            machine,
+            folder: _folder,
         } = record(&input, 1_000);
         let mut timeline = Timeline::new(recording.clone()).unwrap();
         timeline.seek(recording.steps()).unwrap();
@@ -142,7 +152,11 @@ fn the_state_at_the_end_is_that_of_the_run() {
 #[test]
 fn large_recordings_replay_to_the_digest_of_each_chunk() {
     for input in large_inputs() {
-        let Recorded { recording, .. } = record(&input, 16_384);
+        let Recorded {
+            recording,
+            folder: _folder,
+            ..
+        } = record(&input, 16_384);
         let findings = verify(&recording, |_| ControlFlow::Continue(()));
         assert_eq!(findings.broken, Vec::<String>::new(), "{}", input.name);
         assert_eq!(findings.steps, recording.steps());
@@ -154,7 +168,11 @@ fn large_recordings_replay_to_the_digest_of_each_chunk() {
 fn a_run_stops_at_the_nearest_place_that_a_breakpoint_names_in_either_direction() {
     let never = AtomicBool::new(false);
     for input in small_inputs() {
-        let Recorded { recording, .. } = record(&input, 1_000);
+        let Recorded {
+            recording,
+            folder: _folder,
+            ..
+        } = record(&input, 1_000);
         let mut timeline = Timeline::new(recording.clone()).unwrap();
         // Where each step stands, as stepping tells.
         let mut places = Vec::new();
@@ -227,7 +245,11 @@ fn rows_that_do_not_fit_what_a_chunk_does_are_found() {
 #[test]
 fn over_and_out_undo_each_other() {
     for input in small_inputs() {
-        let Recorded { recording, .. } = record(&input, 1_000);
+        let Recorded {
+            recording,
+            folder: _folder,
+            ..
+        } = record(&input, 1_000);
         let mut timeline = Timeline::new(recording.clone()).unwrap();
         let mut calls = 0;
         for position in (0..recording.steps()).step_by(7) {

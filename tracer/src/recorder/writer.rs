@@ -19,7 +19,7 @@ use crate::keyframe::Captured;
 use crate::ledger::Rows;
 use crate::listing::Listing;
 use crate::manifest::{End, EndKind, Manifest, Seal};
-use crate::recorder::{BATCH_REPORT, Live};
+use crate::recorder::Live;
 use crate::report::{BatchReport, TransactionReport};
 use crate::store::codec::Encoder;
 use crate::store::database::{Content, Database, Tree};
@@ -141,6 +141,8 @@ struct Storing {
     first_steps: Vec<u64>,
     /// Of the chunks of the group that is not full yet.
     summaries: Vec<Summary>,
+    /// Of the group of transactions that is not full yet.
+    reports: Vec<TransactionReport>,
     sealed_chunks: u32,
     last_seal: Instant,
     seals: u32,
@@ -155,6 +157,7 @@ impl Storing {
             seal: Seal::default(),
             first_steps: Vec::new(),
             summaries: Vec::new(),
+            reports: Vec::new(),
             sealed_chunks: 0,
             last_seal,
             seals: 0,
@@ -169,8 +172,8 @@ impl Storing {
                     self.seal_if_due()?;
                 }
                 Message::Tail(rows) => self.store_rows(self.seal.chunks, &rows)?,
-                Message::Transaction(report) => self.store_report(report.index as u32, &*report)?,
-                Message::Batch(report) => self.store_report(BATCH_REPORT, &*report)?,
+                Message::Transaction(report) => self.add_report(*report)?,
+                Message::Batch(report) => self.store_report(&key::BATCH_REPORT, &*report)?,
                 Message::End(kind) => return self.end(kind),
             }
         }
@@ -212,11 +215,28 @@ impl Storing {
         Ok(())
     }
 
-    fn store_report(&self, key: u32, report: &impl Serialize) -> Result<()> {
+    fn add_report(&mut self, report: TransactionReport) -> Result<()> {
+        let is_full = |first: &TransactionReport| key::reports(first.index) != key::reports(report.index);
+        if self.reports.first().is_some_and(is_full) {
+            self.store_reports()?;
+            self.reports.clear();
+        }
+        self.reports.push(report);
+        Ok(())
+    }
+
+    /// Stores the reports of the last group, which may grow until the next seal.
+    fn store_reports(&self) -> Result<()> {
+        match self.reports.first() {
+            Some(first) => self.store_report(&key::reports(first.index), &self.reports),
+            None => Ok(()),
+        }
+    }
+
+    fn store_report(&self, key: &[u8], report: &impl Serialize) -> Result<()> {
         let json = serde_json::to_vec(report).expect("a report is plain data");
-        let key = key.to_be_bytes();
         self.database
-            .put(Tree::Report, Kind::Report, &key, &json)
+            .put(Tree::Report, Kind::Report, key, &json)
             .map(drop)
     }
 
@@ -258,6 +278,7 @@ impl Storing {
     }
 
     fn put_seal(&mut self) -> Result<()> {
+        self.store_reports()?;
         self.database.flush()?;
         self.database
             .put(Tree::Meta, Kind::Seal, key::SEAL, &self.seal.encode())?;
@@ -283,18 +304,13 @@ impl Storing {
         self.database
             .put(Tree::Meta, Kind::End, key::END, &end.encode())?;
         self.database.flush()?;
-        self.database.sync()?;
-        let path = self.database.path().to_owned();
-        drop(self.database);
         self.live.end(kind);
-        if !self.live.let_go() {
+        if self.live.let_go() {
+            self.database.close()
+        } else {
             // Whoever follows it goes on reading.
-            return Ok(());
+            self.database.sync()
         }
-        // sled writes its snapshot of the page table when a database is opened: the next open is then quick. Nothing is
-        // lost when that fails, since everything is written.
-        drop(Database::open(&path, Content::Recording));
-        Ok(())
     }
 }
 

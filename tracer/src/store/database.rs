@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::store::envelope::{self, Kind};
+use crate::store::files::{self, Synced};
 use crate::store::mend;
+use crate::store::settings::sled_config;
 
-/// Bytes of cache that sled may use.
-const CACHE_BYTES: u64 = 64 << 20;
 /// Times that a locked database is tried again, and the pause between.
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
@@ -21,8 +21,10 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 pub const OPENING_THREAD: &str = "open-recording";
 /// Name of the tree that sled makes in each database.
 const SLED_TREE: &[u8] = b"__sled__default";
+/// Why a database of sled's may be no use.
+const FOREIGN: &str = "its database is of another program";
 /// What sled makes in a directory before its database is whole.
-const SLED_FILES: [&str; 3] = [mend::BLOBS, mend::SETTINGS, mend::LOG];
+const SLED_FILES: [&str; 3] = [files::BLOBS, files::SETTINGS, files::LOG];
 
 /// What a database holds, which decides the trees that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +50,7 @@ pub enum Tree {
     Ledger,
     /// Rows that overviews are made of, by chunk.
     Overview,
-    /// Reports by transaction; the batch's comes last.
+    /// Reports by groups of transactions; the batch's comes last.
     Report,
     /// Source text by hash of the code. Recordings made before it was there have none.
     Source,
@@ -120,6 +122,7 @@ pub struct Database {
     handles: Option<Handles>,
     /// Whether something could not be written.
     has_failed: Arc<AtomicBool>,
+    synced: Arc<Synced>,
 }
 
 /// sled's own handles.
@@ -166,7 +169,7 @@ impl Database {
         if !metadata.is_dir() {
             return Err(content.missing(path, "it is a file, not a directory"));
         }
-        if !mend::is_database(path) {
+        if !files::is_database(path) {
             return Err(content.missing(path, "the directory has no database in it"));
         }
         Self::open_with_sled(path, content)
@@ -212,13 +215,10 @@ impl Database {
     fn try_open_with_sled(path: &Path, content: Content) -> Result<Self> {
         let failed = |error| sled_error(path, "database files", error);
         mend::mend(path)?;
-        let db = sled::Config::new()
-            .path(path)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None)
-            .mode(sled::Mode::HighThroughput)
-            .open()
-            .map_err(failed)?;
+        let db = sled_config(path).open().map_err(|error| match error {
+            sled::Error::Unsupported(_) => content.missing(path, FOREIGN),
+            error => failed(error),
+        })?;
         // Opening a tree makes it, so what belongs to someone else is refused before that.
         if let Some(why) = foreign(&db, content) {
             return Err(content.missing(path, why));
@@ -230,6 +230,7 @@ impl Database {
             content,
             handles: Some(Handles { db, trees }),
             has_failed: Arc::default(),
+            synced: Arc::default(),
         })
     }
 
@@ -355,14 +356,24 @@ impl Database {
     /// # Errors
     /// When the file system refuses.
     pub fn sync(&self) -> Result<()> {
-        let file = self.path.join(mend::LOG);
-        let sync = || std::fs::File::open(&file)?.sync_all();
-        sync().map_err(|error| {
-            self.has_failed.store(true, Ordering::Relaxed);
-            Error::Io {
-                path: file.clone(),
-                error,
-            }
+        let synced = self.synced.sync(&self.path);
+        synced.inspect_err(|_| self.has_failed.store(true, Ordering::Relaxed))
+    }
+
+    /// Closes it, and opens it once more, since sled writes its snapshot of the page table when a database is opened: the
+    /// next open is then quick. Meanwhile everything flushed is made to survive a loss of power.
+    ///
+    /// # Errors
+    /// When the file system refuses. That it cannot be opened again now is none: everything is written.
+    pub fn close(self) -> Result<()> {
+        let (path, content, synced) = (self.path.clone(), self.content, Arc::clone(&self.synced));
+        drop(self);
+        std::thread::scope(|scope| {
+            let again = scope.spawn(|| drop(Self::open(&path, content)));
+            let synced = synced.sync(&path);
+            // It does not panic: opening catches that.
+            again.join().ok();
+            synced
         })
     }
 
@@ -437,7 +448,7 @@ fn foreign(db: &sled::Db, content: Content) -> Option<&'static str> {
             let is_ours = |name: &sled::IVec| {
                 name == SLED_TREE || trees.iter().any(|tree| name == tree.name().as_bytes())
             };
-            (!names.iter().all(is_ours) || !db.is_empty()).then_some("its database is of another program")
+            (!names.iter().all(is_ours) || !db.is_empty()).then_some(FOREIGN)
         }
         Content::Recording => None,
     }

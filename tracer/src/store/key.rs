@@ -7,7 +7,7 @@
 //! | `log`, `keyframe` | chunk, 4 bytes | answers of a chunk, state at its start |
 //! | `ledger`, `overview` | chunk, 4 bytes | its rows: about `VMState` and far calls; those that overviews are made of |
 //! | `index` | group of 64 chunks, 4 bytes | what each of them did, in short |
-//! | `report` | transaction, 4 bytes; all ones: the batch | JSON |
+//! | `report` | group of 16 transactions, 4 bytes; all ones: the batch | their results as JSON |
 //! | `source` | hash of the code, 32 bytes | its source text, with the line of each instruction |
 //!
 //! The state of a chain has other trees:
@@ -19,6 +19,9 @@
 //! | `batch` | commit, 4 bytes; piece, 4 bytes | a part of what the batch changed |
 
 use eradbg_vm::U256;
+
+/// Transactions whose reports are one value: they are alike, and pack well together.
+const GROUP_REPORTS: usize = 16;
 
 /// Of the manifest.
 pub const MANIFEST: &[u8] = b"manifest";
@@ -38,6 +41,14 @@ pub fn chunk(index: u32) -> [u8; 4] {
 /// Of the summaries of a group of chunks.
 pub fn group(index: u32) -> [u8; 4] {
     index.to_be_bytes()
+}
+
+/// Of the batch's report: after those of all transactions.
+pub const BATCH_REPORT: [u8; 4] = [0xff; 4];
+
+/// Of the reports of the group that a transaction belongs to.
+pub fn reports(transaction: usize) -> [u8; 4] {
+    ((transaction / GROUP_REPORTS) as u32).to_be_bytes()
 }
 
 /// Of code, and of its source.

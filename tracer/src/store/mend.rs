@@ -7,17 +7,12 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::store::files::{self, BLOBS, LOG, SETTINGS};
 
-/// The log.
-pub(super) const LOG: &str = "db";
-/// The settings, followed by [`CHECKSUM`] bytes.
-pub(super) const SETTINGS: &str = "conf";
-/// The directory of large values.
-pub(super) const BLOBS: &str = "blobs";
-/// How the name of a snapshot starts. It ends with the length of its bytes and [`CHECKSUM`] bytes.
+/// How the name of a snapshot starts. Its bytes end with their length and a checksum; the settings end with a checksum.
 const SNAPSHOT: &str = "snap.";
 /// How the name of a snapshot ends while it is written.
 const UNFINISHED: &str = ".generating";
@@ -25,11 +20,6 @@ const UNFINISHED: &str = ".generating";
 const CHECKSUM: usize = 4;
 /// Bytes of the length of a snapshot.
 const LENGTH: usize = 8;
-
-/// Whether a directory looks like one of sled's: any other would be filled with an empty database.
-pub(super) fn is_database(path: &Path) -> bool {
-    path.join(LOG).is_file() && (path.join(SETTINGS).is_file() || path.join(BLOBS).is_dir())
-}
 
 /// Takes away what sled would refuse to open. Does nothing while another process holds the database.
 ///
@@ -47,7 +37,7 @@ pub(super) fn mend(path: &Path) -> Result<()> {
     if lock.as_ref().is_some_and(|file| file.try_lock().is_err()) {
         return Ok(());
     }
-    for file in files(path)? {
+    for file in files::list(path)? {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let trailer = if name == SETTINGS && path.join(BLOBS).is_dir() {
             CHECKSUM
@@ -75,20 +65,10 @@ fn is_whole(bytes: &[u8], trailer: usize) -> bool {
     bytes.ends_with(&crc32fast::hash(&bytes[..length]).to_le_bytes())
 }
 
-fn files(path: &Path) -> Result<Vec<PathBuf>> {
-    let list = || {
-        fs::read_dir(path)?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<io::Result<_>>()
-    };
-    list().map_err(|error| Error::Io {
-        path: path.to_owned(),
-        error,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::store::database::{Content, Database, Tree};
     use crate::store::envelope::Kind;
@@ -110,7 +90,7 @@ mod tests {
 
     /// The one snapshot that opening it made.
     fn snapshot(path: &Path) -> PathBuf {
-        let mut files = files(path).expect("the folder is readable");
+        let mut files = files::list(path).expect("the folder is readable");
         files.retain(|file| file.to_string_lossy().contains(SNAPSHOT));
         assert_eq!(files.len(), 1, "{files:?}");
         files.remove(0)
@@ -170,6 +150,6 @@ mod tests {
         fs::write(&file, "of another program").expect("the folder is writable");
         mend(folder.path()).expect("there is nothing to do");
         assert!(file.is_file());
-        assert!(!is_database(folder.path()));
+        assert!(!files::is_database(folder.path()));
     }
 }

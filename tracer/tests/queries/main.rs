@@ -30,7 +30,11 @@ type Case = (String, Box<dyn Fn(u64, &Walked) -> bool>);
 fn a_query_finds_the_steps_that_walking_finds() {
     for input in small_inputs() {
         for chunk_steps in [64, 1_000] {
-            let Recorded { recording, .. } = record(&input, chunk_steps);
+            let Recorded {
+                recording,
+                folder: _folder,
+                ..
+            } = record(&input, chunk_steps);
             let walk = walk(&recording);
             let middle = &walk[walk.len() / 2];
             let (address, opcode) = (middle.address, middle.opcode);
@@ -155,7 +159,11 @@ fn a_query_finds_the_steps_that_walking_finds() {
 #[test]
 fn undone_steps_are_those_of_failed_frames_and_of_rollbacks() {
     for input in small_inputs() {
-        let Recorded { recording, .. } = record(&input, 1_000);
+        let Recorded {
+            recording,
+            folder: _folder,
+            ..
+        } = record(&input, 1_000);
         let walk = walk(&recording);
         let is_undone = |at: u64| {
             let in_failed = |row: &FailureRow| {
@@ -189,7 +197,11 @@ fn undone_steps_are_those_of_failed_frames_and_of_rollbacks() {
 fn the_last_and_next_write_of_a_place_are_those_that_walking_finds() {
     for input in small_inputs() {
         for chunk_steps in [64, 1_000] {
-            let Recorded { recording, .. } = record(&input, chunk_steps);
+            let Recorded {
+                recording,
+                folder: _folder,
+                ..
+            } = record(&input, chunk_steps);
             check_origins(&input, &recording, 0, 150);
         }
     }
@@ -198,7 +210,11 @@ fn the_last_and_next_write_of_a_place_are_those_that_walking_finds() {
 #[test]
 fn the_last_and_next_write_are_right_on_every_vector() {
     for input in all_vectors() {
-        let Recorded { recording, .. } = record_as_far_as_it_goes(&input, 16_384);
+        let Recorded {
+            recording,
+            folder: _folder,
+            ..
+        } = record_as_far_as_it_goes(&input, 16_384);
         check_origins(&input, &recording, recording.steps() / 2, 20);
     }
 }
@@ -206,7 +222,11 @@ fn the_last_and_next_write_are_right_on_every_vector() {
 #[test]
 fn a_read_is_followed_by_no_earlier_use_of_the_register() {
     for input in small_inputs() {
-        let Recorded { recording, .. } = record(&input, 1_000);
+        let Recorded {
+            recording,
+            folder: _folder,
+            ..
+        } = record(&input, 1_000);
         let mut timeline = Timeline::new(recording.clone()).unwrap();
         let uses = |timeline: &Timeline, index: u8| {
             let step = timeline.next_step().unwrap();
@@ -253,7 +273,11 @@ fn a_read_is_followed_by_no_earlier_use_of_the_register() {
 #[test]
 fn a_search_that_is_stopped_says_so_and_one_with_a_limit_stops_itself() {
     let input = support::mini_retried();
-    let Recorded { recording, .. } = record(&input, 64);
+    let Recorded {
+        recording,
+        folder: _folder,
+        ..
+    } = record(&input, 64);
     let query = Query::new("opcode add").unwrap();
     let search = Search::new(&recording, [query.expr()], Direction::Forward).unwrap();
     let stopped = search.all(&AtomicBool::new(true), &mut |_| {}, &mut |_| {
@@ -272,7 +296,11 @@ fn a_search_that_is_stopped_says_so_and_one_with_a_limit_stops_itself() {
 #[test]
 fn summaries_are_stored_by_groups_and_are_those_that_are_made_again() {
     for input in small_inputs() {
-        let Recorded { recording, .. } = record(&input, 16);
+        let Recorded {
+            recording,
+            folder: _folder,
+            ..
+        } = record(&input, 16);
         assert!(recording.groups() > 1, "{}", input.name);
         let findings = verify(&recording, |_| ControlFlow::Continue(()));
         assert_eq!(findings.broken, Vec::<String>::new(), "{}", input.name);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use eradbg_tracer::store::database::{Content, Tree};
 use eradbg_tracer::store::envelope::{self, Kind};
 use eradbg_tracer::store::key;
+use eradbg_tracer::store::settings::sled_config;
 use serde_json::Value;
 
 /// Time after which a lock that is still held is an error.
@@ -153,7 +154,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 fn open_database(recording: &Path) -> sled::Db {
     let deadline = Instant::now() + UNLOCKED_WITHIN;
     loop {
-        match sled::open(recording) {
+        match sled_config(recording).open() {
             Ok(database) => return database,
             Err(error) => assert!(Instant::now() < deadline, "{}: {error}", recording.display()),
         }

@@ -9,6 +9,7 @@ use crate::chain::ChainState;
 use crate::store::database::{Content, Database, Tree};
 use crate::store::envelope::Kind;
 use crate::store::key;
+use crate::store::settings::sled_config;
 
 const COMMITS: u32 = 4;
 
@@ -67,9 +68,13 @@ fn a_foreign_directory_is_refused_and_stays_as_it_is() {
     assert!(error(&other).contains("the directory has no database in it"));
     assert_eq!(fs::read_dir(&other).unwrap().count(), 1);
 
-    for (name, tree) in [("default", None), ("tree", Some("users"))] {
+    for (name, tree, config) in [
+        ("default", None, sled_config as fn(&Path) -> sled::Config),
+        ("tree", Some("users"), sled_config),
+        ("settings", None, |path| sled::Config::new().path(path)),
+    ] {
         let path = folder.path().join(name);
-        let db = sled::open(&path).unwrap();
+        let db = config(&path).open().unwrap();
         match tree {
             None => db.insert("a", "b").map(drop).unwrap(),
             Some(tree) => drop(db.open_tree(tree).unwrap()),
@@ -200,7 +205,7 @@ fn a_missing_changed_or_foreign_value_is_named() {
     for (name, tree, key, new, says) in damages {
         let path = folder.path().join(name);
         make(&path);
-        let db = sled::open(&path).unwrap();
+        let db = sled_config(&path).open().unwrap();
         let tree = db.open_tree(tree.name()).unwrap();
         match new {
             None => tree.remove(&key).unwrap(),

@@ -280,9 +280,9 @@ pub(super) fn recording_cases() -> Vec<Case> {
             kept: Kept::Good,
             ..damaged(
                 "a changed report",
-                |at| flip(at, Tree::Report, &2u32.to_be_bytes()),
+                |at| flip(at, Tree::Report, &key::reports(0)),
                 &["verify r", "export r batch"],
-                &["r: report 00000002: "],
+                &["r: reports 00000000: "],
             )
         },
         Case {
