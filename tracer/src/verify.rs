@@ -2,6 +2,7 @@
 
 mod chunk;
 mod state;
+mod transactions;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -14,6 +15,7 @@ use crate::index::Summary;
 use crate::recording::Recording;
 use chunk::{Done, check_chunk};
 use state::StateAgain;
+use transactions::TransactionsAgain;
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,7 +78,7 @@ pub fn verify(recording: &Recording, progress: impl Fn(u32) -> ControlFlow<()> +
         all.chain_ends(recording).filter(|_| findings.broken.is_empty()),
         recording.check_meta().err(),
         all.check_tail(recording).err(),
-        recording.reports().err(),
+        all.check_reports(recording).err(),
         recording.batch_report().err(),
     ];
     let others = others.into_iter().flatten().chain(recording.broken_listings());
@@ -122,6 +124,8 @@ struct InOrder {
     chain: Option<u64>,
     /// `None` after a chunk of which is not known what it did.
     state: Option<StateAgain>,
+    /// `None` after rows that cannot be read or say something else.
+    transactions: Option<TransactionsAgain>,
 }
 
 impl InOrder {
@@ -130,6 +134,7 @@ impl InOrder {
             findings: Findings::default(),
             chain: Some(0),
             state: Some(StateAgain::default()),
+            transactions: Some(TransactionsAgain::default()),
         }
     }
 
@@ -141,7 +146,7 @@ impl InOrder {
             if let Some(link) = link {
                 self.follow(recording, chunk, link);
             } else {
-                (self.chain, self.state) = (None, None);
+                (self.chain, self.state, self.transactions) = (None, None, None);
             }
         }
     }
@@ -166,9 +171,14 @@ impl InOrder {
                     self.state = None;
                     broken.push(why);
                 }
+                let followed = self.transactions.as_mut().map(|all| all.follow(&rows));
+                if let Some(Err(why)) = followed {
+                    self.transactions = None;
+                    broken.push(why);
+                }
             }
             Err(why) => {
-                self.state = None;
+                (self.state, self.transactions) = (None, None);
                 self.findings.broken.push(why);
             }
         }
@@ -192,9 +202,21 @@ impl InOrder {
                 .state
                 .as_mut()
                 .map_or(Ok(()), |state| state.repeat(&[], &rows));
-            repeated.map_err(|why| recording.damaged("rows after the last chunk".to_owned(), why))?;
+            let followed = self.transactions.as_mut().map_or(Ok(()), |all| all.follow(&rows));
+            let checked = repeated.and(followed);
+            checked.map_err(|why| recording.damaged("rows after the last chunk".to_owned(), why))?;
         }
         Ok(())
+    }
+
+    /// Checks the reports of transactions.
+    fn check_reports(&self, recording: &Recording) -> Result<(), Error> {
+        let reports = recording.reports()?;
+        let compared = self
+            .transactions
+            .as_ref()
+            .map_or(Ok(()), |all| all.compare_with(&reports));
+        compared.map_err(|why| recording.damaged("reports".to_owned(), why))
     }
 }
 

@@ -4,6 +4,7 @@
 mod support;
 
 use eradbg_tracer::delta::Change;
+use eradbg_tracer::ledger::{Rows, TxStatus};
 use eradbg_tracer::query::Query;
 use eradbg_tracer::replay::replay_chunk;
 use eradbg_tracer::store::database::{Content, Database};
@@ -14,10 +15,14 @@ use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::observer::Step;
 use eradbg_vm::{Execution, Observer};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use support::{Recorded, large_inputs, mini_retried, record, small_inputs};
 
 const CHUNK_LENGTHS: [u32; 3] = [64, 1_000, 16_384];
+
+/// Changes the rows of a chunk.
+type Edit = fn(&mut Rows);
 
 #[test]
 fn every_position_is_the_same_whichever_way_it_is_reached() {
@@ -223,23 +228,57 @@ fn rows_that_do_not_fit_what_a_chunk_does_are_found() {
         recording, folder, ..
     } = record(&mini_retried(), 1_000);
     let path = recording.path().to_owned();
-    let mut rows = recording.all_rows(1).unwrap();
-    drop(recording);
-    rows.calls.remove(0);
-    let database = Database::open(&path, Content::Recording).unwrap();
-    for ((tree, kind), bytes) in rows.encode() {
-        database.put(tree, kind, &key::chunk(1), &bytes).unwrap();
-    }
-    drop(database);
-    let findings = verify(&Recording::open(&path).unwrap(), |_| ControlFlow::Continue(()));
-    let [broken] = &findings.broken[..] else {
-        panic!("{findings:?}");
+    let chunk_with = |is_there: fn(&Rows) -> bool| {
+        (0..recording.chunks()).find(|&chunk| is_there(&recording.all_rows(chunk).unwrap()))
     };
-    assert!(
-        broken.contains("chunk 1 ") && broken.contains("calls and fails elsewhere"),
-        "{broken}"
-    );
+    let calls = chunk_with(|rows| !rows.calls.is_empty()).unwrap();
+    let transactions = chunk_with(|rows| !rows.transactions.is_empty()).unwrap();
+    drop(recording);
+    let changes: [(u32, Edit, &str); 5] = [
+        (calls, |rows| rows.calls.truncate(0), "calls and fails elsewhere"),
+        (
+            transactions,
+            |rows| rows.transactions[0].row.status = TxStatus::Reverted,
+            "about the status",
+        ),
+        (
+            transactions,
+            |rows| rows.transactions[0].row.gas_refunded += 1,
+            "about the refund",
+        ),
+        (
+            transactions,
+            |rows| rows.transactions[0].row.steps -= 1,
+            "about the first and last step",
+        ),
+        (
+            transactions,
+            |rows| rows.transactions[0].row.pubdata += 1,
+            "differs from its row",
+        ),
+    ];
+    for (chunk, change, says) in changes {
+        let good = Recording::open(&path).unwrap().all_rows(chunk).unwrap();
+        let mut rows = good.clone();
+        change(&mut rows);
+        put_rows(&path, chunk, &rows);
+        let findings = verify(&Recording::open(&path).unwrap(), |_| ControlFlow::Continue(()));
+        let [broken] = &findings.broken[..] else {
+            panic!("{says}: {findings:?}");
+        };
+        assert!(broken.contains(says), "{says}: {broken}");
+        put_rows(&path, chunk, &good);
+    }
     drop(folder);
+}
+
+fn put_rows(recording: &Path, chunk: u32, rows: &Rows) {
+    let database = Database::open(recording, Content::Recording).expect("nobody else has it open");
+    for ((tree, kind), bytes) in rows.encode() {
+        database
+            .put(tree, kind, &key::chunk(chunk), &bytes)
+            .expect("it is writable");
+    }
 }
 
 #[test]
