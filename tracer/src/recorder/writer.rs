@@ -26,8 +26,10 @@ use crate::store::database::{Content, Database, Tree};
 use crate::store::envelope::Kind;
 use crate::store::key;
 
-/// Chunks that may wait to be written before the machine waits.
-const QUEUE: usize = 64;
+/// Messages that are handed over at once: waking the writer for each costs the machine more than making it.
+const BATCH: usize = 16;
+/// Batches that may wait to be written before the machine waits.
+const QUEUE: usize = 4;
 /// Chunks between seals, when they come fast.
 const CHUNKS_PER_SEAL: u32 = 16;
 /// Least time between seals.
@@ -66,7 +68,9 @@ pub(super) enum Message {
 /// The recorder's end of the writer thread.
 #[derive(Debug)]
 pub(super) struct Writer {
-    sender: Sender<Message>,
+    sender: Sender<Vec<Message>>,
+    /// What was not handed over yet.
+    waiting: Vec<Message>,
     live: Live,
     failed: Arc<AtomicBool>,
     thread: JoinHandle<Result<()>>,
@@ -102,16 +106,25 @@ impl Writer {
         })?;
         Ok(Self {
             sender,
+            waiting: Vec::with_capacity(BATCH),
             live,
             failed,
             thread,
         })
     }
 
-    pub(super) fn send(&self, message: Message) {
+    pub(super) fn send(&mut self, message: Message) {
+        self.waiting.push(message);
+        if self.waiting.len() == BATCH {
+            self.hand_over();
+        }
+    }
+
+    fn hand_over(&mut self) {
+        let batch = std::mem::replace(&mut self.waiting, Vec::with_capacity(BATCH));
         // The thread takes messages until the sender is gone, whatever happens.
         self.sender
-            .send(message)
+            .send(batch)
             .expect("the writer thread lives as long as its sender");
     }
 
@@ -123,8 +136,9 @@ impl Writer {
         self.failed.load(Ordering::Relaxed)
     }
 
-    pub(super) fn finish(self, end: EndKind) -> Result<()> {
+    pub(super) fn finish(mut self, end: EndKind) -> Result<()> {
         self.send(Message::End(end));
+        self.hand_over();
         drop(self.sender);
         drop(self.live);
         match self.thread.join() {
@@ -164,8 +178,8 @@ impl Storing {
         }
     }
 
-    fn run(mut self, receiver: &Receiver<Message>) -> Result<()> {
-        for message in receiver {
+    fn run(mut self, receiver: &Receiver<Vec<Message>>) -> Result<()> {
+        for message in receiver.iter().flatten() {
             match message {
                 Message::Chunk(chunk) => {
                     self.store(*chunk)?;
