@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::store::envelope::{self, Kind};
-use crate::store::files::{self, Synced};
+use crate::store::files;
 use crate::store::mend;
 use crate::store::settings::sled_config;
 
@@ -122,7 +122,6 @@ pub struct Database {
     handles: Option<Handles>,
     /// Whether something could not be written.
     has_failed: Arc<AtomicBool>,
-    synced: Arc<Synced>,
 }
 
 /// sled's own handles.
@@ -230,7 +229,6 @@ impl Database {
             content,
             handles: Some(Handles { db, trees }),
             has_failed: Arc::default(),
-            synced: Arc::default(),
         })
     }
 
@@ -356,8 +354,7 @@ impl Database {
     /// # Errors
     /// When the file system refuses.
     pub fn sync(&self) -> Result<()> {
-        let synced = self.synced.sync(&self.path);
-        synced.inspect_err(|_| self.has_failed.store(true, Ordering::Relaxed))
+        files::sync(&self.path).inspect_err(|_| self.has_failed.store(true, Ordering::Relaxed))
     }
 
     /// Closes it, and opens it once more, since sled writes its snapshot of the page table when a database is opened: the
@@ -366,11 +363,11 @@ impl Database {
     /// # Errors
     /// When the file system refuses. That it cannot be opened again now is none: everything is written.
     pub fn close(self) -> Result<()> {
-        let (path, content, synced) = (self.path.clone(), self.content, Arc::clone(&self.synced));
+        let (path, content) = (self.path.clone(), self.content);
         drop(self);
         std::thread::scope(|scope| {
             let again = scope.spawn(|| drop(Self::open(&path, content)));
-            let synced = synced.sync(&path);
+            let synced = files::sync(&path);
             // It does not panic: opening catches that.
             again.join().ok();
             synced
