@@ -29,6 +29,12 @@ impl Observer for Clock {
 }
 
 impl Sink for Clock {
+    type Observer = Self;
+
+    fn observer(&mut self) -> &mut Self {
+        self
+    }
+
     fn transaction_started(&mut self, _: usize, _: u32, _: u64) {
         self.started = Instant::now();
     }

@@ -33,7 +33,6 @@ pub(crate) struct Again {
 
 impl Observer for Again {
     const WATCHES: bool = false;
-    const SPECIALIZES: bool = false;
 
     #[inline]
     fn before_step(&mut self, execution: &Execution, step: Step<'_>) {

@@ -20,7 +20,13 @@ use crate::source::run::{self as options, OptionsError, RunConfig};
 pub use ready::{Driven, Reports, record, run};
 
 /// Takes what a run gives, transaction by transaction, besides observing it.
-pub trait Sink: Observer {
+pub trait Sink {
+    /// What observes the machine. The whole machine is compiled anew for each, so sinks that observe nothing have `()`.
+    type Observer: Observer;
+
+    /// What observes the machine.
+    fn observer(&mut self) -> &mut Self::Observer;
+
     /// A transaction of the input is about to be pushed, before step `step`.
     fn transaction_started(&mut self, index: usize, l2_block: u32, step: u64) {
         let _ = (index, l2_block, step);
@@ -43,7 +49,13 @@ pub trait Sink: Observer {
     }
 }
 
-impl Sink for () {}
+impl Sink for () {
+    type Observer = ();
+
+    fn observer(&mut self) -> &mut () {
+        self
+    }
+}
 
 /// How a driven batch ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +108,12 @@ impl<K: Sink> Session<K> {
             blocks,
             storage,
         } = input;
-        let operator = OperatorVm::new(batch, system.clone(), SnapshotStorage::new(storage), &mut sink);
+        let operator = OperatorVm::new(
+            batch,
+            system.clone(),
+            SnapshotStorage::new(storage),
+            sink.observer(),
+        );
         Self {
             operator,
             blocks,
@@ -206,7 +223,7 @@ impl<K: Sink> Session<K> {
         if self.script.rollbacks.contains(&index) {
             // A halt has taken everything back already.
             if !halted {
-                self.operator.roll_back(&mut self.sink);
+                self.operator.roll_back(self.sink.observer());
                 self.report_held(true);
             }
             self.release();
@@ -218,7 +235,7 @@ impl<K: Sink> Session<K> {
     /// Lets go of the snapshot that is held, if one is: its transactions stay.
     fn release(&mut self) {
         if self.held.is_some() {
-            self.operator.drop_snapshot(&mut self.sink);
+            self.operator.drop_snapshot(self.sink.observer());
             self.report_held(false);
             self.held = None;
         }
@@ -233,7 +250,7 @@ impl<K: Sink> Session<K> {
 
     fn finish(&mut self, config: &RunConfig) -> Result<DriveEnd, DriveError> {
         let target = pubdata_target(config, self.system.version.protocol());
-        match self.operator.finish_batch(target, &mut self.sink) {
+        match self.operator.finish_batch(target, self.sink.observer()) {
             Ok(result) => {
                 self.sink.batch_done(BatchReport::new(&result));
                 let end = match &result.tip.result {

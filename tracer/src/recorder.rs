@@ -335,6 +335,12 @@ impl Observer for Recorder {
 }
 
 impl Sink for Recorder {
+    type Observer = Self;
+
+    fn observer(&mut self) -> &mut Self {
+        self
+    }
+
     fn transaction_started(&mut self, index: usize, l2_block: u32, _step: u64) {
         self.operator_row(OperatorRow::TransactionStarted {
             index: index as u32,

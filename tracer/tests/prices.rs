@@ -17,6 +17,12 @@ struct Pubdata(Vec<i64>);
 impl Observer for Pubdata {}
 
 impl Sink for Pubdata {
+    type Observer = Self;
+
+    fn observer(&mut self) -> &mut Self {
+        self
+    }
+
     fn transaction_done(&mut self, report: TransactionReport) {
         assert_eq!(report.run.status(), "success");
         self.0.push(report.run.pubdata_published.into());

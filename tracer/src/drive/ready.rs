@@ -1,11 +1,11 @@
 //! The two sinks that most sessions have: one that keeps reports, and the recorder.
 //!
-//! A session is compiled anew for each sink, the whole machine with it. These two are compiled here, once for all.
+//! A session is compiled anew for each sink. These two are compiled here, once for all.
 
 use std::time::{Duration, Instant};
 
+use eradbg_vm::EraVm;
 use eradbg_vm::batch::BatchInput;
-use eradbg_vm::{EraVm, Observer};
 
 use crate::chain::{ClosedBatch, Uncommittable, stand_in_hash};
 use crate::drive::{DriveEnd, DriveError, Session, Sink};
@@ -23,13 +23,17 @@ pub struct Reports {
     pub transactions: Vec<TransactionReport>,
     /// Of the batch, if it was closed.
     pub batch: Option<BatchReport>,
-}
-
-impl Observer for Reports {
-    const WATCHES: bool = false;
+    /// What observes the machine: nothing does.
+    pub observer: (),
 }
 
 impl Sink for Reports {
+    type Observer = ();
+
+    fn observer(&mut self) -> &mut () {
+        &mut self.observer
+    }
+
     fn transaction_done(&mut self, report: TransactionReport) {
         self.transactions.push(report);
     }

@@ -34,8 +34,11 @@ impl<K: Sink> Session<K> {
     ) -> Result<Option<TransactionReport>, OperatorError> {
         match config.driver {
             Driver::Batch => {
-                self.operator
-                    .push_transaction(transaction, config.bytecode_compression, &mut self.sink)?;
+                self.operator.push_transaction(
+                    transaction,
+                    config.bytecode_compression,
+                    self.sink.observer(),
+                )?;
                 Ok(None)
             }
             Driver::ValidateOnly => self.validate(is_last, transaction, config).map(Some),
@@ -52,11 +55,11 @@ impl<K: Sink> Session<K> {
         config: &RunConfig,
     ) -> Result<TransactionReport, OperatorError> {
         if !is_last {
-            self.operator.make_snapshot(&mut self.sink);
+            self.operator.make_snapshot(self.sink.observer());
         }
         let attempt = self.attempt(transaction, config.bytecode_compression, RunMode::Validation)?;
         if !is_last {
-            self.operator.roll_back(&mut self.sink);
+            self.operator.roll_back(self.sink.observer());
         }
         Ok(attempt.report(!is_last))
     }
@@ -68,7 +71,7 @@ impl<K: Sink> Session<K> {
         config: &RunConfig,
     ) -> Result<TransactionReport, OperatorError> {
         if self.held.is_none() {
-            self.operator.make_snapshot(&mut self.sink);
+            self.operator.make_snapshot(self.sink.observer());
             if self.script.snapshots.contains(&index) {
                 self.held = Some(Vec::new());
             }
@@ -80,8 +83,8 @@ impl<K: Sink> Session<K> {
                 UnpublishedBytecodes::Keep => {}
                 UnpublishedBytecodes::Retry => {
                     first_attempt = Some(RunReport::new(&attempt.run));
-                    self.operator.roll_back(&mut self.sink);
-                    self.operator.make_snapshot(&mut self.sink);
+                    self.operator.roll_back(self.sink.observer());
+                    self.operator.make_snapshot(self.sink.observer());
                     attempt = self.attempt(transaction, false, RunMode::OneTransaction)?;
                 }
                 UnpublishedBytecodes::Reject => {
@@ -91,12 +94,12 @@ impl<K: Sink> Session<K> {
         }
         let halted = matches!(attempt.run.result, ExecutionResult::Halt(_));
         if halted {
-            self.operator.roll_back(&mut self.sink);
+            self.operator.roll_back(self.sink.observer());
         }
         match self.held {
             // The snapshot that is held can be rolled back to once more.
-            Some(_) if halted => self.operator.make_snapshot(&mut self.sink),
-            None if !halted => self.operator.drop_snapshot(&mut self.sink),
+            Some(_) if halted => self.operator.make_snapshot(self.sink.observer()),
+            None if !halted => self.operator.drop_snapshot(self.sink.observer()),
             _ => {}
         }
         Ok(TransactionReport {
@@ -111,11 +114,11 @@ impl<K: Sink> Session<K> {
         with_compression: bool,
         mode: RunMode,
     ) -> Result<Attempt, OperatorError> {
-        let (operator, sink) = (&mut self.operator, &mut self.sink);
+        let (operator, observer) = (&mut self.operator, self.sink.observer());
         let compressed = operator
-            .push_transaction(transaction, with_compression, sink)?
+            .push_transaction(transaction, with_compression, observer)?
             .compressed;
-        let run = operator.run(mode, sink)?;
+        let run = operator.run(mode, observer)?;
         let published = operator.are_known(&compressed)?.then_some(compressed);
         Ok(Attempt { run, published })
     }

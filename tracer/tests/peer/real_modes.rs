@@ -238,6 +238,12 @@ impl Observer for Meter {
 }
 
 impl Sink for Meter {
+    type Observer = Self;
+
+    fn observer(&mut self) -> &mut Self {
+        self
+    }
+
     fn transaction_done(&mut self, report: TransactionReport) {
         report.run.status().clone_into(&mut self.status);
     }

@@ -104,6 +104,12 @@ impl Observer for Seen {
 }
 
 impl Sink for Seen {
+    type Observer = Self;
+
+    fn observer(&mut self) -> &mut Self {
+        self
+    }
+
     fn transaction_done(&mut self, report: TransactionReport) {
         self.transactions.push(report);
     }

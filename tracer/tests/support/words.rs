@@ -34,6 +34,12 @@ impl Observer for Writes {
 }
 
 impl Sink for Writes {
+    type Observer = Self;
+
+    fn observer(&mut self) -> &mut Self {
+        self
+    }
+
     fn batch_done(&mut self, report: BatchReport) {
         self.pubdata = report.pubdata_input.len() / 2 - 1;
     }

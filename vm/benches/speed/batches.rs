@@ -84,7 +84,13 @@ struct Operator {
     codes: HashMap<U256, Vec<U256>>,
 }
 
-impl Sink for Operator {}
+impl Sink for Operator {
+    type Observer = Self;
+
+    fn observer(&mut self) -> &mut Self {
+        self
+    }
+}
 
 impl Observer for Operator {
     fn hook(&mut self, id: u32, _: [U256; 3]) {
