@@ -53,7 +53,7 @@ fn damaged_database_files_give_an_error_or_what_was_recorded_before() {
     write_mini(path, "good.json", TRANSACTIONS);
     run_line(path, "record good.json -o good --chunk-steps 16").ok();
     let steps = run_line(path, "export good steps").ok();
-    let whole = fs::read(path.join("good/db")).expect("sled keeps all in this file");
+    let whole = fs::read(path.join("good/db")).expect("sled's log is in this file");
     let used = whole
         .iter()
         .rposition(|&byte| byte != 0)

@@ -29,7 +29,7 @@ fn a_packed_recording_is_read_like_the_directory_and_is_smaller() {
         assert!(recording.is_complete());
         recording.disk_bytes()
     });
-    assert!(file * 4 < directory, "{file} of {directory} bytes");
+    assert!(file * 2 < directory, "{file} of {directory} bytes");
 }
 
 #[test]
