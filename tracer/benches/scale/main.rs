@@ -12,6 +12,7 @@ mod real_base;
 mod support;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -189,9 +190,14 @@ fn view(folder: &Path) -> Measured {
     assert_eq!(found, Found::Nothing);
     let never = start.elapsed();
     let start = Instant::now();
-    let findings = verify(&recording, |_| std::ops::ControlFlow::Continue(()));
+    let check = || verify(&recording, |_| ControlFlow::Continue(()));
+    let findings = check();
     assert_eq!(findings.broken, Vec::<String>::new());
     let verified = start.elapsed();
+    let one_core = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let start = Instant::now();
+    one_core.expect("one thread").install(check);
+    let verified_alone = start.elapsed();
     measured([
         ("open ms", millis(open)),
         ("first seek ms", millis(first_seek)),
@@ -205,6 +211,7 @@ fn view(folder: &Path) -> Measured {
         ("slot writer p99 ms", slots.at(99)),
         ("never ms", millis(never)),
         ("verify seconds", verified.as_secs_f64()),
+        ("verify alone seconds", verified_alone.as_secs_f64()),
         ("MB after seeks", memory),
         ("MB at the end", resident_megabytes()),
         ("bytes", recording.disk_bytes() as f64),
@@ -304,14 +311,14 @@ fn time_of_origin(recording: &Recording, position: u64, place: &PlacePattern) ->
 fn print_tables(kind: &str, all: &[Measured]) {
     println!("\n### {kind}\n");
     println!(
-        "| steps | plain, M steps/s | record / plain | recorder, MB | B/step | open | open, killed | first seek | seek p50 / p99 | across an edge p50 / p99 | last writer p50 / p99 | slot writer p50 / p99 | never hit | verify, M steps/s | viewer, MB |"
+        "| steps | plain, M steps/s | record / plain | recorder, MB | B/step | open | open, killed | first seek | seek p50 / p99 | across an edge p50 / p99 | last writer p50 / p99 | slot writer p50 / p99 | never hit | verify, M steps/s: all cores / one | viewer, MB |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for measured in all {
         let of = |name: &str| measured.get(name).copied().unwrap_or(f64::NAN);
         let steps = of("plain.steps");
         println!(
-            "| {:.1} M | {:.1} | {:.2} | {:+.0} | {:.2} | {:.1} ms | {:.1} ms | {:.1} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.1} ms | {:.1} | {:.0} |",
+            "| {:.1} M | {:.1} | {:.2} | {:+.0} | {:.2} | {:.1} ms | {:.1} ms | {:.1} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.1} ms | {:.1} / {:.1} | {:.0} |",
             steps / 1e6,
             steps / of("plain.seconds") / 1e6,
             of("record.seconds") / of("plain.seconds"),
@@ -330,6 +337,7 @@ fn print_tables(kind: &str, all: &[Measured]) {
             of("view.slot writer p99 ms"),
             of("view.never ms"),
             steps / of("view.verify seconds") / 1e6,
+            steps / of("view.verify alone seconds") / 1e6,
             of("view.MB after seeks"),
         );
     }

@@ -4,10 +4,10 @@ use std::path::Path;
 
 /// Bytes of cache that sled may use.
 const CACHE_BYTES: u64 = 64 << 20;
-/// Bytes of a segment, by which sled uses its log again. What is larger than a quarter of it is a file of its own, which goes
-/// when it is replaced; of a segment at least half is kept before it is used again. Leaves of the trees are 10 to 30 KB and each is
-/// written three times: in segments of sled's 512 KB the log is twice as long as what it holds, with these it holds little.
-const SEGMENT_BYTES: usize = 32 << 10;
+/// Bytes of a segment, by which sled uses its log again. It keeps one until half of it is worthless: smaller ones than sled's
+/// 512 KB keep less that is. What is larger than a quarter of one is a file of its own, and with segments of 32 KB that is nearly
+/// every leaf of a tree, which takes a quarter less disk but makes and removes thousands of files.
+const SEGMENT_BYTES: usize = 256 << 10;
 
 /// Settings of each database here. sled refuses one that was made with others, so whoever looks at one past
 /// [`crate::store::database`] needs the same.
