@@ -1,7 +1,7 @@
 //! Files of a database that sled refuses although no value is lost.
 //!
-//! sled keeps all values in `db`, its log. Beside it, `snap.*` say where in the log the pages are, which only spares
-//! reading all of it, and `conf` holds settings that are the same for all databases here. A process that is killed while
+//! sled keeps values in `db`, its log, and large ones in `blobs`. `snap.*` say where in the log the pages are, which only
+//! spares reading all of it, and `conf` holds settings that are the same for all databases here. A process that is killed while
 //! it opens a database leaves half a `snap.*.generating`, and sled (0.34, `pagecache/snapshot.rs`, `config.rs`) takes
 //! that for the newest snapshot and opens nothing. Such files are taken away before sled sees them; it makes them again.
 
@@ -26,6 +26,10 @@ const LENGTH: usize = 8;
 /// # Errors
 /// When a file cannot be read or removed.
 pub(super) fn mend(path: &Path) -> Result<()> {
+    // sled makes that directory first: files of that name beside none are someone else's.
+    if !path.join(BLOBS).is_dir() {
+        return Ok(());
+    }
     // Settings are written before there is a log: without one, nothing was recorded, and no process has the lock.
     let log = path.join(LOG);
     let lock = match File::open(&log) {
@@ -39,7 +43,7 @@ pub(super) fn mend(path: &Path) -> Result<()> {
     }
     for file in files::list(path)? {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let trailer = if name == SETTINGS && path.join(BLOBS).is_dir() {
+        let trailer = if name == SETTINGS {
             CHECKSUM
         } else if name.starts_with(SNAPSHOT) {
             LENGTH + CHECKSUM
