@@ -27,8 +27,9 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Error, Result};
-use crate::store::database::{Content, Database, Tree, guarded};
+use crate::store::database::{Database, guarded};
 use crate::store::envelope::Kind;
+use crate::store::tree::{Content, Tree};
 use crate::store::{STATE_FORMAT, key};
 use commit::{CommitHead, Delta};
 use witness::Witness;

@@ -10,6 +10,7 @@ mod mend;
 pub mod pack;
 pub mod settings;
 pub mod shelf;
+pub mod tree;
 
 /// Layout of the bytes of a recording. A newer one is refused. A further tree is no new layout: programs that do not
 /// know it leave it alone, and recordings without it have nothing in it.

@@ -7,9 +7,10 @@ mod support;
 use std::fs;
 use std::ops::ControlFlow;
 
-use eradbg_tracer::store::database::{Content, Database, Tree};
+use eradbg_tracer::store::database::Database;
 use eradbg_tracer::store::envelope::Kind;
 use eradbg_tracer::store::key;
+use eradbg_tracer::store::tree::{Content, Tree};
 use eradbg_tracer::verify::verify;
 use eradbg_tracer::{Timeline, source};
 use support::{Input, Recorded, record};

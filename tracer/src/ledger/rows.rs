@@ -6,8 +6,8 @@
 use crate::ledger::{CallRow, FailureRow, LedgerKind, OperatorRow, Row, StateRow, Timed, TransactionRow};
 use crate::ledger::{decode_block, encode_block};
 use crate::store::codec::{Decoder, Encoder, Malformed};
-use crate::store::database::Tree;
 use crate::store::envelope::Kind;
+use crate::store::tree::Tree;
 
 /// A value with rows of a chunk: its tree, and its kind.
 pub type RowsValue = (Tree, Kind);

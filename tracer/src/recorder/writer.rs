@@ -22,9 +22,10 @@ use crate::manifest::{End, EndKind, Manifest, Seal};
 use crate::recorder::Live;
 use crate::report::{BatchReport, TransactionReport};
 use crate::store::codec::Encoder;
-use crate::store::database::{Content, Database, Tree};
+use crate::store::database::Database;
 use crate::store::envelope::Kind;
 use crate::store::key;
+use crate::store::tree::{Content, Tree};
 
 /// Messages that are handed over at once: waking the writer for each costs the machine more than making it.
 const BATCH: usize = 16;

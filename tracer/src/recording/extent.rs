@@ -4,9 +4,9 @@ use crate::error::{Error, Result};
 use crate::log::ChunkLog;
 use crate::manifest::{End, EndKind, Manifest, Seal};
 use crate::store::codec::Malformed;
-use crate::store::database::Tree;
 use crate::store::envelope::Kind;
 use crate::store::shelf::Shelf;
+use crate::store::tree::Tree;
 use crate::store::{FORMAT, key};
 
 /// How far a recording goes.

@@ -10,9 +10,9 @@ use crate::index::{GROUP_CHUNKS, Path, Summary, Touched, decode_group};
 use crate::ledger::Rows;
 use crate::recording::{Recording, lock};
 use crate::replay::replay_chunk;
-use crate::store::database::Tree;
 use crate::store::envelope::Kind;
 use crate::store::key;
+use crate::store::tree::Tree;
 
 impl Recording {
     /// How many groups of chunks there are.

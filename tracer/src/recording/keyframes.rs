@@ -18,9 +18,9 @@ use crate::recording::memory::{HeapsAt, KeptAt, MemoryAt, Pages};
 use crate::recording::pages::PageIndex;
 use crate::recording::{Recording, lock};
 use crate::replay::replay_chunk;
-use crate::store::database::Tree;
 use crate::store::envelope::Kind;
 use crate::store::key;
+use crate::store::tree::Tree;
 
 /// Decoded keyframes kept for the next seek.
 const KEPT_KEYFRAMES: usize = 256;

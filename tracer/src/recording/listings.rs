@@ -7,9 +7,9 @@ use eradbg_vm::U256;
 use super::{Recording, lock};
 use crate::error::{Error, Result};
 use crate::listing::Listing;
-use crate::store::database::Tree;
 use crate::store::envelope::Kind;
 use crate::store::key;
+use crate::store::tree::Tree;
 
 impl Recording {
     /// Source of the code with a hash; `None` when the recording has none.

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::recording::Recording;
-use crate::store::database::Tree;
+use crate::store::tree::Tree;
 
 /// A part of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use crate::store::envelope::{self, Kind};
 use crate::store::files;
 use crate::store::mend;
 use crate::store::settings::sled_config;
+use crate::store::tree::{Content, Tree};
 
 /// Times that a locked database is tried again, and the pause between.
 const LOCK_TRIES: u32 = 20;
@@ -25,93 +26,6 @@ const SLED_TREE: &[u8] = b"__sled__default";
 const FOREIGN: &str = "its database is of another program";
 /// What sled makes in a directory before its database is whole.
 const SLED_FILES: [&str; 3] = [files::BLOBS, files::SETTINGS, files::LOG];
-
-/// What a database holds, which decides the trees that it has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
-    /// A recording.
-    Recording,
-    /// The state of a chain between batches.
-    State,
-}
-
-/// A tree of the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tree {
-    /// Manifest, seal, end.
-    Meta,
-    /// Code by hash.
-    Code,
-    /// Answers by chunk.
-    Log,
-    /// States by chunk.
-    Keyframe,
-    /// Rows about `VMState` and far calls, by chunk.
-    Ledger,
-    /// Rows that overviews are made of, by chunk.
-    Overview,
-    /// Reports by groups of transactions; the batch's comes last.
-    Report,
-    /// Source text by hash of the code. Recordings made before it was there have none.
-    Source,
-    /// What chunks did, by groups of chunks. Recordings made before it was there have none.
-    Index,
-    /// Committed batches of a state, by number.
-    Batch,
-}
-
-impl Content {
-    /// Its trees.
-    pub const fn trees(self) -> &'static [Tree] {
-        match self {
-            Self::Recording => &[
-                Tree::Meta,
-                Tree::Code,
-                Tree::Log,
-                Tree::Keyframe,
-                Tree::Ledger,
-                Tree::Overview,
-                Tree::Report,
-                Tree::Source,
-                Tree::Index,
-            ],
-            Self::State => &[Tree::Meta, Tree::Batch],
-        }
-    }
-
-    /// The error about a directory that does not hold it.
-    fn missing(self, path: &Path, why: &str) -> Error {
-        let path = path.to_owned();
-        match self {
-            Self::Recording => Error::NotARecording {
-                path,
-                why: format!("is no recording: {why}"),
-            },
-            Self::State => Error::NotAState {
-                path,
-                why: format!("is no state of a chain: {why}"),
-            },
-        }
-    }
-}
-
-impl Tree {
-    /// Its name in the database.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Meta => "meta",
-            Self::Code => "code",
-            Self::Log => "log",
-            Self::Keyframe => "keyframe",
-            Self::Ledger => "ledger",
-            Self::Overview => "overview",
-            Self::Report => "report",
-            Self::Source => "source",
-            Self::Index => "index",
-            Self::Batch => "batch",
-        }
-    }
-}
 
 /// An open database. Clones share it.
 #[derive(Debug, Clone)]

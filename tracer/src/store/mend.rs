@@ -74,8 +74,9 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::store::database::{Content, Database, Tree};
+    use crate::store::database::Database;
     use crate::store::envelope::Kind;
+    use crate::store::tree::{Content, Tree};
 
     const KEY: &[u8] = b"key";
 

@@ -15,8 +15,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::store::codec::{Decoder, Encoder, Malformed};
-use crate::store::database::{Content, Database, Tree};
+use crate::store::database::Database;
 use crate::store::envelope::{self, Kind};
+use crate::store::tree::{Content, Tree};
 
 const MAGIC: [u8; 8] = *b"eradbg\0\x01";
 /// Key by which the directory's checksum knows what it is.

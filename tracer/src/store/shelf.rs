@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::store::database::{Content, Database, Tree};
+use crate::store::database::Database;
 use crate::store::envelope::{self, Kind};
 use crate::store::pack::Pack;
+use crate::store::tree::{Content, Tree};
 
 /// A recording's values, open for reading.
 #[derive(Debug)]

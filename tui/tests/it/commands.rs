@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 
-use eradbg_tracer::store::database::{Content, Tree};
+use eradbg_tracer::store::tree::{Content, Tree};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

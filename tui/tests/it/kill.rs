@@ -8,9 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use eradbg_tracer::manifest::Seal;
-use eradbg_tracer::store::database::{Content, Database, Tree};
+use eradbg_tracer::store::database::Database;
 use eradbg_tracer::store::envelope::Kind;
 use eradbg_tracer::store::key;
+use eradbg_tracer::store::tree::{Content, Tree};
 use serde_json::Value;
 
 use crate::support::{copy, eradbg, run_line, wait_until_unlocked, write_mini};

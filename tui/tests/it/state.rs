@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use eradbg_tracer::chain::{ChainState, Contents};
-use eradbg_tracer::store::database::Tree;
 use eradbg_tracer::store::key;
+use eradbg_tracer::store::tree::Tree;
 use eradbg_vm::{StorageKey, U256};
 use serde_json::Value;
 use tempfile::TempDir;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use eradbg_tracer::store::database::{Content, Tree};
 use eradbg_tracer::store::envelope::{self, Kind};
 use eradbg_tracer::store::key;
 use eradbg_tracer::store::settings::sled_config;
+use eradbg_tracer::store::tree::{Content, Tree};
 use serde_json::Value;
 
 /// Time after which a lock that is still held is an error.

@@ -6,10 +6,11 @@ use std::path::Path;
 use super::{advance, expected, next_batch, open};
 use crate::Recording;
 use crate::chain::ChainState;
-use crate::store::database::{Content, Database, Tree};
+use crate::store::database::Database;
 use crate::store::envelope::Kind;
 use crate::store::key;
 use crate::store::settings::sled_config;
+use crate::store::tree::{Content, Tree};
 
 const COMMITS: u32 = 4;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::{FIRST, advance, expected, open};
 use crate::chain::ChainState;
-use crate::store::database::Tree;
 use crate::store::key;
+use crate::store::tree::Tree;
 
 /// Names the state to the process that commits.
 const STATE: &str = "ERADBG_TEST_STATE";

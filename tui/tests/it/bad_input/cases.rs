@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use eradbg_tracer::store::database::Tree;
 use eradbg_tracer::store::key;
+use eradbg_tracer::store::tree::Tree;
 
 use super::CHUNK;
 use super::damage::{

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use eradbg_tracer::store::database::Tree;
 use eradbg_tracer::store::envelope::{self, Kind};
 use eradbg_tracer::store::key;
+use eradbg_tracer::store::tree::Tree;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
