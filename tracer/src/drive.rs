@@ -182,11 +182,10 @@ impl<K: Sink> Session<K> {
                 match self.run_transaction(index, is_last, transaction, config) {
                     Ok(report) => {
                         if let Some(report) = report {
-                            let tx_hash = format!("{hash:#x}");
                             self.transaction_done(TransactionReport {
                                 index,
                                 l2_block: number,
-                                tx_hash,
+                                tx_hash: hash,
                                 ..report
                             });
                         }

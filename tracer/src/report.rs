@@ -1,13 +1,15 @@
 //! Results of transactions and batches as `export batch` writes them and recordings keep them.
 //!
-//! Hex strings are `0x`-prefixed lower case: words 64 digits, addresses 40.
+//! As JSON they are made of hex strings, `0x`-prefixed and lower case: words of 64 digits, addresses of 40.
 
 use eradbg_vm::bytecode::compress::CompressedBytecode;
 use eradbg_vm::events::{Event, L2ToL1Log};
 use eradbg_vm::keccak::keccak256;
 use eradbg_vm::operator::{BatchResult, ExecutionResult, RevertReason, RunResult};
+use eradbg_vm::pubdata::state_diff::StateDiff;
 use eradbg_vm::state::StorageChange;
-use primitive_types::U256;
+use impl_serde::serialize as hex_bytes;
+use primitive_types::{H160, H256, U256};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -33,15 +35,60 @@ pub struct RunReport {
     /// Gas that the operator suggested to refund.
     pub operator_suggested_refund: u64,
     /// Merged events.
-    pub events: Vec<Value>,
+    pub events: Vec<EventReport>,
     /// L2->L1 logs of users.
-    pub user_l2_to_l1_logs: Vec<Value>,
+    pub user_l2_to_l1_logs: Vec<LogReport>,
     /// L2->L1 logs of the system.
-    pub system_l2_to_l1_logs: Vec<Value>,
-    /// `[address, key, before, after, "initial" | "repeated"]`.
-    pub storage_changes: Vec<Value>,
-    /// `[hash, length, keccak256]` of code that became known without having been brought along.
-    pub new_known_factory_deps: Vec<Value>,
+    pub system_l2_to_l1_logs: Vec<LogReport>,
+    /// Slots whose value changed.
+    pub storage_changes: Vec<StorageChangeReport>,
+    /// Hash, length and keccak256 of code that became known without having been brought along.
+    pub new_known_factory_deps: Vec<(H256, usize, H256)>,
+}
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventReport {
+    /// Number of the transaction in the batch.
+    pub tx: u16,
+    /// The contract that emitted it.
+    pub address: H160,
+    /// Indexed words.
+    pub topics: Vec<H256>,
+    /// What is not indexed.
+    #[serde(with = "hex_bytes")]
+    pub data: Vec<u8>,
+}
+
+/// An L2->L1 log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogReport {
+    /// Always 0: there are no shards.
+    pub shard_id: u8,
+    /// Whether it is of the system.
+    pub is_service: bool,
+    /// Number of the transaction in the batch.
+    pub tx: u16,
+    /// The contract that sent it.
+    pub sender: H160,
+    /// Its key.
+    pub key: H256,
+    /// Its value.
+    pub value: H256,
+}
+
+/// A slot whose value changed: address, key, value before and after, whether the chain knew the slot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StorageChangeReport(pub H160, pub H256, pub H256, pub H256, pub WriteKind);
+
+/// Whether the chain knew a slot before the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WriteKind {
+    /// It did not.
+    Initial,
+    /// It did.
+    Repeated,
 }
 
 /// A transaction's report.
@@ -52,7 +99,7 @@ pub struct TransactionReport {
     /// Number of its L2 block.
     pub l2_block: u32,
     /// Its hash.
-    pub tx_hash: String,
+    pub tx_hash: H256,
     /// Whether the operator took it back.
     pub rolled_back: bool,
     /// Lengths and hashes of bytecodes published in compressed form, or an error.
@@ -71,19 +118,54 @@ pub struct TransactionReport {
 pub struct BatchReport {
     /// The run that closed it.
     pub block_tip: RunReport,
-    /// Events, logs, storage, refunds and pubdata costs of the whole batch.
-    pub final_execution_state: Value,
+    /// What the whole batch left.
+    pub final_execution_state: ExecutionState,
     /// Bytes for the settlement layer.
-    pub pubdata_input: String,
-    /// `[address, key, derived key, enumeration index, initial, final]`.
-    pub state_diffs: Vec<Value>,
+    #[serde(with = "hex_bytes")]
+    pub pubdata_input: Vec<u8>,
+    /// Slots that differ from those before the batch, in the order of the pubdata.
+    pub state_diffs: Vec<StateDiffReport>,
     /// The initial bootloader memory with which the batch can be run again.
-    pub final_bootloader_memory: Value,
+    pub final_bootloader_memory: BootloaderMemory,
+}
+
+/// What a whole batch left: events, logs, storage, refunds and pubdata costs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ExecutionState {
+    /// Merged events.
+    pub events: Vec<EventReport>,
+    /// Address, key and value of slots whose value changed.
+    pub deduplicated_storage_logs: Vec<(H160, H256, H256)>,
+    /// Hashes of code that was asked for, in order.
+    pub used_contract_hashes: Vec<H256>,
+    /// L2->L1 logs of the system.
+    pub system_logs: Vec<LogReport>,
+    /// L2->L1 logs of users.
+    pub user_l2_to_l1_logs: Vec<LogReport>,
+    /// Ergs refunded of each storage access.
+    pub storage_refunds: Vec<u32>,
+    /// Pubdata delta of each access.
+    pub pubdata_costs: Vec<i32>,
+}
+
+/// A slot that differs: address, key, derived key, enumeration index, value before and after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StateDiffReport(pub H160, pub H256, pub H256, pub u64, pub H256, pub H256);
+
+/// Words of the bootloader's memory that the operator wrote.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct BootloaderMemory {
+    /// How many there are.
+    pub cells: usize,
+    /// keccak256 over slot (8 bytes) and word (32 bytes) of each, big-endian.
+    pub keccak256: H256,
+    /// Those that are not zero.
+    pub sparse: Vec<(u32, U256)>,
 }
 
 impl TransactionReport {
     /// The report of a run; `compressed` is `None` when its bytecodes did not get published.
-    pub fn new(run: &RunResult, compressed: Option<&[CompressedBytecode]>, rolled_back: bool) -> Self {
+    pub fn new(run: RunResult, compressed: Option<&[CompressedBytecode]>, rolled_back: bool) -> Self {
         let compressed_bytecodes = match compressed {
             Some(bytecodes) => bytecodes.iter().map(compressed_bytecode).collect(),
             None => json!({"error": "Bytecode compression failed"}),
@@ -99,7 +181,7 @@ impl TransactionReport {
 
 impl RunReport {
     /// The report of a run.
-    pub fn new(run: &RunResult) -> Self {
+    pub fn new(run: RunResult) -> Self {
         Self {
             result: result(&run.result),
             first_step: run.first_step,
@@ -110,14 +192,18 @@ impl RunReport {
             pubdata_published: run.pubdata_published,
             gas_refunded: run.gas_refunded,
             operator_suggested_refund: run.operator_suggested_refund,
-            events: run.events.iter().map(event).collect(),
-            user_l2_to_l1_logs: run.user_l2_to_l1_logs.iter().map(log).collect(),
-            system_l2_to_l1_logs: run.system_l2_to_l1_logs.iter().map(log).collect(),
-            storage_changes: run.storage_changes.iter().map(storage_change).collect(),
+            events: run.events.into_iter().map(EventReport::from).collect(),
+            user_l2_to_l1_logs: run.user_l2_to_l1_logs.iter().map(LogReport::from).collect(),
+            system_l2_to_l1_logs: run.system_l2_to_l1_logs.iter().map(LogReport::from).collect(),
+            storage_changes: run
+                .storage_changes
+                .iter()
+                .map(StorageChangeReport::from)
+                .collect(),
             new_known_factory_deps: run
                 .new_factory_deps
                 .iter()
-                .map(|(hash, length, keccak)| json!([word(*hash), length, format!("{keccak:#x}")]))
+                .map(|&(hash, length, keccak)| (word(hash), length, keccak))
                 .collect(),
         }
     }
@@ -142,40 +228,85 @@ impl RunReport {
 impl BatchReport {
     /// The report of a closed batch.
     pub fn new(batch: &BatchResult) -> Self {
-        let words = |words: &[U256]| words.iter().copied().map(word).collect::<Vec<_>>();
-        let storage_logs = batch.storage_changes.iter().map(|change| {
-            json!([
-                address(change.key.address),
-                word(change.key.key),
-                word(change.after)
-            ])
-        });
-        let state_diffs = batch.state_diffs.iter().map(|diff| {
-            let derived_key = format!("{:#x}", diff.derived_key);
-            let values = [word(diff.initial_value), word(diff.final_value)];
-            json!([
-                address(diff.address),
-                word(diff.key),
-                derived_key,
-                diff.enumeration_index,
-                values[0],
-                values[1]
-            ])
-        });
+        let storage_logs = batch
+            .storage_changes
+            .iter()
+            .map(|change| (change.key.address, word(change.key.key), word(change.after)));
         Self {
-            block_tip: RunReport::new(&batch.tip),
-            final_execution_state: json!({
-                "events": batch.events.iter().map(event).collect::<Vec<_>>(),
-                "deduplicated_storage_logs": storage_logs.collect::<Vec<_>>(),
-                "used_contract_hashes": words(&batch.used_contract_hashes),
-                "system_logs": batch.system_l2_to_l1_logs.iter().map(log).collect::<Vec<_>>(),
-                "user_l2_to_l1_logs": batch.user_l2_to_l1_logs.iter().map(log).collect::<Vec<_>>(),
-                "storage_refunds": batch.storage_refunds,
-                "pubdata_costs": batch.pubdata_costs,
-            }),
-            pubdata_input: bytes(&batch.pubdata),
-            state_diffs: state_diffs.collect(),
-            final_bootloader_memory: bootloader_memory(batch),
+            block_tip: RunReport::new(batch.tip.clone()),
+            final_execution_state: ExecutionState {
+                events: batch.events.iter().cloned().map(EventReport::from).collect(),
+                deduplicated_storage_logs: storage_logs.collect(),
+                used_contract_hashes: batch.used_contract_hashes.iter().copied().map(word).collect(),
+                system_logs: batch.system_l2_to_l1_logs.iter().map(LogReport::from).collect(),
+                user_l2_to_l1_logs: batch.user_l2_to_l1_logs.iter().map(LogReport::from).collect(),
+                storage_refunds: batch.storage_refunds.clone(),
+                pubdata_costs: batch.pubdata_costs.clone(),
+            },
+            pubdata_input: batch.pubdata.clone(),
+            state_diffs: batch.state_diffs.iter().map(StateDiffReport::from).collect(),
+            final_bootloader_memory: BootloaderMemory::of(batch),
+        }
+    }
+}
+
+impl From<Event> for EventReport {
+    fn from(event: Event) -> Self {
+        Self {
+            tx: event.tx_number,
+            address: event.address,
+            topics: event.topics,
+            data: event.data,
+        }
+    }
+}
+
+impl From<&L2ToL1Log> for LogReport {
+    fn from(log: &L2ToL1Log) -> Self {
+        Self {
+            shard_id: log.shard_id,
+            is_service: log.is_service,
+            tx: log.tx_number,
+            sender: log.address,
+            key: word(log.key),
+            value: word(log.value),
+        }
+    }
+}
+
+impl From<&StorageChange> for StorageChangeReport {
+    fn from(change: &StorageChange) -> Self {
+        let kind = if change.is_write_initial {
+            WriteKind::Initial
+        } else {
+            WriteKind::Repeated
+        };
+        let [key, before, after] = [change.key.key, change.before, change.after].map(word);
+        Self(change.key.address, key, before, after, kind)
+    }
+}
+
+impl From<&StateDiff> for StateDiffReport {
+    fn from(diff: &StateDiff) -> Self {
+        let [key, before, after] = [diff.key, diff.initial_value, diff.final_value].map(word);
+        let index = diff.enumeration_index;
+        Self(diff.address, key, diff.derived_key, index, before, after)
+    }
+}
+
+impl BootloaderMemory {
+    fn of(batch: &BatchResult) -> Self {
+        let cells = &batch.bootloader_memory;
+        let mut packed = Vec::with_capacity(cells.len() * 40);
+        for (&slot, &value) in cells {
+            packed.extend(u64::from(slot).to_be_bytes());
+            packed.extend(word(value).0);
+        }
+        let sparse = cells.iter().filter(|(_, value)| !value.is_zero());
+        Self {
+            cells: cells.len(),
+            keccak256: keccak256(&packed),
+            sparse: sparse.map(|(&slot, &value)| (slot, value)).collect(),
         }
     }
 }
@@ -208,37 +339,6 @@ fn revert_reason(reason: &RevertReason) -> Value {
     }
 }
 
-fn event(event: &Event) -> Value {
-    let topics: Vec<String> = event.topics.iter().map(|topic| format!("{topic:#x}")).collect();
-    json!({"tx": event.tx_number, "address": address(event.address), "topics": topics, "data": bytes(&event.data)})
-}
-
-fn log(log: &L2ToL1Log) -> Value {
-    json!({
-        "shard_id": log.shard_id,
-        "is_service": log.is_service,
-        "tx": log.tx_number,
-        "sender": address(log.address),
-        "key": word(log.key),
-        "value": word(log.value),
-    })
-}
-
-fn storage_change(change: &StorageChange) -> Value {
-    let kind = if change.is_write_initial {
-        "initial"
-    } else {
-        "repeated"
-    };
-    json!([
-        address(change.key.address),
-        word(change.key.key),
-        word(change.before),
-        word(change.after),
-        kind
-    ])
-}
-
 fn compressed_bytecode(bytecode: &CompressedBytecode) -> Value {
     json!({
         "original_len": bytecode.original.len(),
@@ -247,32 +347,10 @@ fn compressed_bytecode(bytecode: &CompressedBytecode) -> Value {
     })
 }
 
-fn bootloader_memory(batch: &BatchResult) -> Value {
-    let cells = &batch.bootloader_memory;
-    let mut packed = Vec::with_capacity(cells.len() * 40);
-    for (&slot, &value) in cells {
-        packed.extend(u64::from(slot).to_be_bytes());
-        let mut bytes = [0; 32];
-        value.to_big_endian(&mut bytes);
-        packed.extend(bytes);
-    }
-    let sparse = cells
-        .iter()
-        .filter(|(_, value)| !value.is_zero())
-        .map(|(slot, value)| json!([slot, format!("{value:#x}")]));
-    json!({
-        "cells": cells.len(),
-        "keccak256": format!("{:#x}", keccak256(&packed)),
-        "sparse": sparse.collect::<Vec<_>>(),
-    })
-}
-
-fn word(word: U256) -> String {
-    format!("{word:#066x}")
-}
-
-fn address(address: primitive_types::H160) -> String {
-    format!("{address:#x}")
+fn word(word: U256) -> H256 {
+    let mut bytes = [0; 32];
+    word.to_big_endian(&mut bytes);
+    H256(bytes)
 }
 
 fn bytes(bytes: &[u8]) -> String {

@@ -13,8 +13,8 @@ use eradbg_tracer::chain::{ChainState, ClosedBatch};
 use eradbg_tracer::drive::{self, DriveEnd, Driven, Reports};
 use eradbg_tracer::source::{self, Loaded};
 use eradbg_tracer::verify::verify;
-use eradbg_vm::U256;
 use eradbg_vm::keccak::keccak256;
+use eradbg_vm::{H160, U256};
 use support::{Input, record};
 
 /// Writes and loads a scenario, with the real base beside it; `None` where there are no vectors.
@@ -127,10 +127,10 @@ fn load_steps(folder: &Path, blocks: &str) -> Option<Loaded> {
 fn counted(reports: &Reports) -> U256 {
     let hash = format!("{:x}", keccak256(b"counter"));
     let counter = format!("0xc0de{}{}", "0".repeat(28), &hash[56..]);
+    let counter: H160 = counter.parse().unwrap();
     let diffs = &reports.batch.as_ref().unwrap().state_diffs;
-    let slot = format!("{:#066x}", U256::zero());
-    let found = diffs.iter().find(|diff| diff[0] == counter && diff[1] == slot);
-    found.unwrap()[5].as_str().unwrap().parse().unwrap()
+    let found = diffs.iter().find(|diff| diff.0 == counter && diff.1.is_zero());
+    U256::from_big_endian(found.unwrap().5.as_bytes())
 }
 
 // The real contracts fail with errors of their own: 0x626ade30 is ValueMismatch(expected, actual), 0x03eb8b54

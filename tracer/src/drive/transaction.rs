@@ -18,8 +18,8 @@ struct Attempt {
 }
 
 impl Attempt {
-    fn report(&self, rolled_back: bool) -> TransactionReport {
-        TransactionReport::new(&self.run, self.published.as_deref(), rolled_back)
+    fn report(self, rolled_back: bool) -> TransactionReport {
+        TransactionReport::new(self.run, self.published.as_deref(), rolled_back)
     }
 }
 
@@ -82,7 +82,7 @@ impl<K: Sink> Session<K> {
             match config.unpublished_bytecodes {
                 UnpublishedBytecodes::Keep => {}
                 UnpublishedBytecodes::Retry => {
-                    first_attempt = Some(RunReport::new(&attempt.run));
+                    first_attempt = Some(RunReport::new(attempt.run));
                     self.operator.roll_back(self.sink.observer());
                     self.operator.make_snapshot(self.sink.observer());
                     attempt = self.attempt(transaction, false, RunMode::OneTransaction)?;

@@ -75,7 +75,7 @@ impl TransactionRow {
         let first = report.first_attempt.as_ref().unwrap_or(run);
         Self {
             index: report.index as u32,
-            hash: report.tx_hash.parse().unwrap_or_default(),
+            hash: report.tx_hash,
             l2_block: report.l2_block,
             first_step: first.first_step,
             steps: run.first_step + run.cycles_used - first.first_step,

@@ -164,7 +164,7 @@ impl Comparison<'_> {
     /// Takes the result before a rollback makes it go.
     fn take_transaction(&mut self) {
         if self.machine.has_run() {
-            self.report = Some(RunReport::new(&self.machine.take_transaction()));
+            self.report = Some(RunReport::new(self.machine.take_transaction()));
         }
     }
 
@@ -191,8 +191,8 @@ impl Comparison<'_> {
         self.compare_values(
             "batch",
             "final_execution_state",
-            &recorded.final_execution_state,
-            &peer.final_execution_state,
+            &json!(recorded.final_execution_state),
+            &json!(peer.final_execution_state),
         );
         self.compare_values(
             "batch",

@@ -2,11 +2,10 @@
 //! batch's results say.
 
 use eradbg_tracer::drive::{self, DriveEnd, Reports};
-use eradbg_tracer::report::BatchReport;
+use eradbg_tracer::report::{BatchReport, EventReport, StateDiffReport};
 use eradbg_tracer::source::Loaded;
-use eradbg_vm::U256;
 use eradbg_vm::keccak::keccak256;
-use serde_json::Value;
+use eradbg_vm::{H160, U256};
 
 use crate::real::RealContracts;
 
@@ -55,32 +54,25 @@ fn run(loaded: Loaded) -> Reports {
     reports
 }
 
-fn bytes(text: &str) -> Vec<u8> {
-    hex::decode(text.strip_prefix("0x").unwrap()).unwrap()
-}
-
-fn word(value: &Value) -> U256 {
-    value.as_str().unwrap().parse().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    format!("0x{}", hex::encode(bytes))
+fn word(bytes: impl AsRef<[u8]>) -> U256 {
+    U256::from_big_endian(bytes.as_ref())
 }
 
 /// Events of a contract below 2^16 with a topic, in the whole batch.
-fn events<'a>(batch: &'a BatchReport, address: u64, topic: &str) -> Vec<&'a Value> {
-    let events = batch.final_execution_state["events"].as_array().unwrap();
-    let topic = format!("{:#x}", keccak256(topic.as_bytes()));
-    let is_it =
-        |event: &&Value| word(&event["address"]) == address.into() && event["topics"][0] == topic.as_str();
+fn events<'a>(batch: &'a BatchReport, address: u64, topic: &str) -> Vec<&'a EventReport> {
+    let topic = keccak256(topic.as_bytes());
+    let is_it = |event: &&EventReport| {
+        event.address == H160::from_low_u64_be(address) && event.topics.first() == Some(&topic)
+    };
+    let events = &batch.final_execution_state.events;
     events.iter().filter(is_it).collect()
 }
 
 /// Values of system logs by key, in order.
 fn system_logs(batch: &BatchReport) -> Vec<(u64, U256)> {
-    let logs = batch.final_execution_state["system_logs"].as_array().unwrap();
-    let log = |log: &Value| (word(&log["key"]).as_u64(), word(&log["value"]));
-    logs.iter().map(log).collect()
+    let logs = batch.final_execution_state.system_logs.iter();
+    logs.map(|log| (word(log.key).as_u64(), word(log.value)))
+        .collect()
 }
 
 #[test]
@@ -90,28 +82,22 @@ fn pubdata_in_full_holds_logs_messages_code_and_state_diffs() {
     };
     for name in ["pubdata", "pubdata_uncompressed_code"] {
         let batch = run(contracts.load(name)).batch.unwrap();
-        let pubdata = bytes(&batch.pubdata_input);
-        let mut reader = Reader(&pubdata);
-        let logs = batch.final_execution_state["user_l2_to_l1_logs"]
-            .as_array()
-            .unwrap();
+        let mut reader = Reader(&batch.pubdata_input);
+        let logs = &batch.final_execution_state.user_l2_to_l1_logs;
         assert_eq!(reader.number(4), logs.len());
         for log in logs {
             let found = reader.take(88);
-            assert_eq!(text(&found[4..24]), log["sender"]);
-            assert_eq!(
-                [text(&found[24..56]), text(&found[56..])],
-                [&log["key"], &log["value"]].map(|it| it.as_str().unwrap().to_owned())
-            );
-            assert_eq!(found[2..4], (log["tx"].as_u64().unwrap() as u16).to_be_bytes());
+            assert_eq!(&found[2..4], &log.tx.to_be_bytes());
+            assert_eq!(&found[4..24], log.sender.as_bytes());
+            assert_eq!(&found[24..56], log.key.as_bytes());
+            assert_eq!(&found[56..], log.value.as_bytes());
         }
         // The messages are in the events that announce them, behind offset and length; so are compressed bytecodes.
         let messages: Vec<Vec<u8>> = events(&batch, 0x8008, "L1MessageSent(address,bytes32,bytes)")
             .iter()
             .map(|event| {
-                let data = bytes(event["data"].as_str().unwrap());
-                let length = U256::from_big_endian(&data[32..64]).as_usize();
-                data[64..64 + length].to_vec()
+                let length = word(&event.data[32..64]).as_usize();
+                event.data[64..64 + length].to_vec()
             })
             .collect();
         assert_eq!(reader.list(), messages);
@@ -121,7 +107,7 @@ fn pubdata_in_full_holds_logs_messages_code_and_state_diffs() {
         assert_eq!(codes.is_empty(), name == "pubdata");
         for (code, event) in codes.iter().zip(published) {
             let hash = eradbg_vm::bytecode::hash_bytecode(code).unwrap();
-            assert_eq!(event["data"], format!("{hash:#066x}"));
+            assert_eq!(word(&event.data), hash);
         }
         check_state_diffs(reader, &batch);
     }
@@ -133,26 +119,24 @@ fn check_state_diffs(mut reader: Reader, batch: &BatchReport) {
     let length = reader.number(3);
     assert_eq!(reader.number(1), 4, "bytes of an index");
     assert_eq!(length, reader.0.len());
-    // Address, key, derived key, index, value before, value after.
-    let (first, repeated): (Vec<&Value>, Vec<&Value>) =
-        batch.state_diffs.iter().partition(|diff| diff[3] == 0);
+    let (first, repeated): (Vec<_>, Vec<_>) = batch.state_diffs.iter().partition(|diff| diff.3 == 0);
     assert_eq!(reader.number(2), first.len());
-    for diff in first {
-        assert_eq!(text(reader.take(32)), diff[2]);
-        assert_eq!(reader.value(word(&diff[4])), word(&diff[5]));
+    for &StateDiffReport(_, _, derived_key, _, before, after) in first {
+        assert_eq!(reader.take(32), derived_key.as_bytes());
+        assert_eq!(reader.value(word(before)), word(after));
     }
-    for diff in repeated {
-        assert_eq!(reader.number(4) as u64, diff[3].as_u64().unwrap());
-        assert_eq!(reader.value(word(&diff[4])), word(&diff[5]));
+    for &StateDiffReport(_, _, _, index, before, after) in repeated {
+        assert_eq!(reader.number(4) as u64, index);
+        assert_eq!(reader.value(word(before)), word(after));
     }
     assert!(reader.0.is_empty());
-    let places: Vec<_> = batch
-        .state_diffs
-        .iter()
-        .map(|diff| (word(&diff[0]), word(&diff[1])))
-        .collect();
+    let places: Vec<_> = batch.state_diffs.iter().map(|diff| (diff.0, diff.1)).collect();
     assert!(places.is_sorted());
-    assert!(places.iter().all(|(address, _)| *address != 0x8008.into()));
+    assert!(
+        places
+            .iter()
+            .all(|&(address, _)| address != H160::from_low_u64_be(0x8008))
+    );
 }
 
 #[test]
@@ -162,18 +146,17 @@ fn pubdata_that_is_kept_elsewhere_is_the_hash_of_all_state_diffs() {
     };
     let batch = run(contracts.load("pubdata_hashed")).batch.unwrap();
     let mut records = Vec::new();
-    for diff in &batch.state_diffs {
+    for StateDiffReport(address, key, derived_key, index, before, after) in &batch.state_diffs {
         let start = records.len();
-        for part in [0, 1, 2] {
-            records.extend(bytes(diff[part].as_str().unwrap()));
-        }
-        records.extend(diff[3].as_u64().unwrap().to_be_bytes());
-        for part in [4, 5] {
-            records.extend(bytes(diff[part].as_str().unwrap()));
-        }
+        records.extend(address.as_bytes());
+        records.extend(key.as_bytes());
+        records.extend(derived_key.as_bytes());
+        records.extend(index.to_be_bytes());
+        records.extend(before.as_bytes());
+        records.extend(after.as_bytes());
         records.resize(start + 272, 0);
     }
-    assert_eq!(batch.pubdata_input, format!("{:#x}", keccak256(&records)));
+    assert_eq!(batch.pubdata_input, keccak256(&records).as_bytes());
 }
 
 #[test]
@@ -189,7 +172,7 @@ fn the_validator_of_pubdata_is_named_and_its_answer_logged() {
         "0x1212121212121212121212121212121212121212".parse().unwrap()
     );
     // It answers how many bytes it was given: five words, the pubdata, the number of state diffs, and the diffs.
-    let data = bytes(&batch.pubdata_input).len() + 4 + 272 * batch.state_diffs.len();
+    let data = batch.pubdata_input.len() + 4 + 272 * batch.state_diffs.len();
     assert_eq!(value(5).as_usize(), 4 + 32 * 6 + data.next_multiple_of(32));
 }
 
@@ -205,20 +188,16 @@ fn system_logs_are_those_of_the_version_in_the_order_of_their_making() {
     assert_eq!(keys, [4, 1, 2, 3, 8, 7, 0, 6, 5]);
     let value = |key: u64| logs.iter().find(|log| log.0 == key).unwrap().1;
     let hash = |parts: &[&[u8]]| keccak256(&parts.concat()).0.to_vec();
-    let hashes: Vec<Vec<u8>> = reports
-        .transactions
-        .iter()
-        .map(|report| bytes(&report.tx_hash))
-        .collect();
+    let transactions = &reports.transactions;
     // One transaction from L1, the first.
-    let priority = hash(&[&hash(&[]), &hashes[0]]);
-    assert_eq!(value(2), U256::from_big_endian(&priority));
+    let priority = hash(&[&hash(&[]), transactions[0].tx_hash.as_bytes()]);
+    assert_eq!(value(2), word(priority));
     assert_eq!(value(3), U256::one());
     // All have succeeded.
-    let status = hashes
-        .iter()
-        .fold(vec![0; 32], |before, tx| hash(&[&before, &hash(&[tx, &[1]])]));
-    assert_eq!(value(8), U256::from_big_endian(&status));
+    let status = transactions.iter().fold(vec![0; 32], |before, tx| {
+        hash(&[&before, &hash(&[tx.tx_hash.as_bytes(), &[1]])])
+    });
+    assert_eq!(value(8), word(status));
     // Times of the batch and of the block without transactions at its end; nothing came before the batch.
     assert_eq!(value(1), (U256::from(1_700_000_000) << 128) + 1_700_000_011);
     assert_eq!(
