@@ -22,6 +22,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 pub const OPENING_THREAD: &str = "open-recording";
 /// Name of the tree that sled makes in each database.
 const SLED_TREE: &[u8] = b"__sled__default";
+/// What is under a key whose value has not come. No envelope is empty.
+const NO_VALUE: &[u8] = &[];
 /// Why a database of sled's may be no use.
 const FOREIGN: &str = "its database is of another program";
 /// What sled makes in a directory before its database is whole.
@@ -171,6 +173,14 @@ impl Database {
         written.map(drop).map_err(|error| self.failed(tree.name(), error))
     }
 
+    /// Puts a key ahead of its value: until that comes, there is none.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn put_ahead(&self, tree: Tree, key: &[u8]) -> Result<()> {
+        self.put_raw(tree, key, NO_VALUE.to_vec())
+    }
+
     /// Takes a key out, for tests of what is missing.
     ///
     /// # Errors
@@ -187,10 +197,8 @@ impl Database {
     /// # Errors
     /// When it cannot be read.
     pub fn raw(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        let found = self.tree(tree).get(key);
-        found
+        self.find(tree, key)
             .map(|packed| packed.map(|packed| packed.to_vec()))
-            .map_err(|error| sled_error(&self.path, tree.name(), error))
     }
 
     /// The value of a key with its checksum, `None` when there is none.
@@ -204,11 +212,7 @@ impl Database {
         key: &[u8],
         place: impl Fn() -> String,
     ) -> Result<Option<(Vec<u8>, u64)>> {
-        let found = self
-            .tree(tree)
-            .get(key)
-            .map_err(|error| sled_error(&self.path, tree.name(), error))?;
-        found
+        self.find(tree, key)?
             .map(|packed| envelope::open(kind, key, &packed))
             .transpose()
             .map_err(|error| self.damaged(place(), error.to_string()))
@@ -219,13 +223,7 @@ impl Database {
     /// # Errors
     /// When they cannot be read.
     pub fn keys(&self, tree: Tree) -> Result<Vec<Vec<u8>>> {
-        let keys = self
-            .tree(tree)
-            .iter()
-            .keys()
-            .map(|key| key.map(|key| key.to_vec()));
-        keys.collect::<Result<_, sled::Error>>()
-            .map_err(|error| sled_error(&self.path, tree.name(), error))
+        Ok(self.sizes(tree)?.into_iter().map(|(key, _)| key).collect())
     }
 
     /// Keys of a tree, in order, with the bytes that each value takes packed.
@@ -233,13 +231,14 @@ impl Database {
     /// # Errors
     /// When they cannot be read.
     pub fn sizes(&self, tree: Tree) -> Result<Vec<(Vec<u8>, u64)>> {
-        let sizes = self
-            .tree(tree)
-            .iter()
-            .map(|entry| entry.map(|(key, packed)| (key.to_vec(), packed.len() as u64)));
-        sizes
-            .collect::<Result<_, sled::Error>>()
-            .map_err(|error| sled_error(&self.path, tree.name(), error))
+        let mut sizes = Vec::new();
+        for entry in self.tree(tree) {
+            let (key, packed) = entry.map_err(|error| sled_error(&self.path, tree.name(), error))?;
+            if packed != NO_VALUE {
+                sizes.push((key.to_vec(), packed.len() as u64));
+            }
+        }
+        Ok(sizes)
     }
 
     /// Whether a tree has a key.
@@ -247,8 +246,13 @@ impl Database {
     /// # Errors
     /// When it cannot be read.
     pub fn contains(&self, tree: Tree, key: &[u8]) -> Result<bool> {
-        self.tree(tree)
-            .contains_key(key)
+        self.find(tree, key).map(|found| found.is_some())
+    }
+
+    fn find(&self, tree: Tree, key: &[u8]) -> Result<Option<sled::IVec>> {
+        let found = self.tree(tree).get(key);
+        found
+            .map(|packed| packed.filter(|packed| packed != NO_VALUE))
             .map_err(|error| sled_error(&self.path, tree.name(), error))
     }
 

@@ -14,7 +14,7 @@ pub enum Content {
 }
 
 /// A tree of the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tree {
     /// Manifest, seal, end.
     Meta,
