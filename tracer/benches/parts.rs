@@ -143,8 +143,7 @@ fn print_parts(input: &Input) {
         for answer in answers {
             log.answer(answer);
         }
-        // The checksum of the chunk before it.
-        [vec![0; 8], log.finish(&header)].concat()
+        log.encode(0, &header)
     };
     let logs: Vec<Vec<u8>> = gathered.answers.iter().map(write).collect();
     let encoding = timed(|| gathered.answers.iter().map(|answers| write(answers).len()).sum());

@@ -6,7 +6,7 @@ use eradbg_vm::observer::{FrameEnd, Question, Step};
 use eradbg_vm::{Execution, Observer};
 
 use crate::index::ExecutedCode;
-use crate::ledger::FrameRows;
+use crate::ledger::Rows;
 
 /// What a step does to the chain's state.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,7 @@ pub(crate) enum Deed {
 pub(crate) struct Again {
     step: u64,
     /// Rows about calls and failures.
-    pub(crate) frames: FrameRows,
+    pub(crate) rows: Rows,
     /// What it executes.
     pub(crate) code: ExecutedCode,
     /// What it does to the chain's state, each with its step.
@@ -50,7 +50,7 @@ impl Observer for Again {
     #[inline(never)]
     fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
         self.deeds.push((self.step, Deed::Enters));
-        self.frames.entered(self.step, execution, is_near);
+        self.rows.entered(self.step, execution, is_near);
         self.code.entered(execution, is_near);
     }
 
@@ -60,7 +60,7 @@ impl Observer for Again {
         let is_root = !end.is_near && execution.callers().is_empty();
         let undoes = end.kind.undoes() && !is_root;
         self.deeds.push((self.step, Deed::Leaves(undoes)));
-        self.frames.leaving(self.step, execution, end);
+        self.rows.leaving(self.step, execution, end);
         self.code.leaving(execution, end);
     }
 }

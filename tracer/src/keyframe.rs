@@ -70,11 +70,14 @@ pub enum PageContent {
     Stack(Arc<StackPage>),
 }
 
+/// Pages of each kind that few chunks write more of.
+const USUAL_PAGES: usize = 1_024;
+
 /// A state that is to become a keyframe: what the machine's thread copies, so that another one can encode it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Captured {
     /// Everything but memory, encoded.
-    head: Vec<u8>,
+    head: Encoder,
     next_page: u32,
     /// What changed since the keyframe before of the things that last.
     lives: Lives,
@@ -86,34 +89,44 @@ pub struct Captured {
 
 impl Captured {
     /// Copies a state, and clears the marks of written words.
-    pub fn new(mut marks: Marks<'_>) -> Self {
-        let mut e = Encoder::default();
+    pub fn new(marks: Marks<'_>) -> Self {
+        let mut captured = Self::default();
+        captured.capture(marks);
+        captured
+    }
+
+    /// Copies a state, and clears the marks of written words. Nothing may have been copied since [`Self::clear`].
+    pub fn capture(&mut self, mut marks: Marks<'_>) {
+        let e = &mut self.head;
         let execution = marks.execution();
         e.number(execution.steps());
-        encode_settings(&mut e, execution.settings());
-        encode_globals(&mut e, &execution.globals());
+        encode_settings(e, execution.settings());
+        encode_globals(e, &execution.globals());
         execution
             .registers()
             .iter()
-            .for_each(|&register| encode_value(&mut e, register));
-        encode_frames(&mut e, execution);
-        let mut captured = Self {
-            head: e.into_bytes(),
-            next_page: execution.next_page(),
-            lives: Lives::default(),
-            marks: Vec::new(),
-            heap_pages: Vec::new(),
-            stack_pages: Vec::new(),
-        };
+            .for_each(|&register| encode_value(e, register));
+        encode_frames(e, execution);
+        self.next_page = execution.next_page();
         marks.take_dirty(|space, index, written, page| {
-            captured.marks.push((space, index, written));
+            self.marks.push((space, index, written));
             match page {
-                DirtyPage::Heap(page) => captured.heap_pages.push(page.clone()),
-                DirtyPage::Stack(page) => captured.stack_pages.push(page.clone()),
+                DirtyPage::Heap(page) => self.heap_pages.push(page.clone()),
+                DirtyPage::Stack(page) => self.stack_pages.push(page.clone()),
             }
         });
-        captured.lives = marks.take_lives();
-        captured
+        self.lives = marks.take_lives();
+    }
+
+    /// Drops the state, and keeps the usual room for another.
+    pub fn clear(&mut self) {
+        self.head.truncate(0);
+        self.lives = Lives::default();
+        self.marks.clear();
+        self.heap_pages.clear();
+        self.heap_pages.shrink_to(USUAL_PAGES);
+        self.stack_pages.clear();
+        self.stack_pages.shrink_to(USUAL_PAGES);
     }
 
     /// What changed since the keyframe before of the things that last.
@@ -153,7 +166,7 @@ impl Captured {
         for (&(space, index, written), page) in self.marks.iter().zip(pages) {
             encode_page(&mut e, space, index, written, page);
         }
-        [self.head.as_slice(), e.bytes()].concat()
+        [self.head.bytes(), e.bytes()].concat()
     }
 }
 
@@ -418,17 +431,18 @@ fn encode_page(e: &mut Encoder, space: u32, index: u32, written: u32, page: Dirt
     e.number(space);
     e.number(index);
     e.number(written);
-    let (words, pointers) = match page {
-        DirtyPage::Heap(page) => (
-            page.0
-                .as_chunks::<32>()
-                .0
-                .iter()
-                .map(|word| U256::from_big_endian(word))
-                .collect(),
-            None,
-        ),
-        DirtyPage::Stack(page) => (page.words.to_vec(), Some(page.pointers)),
+    let mut words = [U256::zero(); PAGE_WORDS];
+    let pointers = match page {
+        DirtyPage::Heap(page) => {
+            for (word, bytes) in words.iter_mut().zip(page.0.as_chunks::<32>().0) {
+                *word = U256::from_big_endian(bytes);
+            }
+            None
+        }
+        DirtyPage::Stack(page) => {
+            words = page.words;
+            Some(page.pointers)
+        }
     };
     e.option(pointers, Encoder::number);
     let filled = (0..PAGE_WORDS)

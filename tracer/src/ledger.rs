@@ -3,7 +3,6 @@
 //! Rows of one kind and chunk make a block. Questions about them need no replay.
 
 mod call;
-mod frames;
 mod operator;
 mod rows;
 mod state;
@@ -11,7 +10,6 @@ mod transaction;
 
 pub use call::{CallRow, FailureRow};
 pub(crate) use call::{call_kind, panic_cause};
-pub use frames::FrameRows;
 pub use operator::OperatorRow;
 pub use rows::{LEDGER, OVERVIEW, Rows, RowsValue};
 pub use state::StateRow;
@@ -57,40 +55,6 @@ pub struct Timed<R> {
     pub step: u64,
     /// The row.
     pub row: R,
-}
-
-/// Rows of one kind in a chunk, while they are gathered.
-#[derive(Debug)]
-pub struct Block<R> {
-    rows: Vec<Timed<R>>,
-}
-
-impl<R> Default for Block<R> {
-    fn default() -> Self {
-        Self { rows: Vec::new() }
-    }
-}
-
-impl<R: Row> Block<R> {
-    /// Appends a row.
-    pub fn push(&mut self, step: u64, row: R) {
-        self.rows.push(Timed { step, row });
-    }
-
-    /// The rows so far.
-    pub fn rows(&self) -> &[Timed<R>] {
-        &self.rows
-    }
-
-    /// Drops the rows from a step on.
-    pub fn cut(&mut self, step: u64) {
-        self.rows.retain(|row| row.step < step);
-    }
-
-    /// The rows; there are none afterwards.
-    pub fn take(&mut self) -> Vec<Timed<R>> {
-        std::mem::take(&mut self.rows)
-    }
 }
 
 /// The bytes of a block; none when it has no rows.

@@ -72,7 +72,7 @@ pub struct AnswersRead {
 }
 
 /// What a chunk's log says besides answers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct ChunkHeader {
     /// See [`ChunkLog::first_step`].
     pub first_step: u64,
@@ -116,6 +116,15 @@ impl LogWriter {
         self.last_operator_step = position;
     }
 
+    /// Drops everything, and keeps the room for more.
+    pub fn clear(&mut self) {
+        self.words.truncate(0);
+        self.numbers.truncate(0);
+        self.operator.truncate(0);
+        self.operator_writes = 0;
+        self.last_operator_step = 0;
+    }
+
     /// The lengths now.
     #[inline]
     pub fn mark(&self) -> LogMark {
@@ -131,9 +140,10 @@ impl LogWriter {
         self.numbers.truncate(mark.numbers);
     }
 
-    /// The bytes of the log; the checksum of the chunk before is put in front of them when they are written.
-    pub fn finish(self, header: &ChunkHeader) -> Vec<u8> {
+    /// The bytes of the log, with the checksum of the chunk before.
+    pub fn encode(&self, previous: u64, header: &ChunkHeader) -> Vec<u8> {
         let mut e = Encoder::default();
+        previous.to_le_bytes().iter().for_each(|&byte| e.u8(byte));
         e.number(header.first_step);
         e.number(header.steps);
         e.number(header.digest);
@@ -332,9 +342,7 @@ mod tests {
             digest: 5,
             after_rollback: true,
         };
-        let mut bytes = 77u64.to_le_bytes().to_vec();
-        bytes.extend(log.finish(&header));
-        let log = ChunkLog::decode(&bytes).unwrap();
+        let log = ChunkLog::decode(&log.encode(77, &header)).unwrap();
         assert_eq!(
             (log.previous, log.first_step, log.end(), log.after_rollback),
             (77, 3, 7, true)

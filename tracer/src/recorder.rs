@@ -20,10 +20,9 @@ use rustc_hash::FxHashSet;
 use crate::drive::Sink;
 use crate::error::Result;
 use crate::index::ExecutedCode;
-use crate::keyframe::Captured;
-use crate::ledger::{Block, FrameRows, OperatorRow, Rows, StateRow, TransactionRow};
+use crate::ledger::{OperatorRow, StateRow, Timed, TransactionRow};
 use crate::listing::Listing;
-use crate::log::{ChunkHeader, LogMark, LogWriter, digest};
+use crate::log::{ChunkHeader, LogMark, digest};
 use crate::manifest::{EndKind, Manifest};
 use crate::report::{BatchReport, TransactionReport};
 use writer::{Chunk, Message, Writer};
@@ -39,23 +38,16 @@ pub struct Recorder {
     writer: Writer,
     control: Arc<Control>,
     chunk_steps: u32,
-    /// The chunk that is being filled; `None` before the first step and after a rollback.
-    open: Option<OpenChunk>,
-    log: LogWriter,
+    /// The chunk that is being filled, or the next one.
+    chunk: Box<Chunk>,
+    /// Whether it has begun: not before the first step, nor after a rollback.
+    is_open: bool,
     /// The last step that was answered anything, and the log's lengths before it.
     answered: Option<(u64, LogMark)>,
-    state: Block<StateRow>,
-    frames: FrameRows,
-    operator: Block<OperatorRow>,
-    transactions: Block<TransactionRow>,
     executed: ExecutedCode,
-    /// Code that the chunk runs and no chunk before ran.
-    new_code: Vec<Arc<Program>>,
     known_code: FxHashSet<U256>,
     /// Position between steps, or number of the step that executes.
     position: u64,
-    next_chunk: u32,
-    after_rollback: bool,
     /// The operator is restoring its snapshot.
     rolling_back: bool,
 }
@@ -82,13 +74,6 @@ impl Control {
     }
 }
 
-#[derive(Debug)]
-struct OpenChunk {
-    first_step: u64,
-    after_rollback: bool,
-    keyframe: Captured,
-}
-
 impl Recorder {
     /// Makes a recording in a new directory, with the source of code that the run may meet.
     ///
@@ -104,19 +89,12 @@ impl Recorder {
             writer: Writer::start(path, manifest, listings)?,
             control,
             chunk_steps: manifest.chunk_steps,
-            open: None,
-            log: LogWriter::default(),
+            chunk: Box::default(),
+            is_open: false,
             answered: None,
-            state: Block::default(),
-            frames: FrameRows::default(),
-            operator: Block::default(),
-            transactions: Block::default(),
             executed: ExecutedCode::default(),
-            new_code: Vec::new(),
             known_code: FxHashSet::default(),
             position: 0,
-            next_chunk: 0,
-            after_rollback: false,
             rolling_back: false,
         })
     }
@@ -133,63 +111,53 @@ impl Recorder {
     pub fn finish(mut self, execution: &Execution, end: EndKind) -> Result<()> {
         self.close_chunk(execution);
         // A rollback closes the last chunk before it happens: what is known of it comes after.
-        let tail = self.take_rows();
-        self.writer.send(Message::Tail(tail));
+        self.writer.send(Message::Tail(self.chunk));
         self.writer.finish(end)
     }
 
     /// Hands the open chunk to the writer.
     fn close_chunk(&mut self, execution: &Execution) {
-        let Some(open) = self.open.take() else { return };
-        let steps = (self.position - open.first_step) as u32;
-        let header = ChunkHeader {
-            first_step: open.first_step,
-            steps,
-            digest: digest(execution),
-            after_rollback: open.after_rollback,
-        };
-        let chunk = Chunk {
-            index: self.next_chunk,
-            first_step: open.first_step,
-            steps,
-            keyframe: open.keyframe,
-            log: std::mem::take(&mut self.log).finish(&header),
-            code: std::mem::take(&mut self.new_code),
-            rows: self.take_rows(),
-            path: self.executed.take(),
-        };
-        self.next_chunk += 1;
+        if !std::mem::take(&mut self.is_open) {
+            return;
+        }
+        let mut chunk = std::mem::replace(&mut self.chunk, self.writer.chunk());
+        chunk.header.steps = (self.position - chunk.header.first_step) as u32;
+        chunk.header.digest = digest(execution);
+        chunk.path = self.executed.take();
+        self.chunk.index = chunk.index + 1;
+        self.chunk.header = ChunkHeader::default();
         self.answered = None;
-        self.writer.send(Message::Chunk(Box::new(chunk)));
+        self.writer.send(Message::Chunk(chunk));
     }
 
-    fn take_rows(&mut self) -> Rows {
-        Rows {
-            state: self.state.take(),
-            calls: self.frames.calls.take(),
-            failures: self.frames.failures.take(),
-            operator: self.operator.take(),
-            transactions: self.transactions.take(),
-        }
+    fn open_chunk(&mut self, marks: Marks<'_>) {
+        let execution = marks.execution();
+        self.executed.start(execution);
+        self.note_code(&execution.frame().program);
+        self.chunk.header.first_step = self.position;
+        self.chunk.keyframe.capture(marks);
+        self.is_open = true;
     }
 
     fn steps_in_chunk(&self) -> Option<u64> {
-        self.open.as_ref().map(|open| self.position - open.first_step)
+        self.is_open.then(|| self.position - self.chunk.header.first_step)
     }
 
     fn note_code(&mut self, program: &Arc<Program>) {
         if self.known_code.insert(program.hash()) {
-            self.new_code.push(Arc::clone(program));
+            self.chunk.code.push(Arc::clone(program));
         }
     }
 
     fn operator_row(&mut self, row: OperatorRow) {
-        self.operator.push(self.position, row);
+        let step = self.position;
+        self.chunk.rows.operator.push(Timed { step, row });
     }
 
     /// What a rollback restores counts as an effect of the step before it: the position after shows it.
     fn state_row(&mut self, row: StateRow) {
-        self.state.push(self.position - u64::from(self.rolling_back), row);
+        let step = self.position - u64::from(self.rolling_back);
+        self.chunk.rows.state.push(Timed { step, row });
     }
 }
 
@@ -208,15 +176,7 @@ impl Observer for Recorder {
         }
         if self.pause_after() == 0 {
             self.close_chunk(marks.execution());
-            self.executed.start(marks.execution());
-            let program = Arc::clone(&marks.execution().frame().program);
-            self.note_code(&program);
-            let after_rollback = std::mem::take(&mut self.after_rollback);
-            self.open = Some(OpenChunk {
-                first_step: self.position,
-                after_rollback,
-                keyframe: Captured::new(marks),
-            });
+            self.open_chunk(marks);
         }
         ControlFlow::Continue(())
     }
@@ -235,29 +195,28 @@ impl Observer for Recorder {
 
     fn step_abandoned(&mut self, _execution: &Execution) {
         if let Some((_, mark)) = self.answered.filter(|&(step, _)| step == self.position) {
-            self.log.cut(mark);
+            self.chunk.log.cut(mark);
         }
-        self.state.cut(self.position);
-        self.frames.cut(self.position);
+        self.chunk.rows.abandon(self.position);
     }
 
     #[inline(never)]
     fn answered(&mut self, answer: &Answer) {
         if self.answered.is_none_or(|(step, _)| step != self.position) {
-            self.answered = Some((self.position, self.log.mark()));
+            self.answered = Some((self.position, self.chunk.log.mark()));
         }
-        self.log.answer(answer);
+        self.chunk.log.answer(answer);
     }
 
     #[inline(never)]
     fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
-        self.frames.entered(self.position, execution, is_near);
+        self.chunk.rows.entered(self.position, execution, is_near);
         self.executed.entered(execution, is_near);
     }
 
     #[inline(never)]
     fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
-        self.frames.leaving(self.position, execution, end);
+        self.chunk.rows.leaving(self.position, execution, end);
         self.executed.leaving(execution, end);
     }
 
@@ -308,8 +267,8 @@ impl Observer for Recorder {
     fn operator_write(&mut self, slot: u32, old: U256, new: U256) {
         self.operator_row(OperatorRow::Write { slot, old, new });
         // Before a keyframe the word is simply part of the state.
-        if self.open.is_some() {
-            self.log.operator_write(self.position, slot, new);
+        if self.is_open {
+            self.chunk.log.operator_write(self.position, slot, new);
         }
     }
 
@@ -324,7 +283,7 @@ impl Observer for Recorder {
     fn rolling_back(&mut self, execution: &Execution) {
         // The chunk ends with the state that is about to go.
         self.close_chunk(execution);
-        self.after_rollback = true;
+        self.chunk.header.after_rollback = true;
         self.rolling_back = true;
         self.operator_row(OperatorRow::RolledBack);
     }
@@ -356,8 +315,8 @@ impl Sink for Recorder {
     }
 
     fn transaction_done(&mut self, report: TransactionReport) {
-        self.transactions
-            .push(self.position, TransactionRow::done(&report));
+        let (step, row) = (self.position, TransactionRow::done(&report));
+        self.chunk.rows.transactions.push(Timed { step, row });
         self.writer.send(Message::Transaction(Box::new(report)));
     }
 

@@ -8,6 +8,7 @@ mod files;
 pub mod key;
 mod mend;
 pub mod pack;
+pub mod series;
 pub mod settings;
 pub mod shelf;
 pub mod tree;

@@ -3,6 +3,10 @@
 //! Overviews are made of few rows, of all chunks: they are in a value of their own, a small one. Each chunk has both values
 //! even when it has no rows: one that is missing is damage.
 
+use eradbg_vm::Execution;
+use eradbg_vm::observer::FrameEnd;
+use eradbg_vm::outcome::RetKind;
+
 use crate::ledger::{CallRow, FailureRow, LedgerKind, OperatorRow, Row, StateRow, Timed, TransactionRow};
 use crate::ledger::{decode_block, encode_block};
 use crate::store::codec::{Decoder, Encoder, Malformed};
@@ -33,6 +37,64 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// A step entered the frame that runs now.
+    pub fn entered(&mut self, step: u64, execution: &Execution, is_near: bool) {
+        if is_near {
+            return;
+        }
+        let frame = execution.frame();
+        let row = CallRow::Entered {
+            kind: frame.kind,
+            this: frame.this,
+            code_address: frame.code_address,
+            ergs: frame.ergs,
+            depth: execution.depth(),
+        };
+        self.calls.push(Timed { step, row });
+    }
+
+    /// A step is about to leave the frame that runs.
+    pub fn leaving(&mut self, step: u64, execution: &Execution, end: FrameEnd) {
+        let frame = execution.frame();
+        let entered_at = frame.entered_at;
+        if !end.is_near {
+            let row = CallRow::Left {
+                entered_at,
+                kind: end.kind,
+                ergs: end.ergs_returned,
+                depth: execution.depth(),
+            };
+            self.calls.push(Timed { step, row });
+        }
+        if end.kind != RetKind::Ok {
+            let row = FailureRow {
+                step,
+                entered_at,
+                is_near: end.is_near,
+                kind: end.kind,
+                cause: end.cause,
+                address: frame.this,
+            };
+            self.failures.push(Timed { step, row });
+        }
+    }
+
+    /// A step was abandoned: drops what it did.
+    pub fn abandon(&mut self, step: u64) {
+        cut(&mut self.state, step);
+        cut(&mut self.calls, step);
+        cut(&mut self.failures, step);
+    }
+
+    /// Drops all rows, and keeps the room for others.
+    pub fn clear(&mut self) {
+        self.state.clear();
+        self.calls.clear();
+        self.failures.clear();
+        self.operator.clear();
+        self.transactions.clear();
+    }
+
     /// The bytes of its values, each with what it is.
     pub fn encode(&self) -> [(RowsValue, Vec<u8>); 2] {
         let mut ledger = Encoder::default();
@@ -80,6 +142,11 @@ impl Rows {
         }
         decode_block(d.blob()?)
     }
+}
+
+/// Drops the rows from a step on.
+fn cut<R>(rows: &mut Vec<Timed<R>>, step: u64) {
+    rows.truncate(rows.partition_point(|row| row.step < step));
 }
 
 impl LedgerKind {

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use eradbg_vm::{Program, U256};
-use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::index::{self, GROUP_CHUNKS, Path as CodePath, Summary, Touched};
 use crate::keyframe::Captured;
 use crate::ledger::Rows;
 use crate::listing::Listing;
+use crate::log::{ChunkHeader, LogWriter};
 use crate::manifest::{End, EndKind, Manifest, Seal};
 use crate::recorder::Live;
 use crate::report::{BatchReport, TransactionReport};
@@ -25,6 +25,7 @@ use crate::store::codec::Encoder;
 use crate::store::database::Database;
 use crate::store::envelope::Kind;
 use crate::store::key;
+use crate::store::series::Series;
 use crate::store::tree::{Content, Tree};
 
 /// Messages that are handed over at once: waking the writer for each costs the machine more than making it.
@@ -40,25 +41,36 @@ const SEAL_AT_LATEST: Duration = Duration::from_secs(1);
 /// Seals between syncs against a loss of power.
 const SEALS_PER_SYNC: u32 = 10;
 
-/// A chunk, ready to be stored.
-#[derive(Debug)]
+/// A chunk: filled by the recorder, stored by the writer, and given back for the room in it.
+#[derive(Debug, Default)]
 pub(super) struct Chunk {
     pub(super) index: u32,
-    pub(super) first_step: u64,
-    pub(super) steps: u32,
+    pub(super) header: ChunkHeader,
     pub(super) keyframe: Captured,
-    pub(super) log: Vec<u8>,
+    pub(super) log: LogWriter,
+    /// Code that it runs and no chunk before ran.
     pub(super) code: Vec<Arc<Program>>,
     pub(super) rows: Rows,
     pub(super) path: CodePath,
+}
+
+impl Chunk {
+    /// Empties it, and keeps the room.
+    fn emptied(mut self) -> Self {
+        self.keyframe.clear();
+        self.log.clear();
+        self.code.clear();
+        self.rows.clear();
+        self
+    }
 }
 
 /// What the recorder hands over.
 #[derive(Debug)]
 pub(super) enum Message {
     Chunk(Box<Chunk>),
-    /// Rows after the last chunk.
-    Tail(Rows),
+    /// What came after the last chunk: rows only.
+    Tail(Box<Chunk>),
     /// A transaction is done.
     Transaction(Box<TransactionReport>),
     /// The batch was closed.
@@ -70,6 +82,10 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) struct Writer {
     sender: Sender<Vec<Message>>,
+    /// Messages that were stored. They are freed by the thread that made them: one that frees another's memory makes it wait.
+    stored: Receiver<Vec<Message>>,
+    /// Chunks that may be filled again.
+    spare: Vec<Chunk>,
     /// What was not handed over yet.
     waiting: Vec<Message>,
     live: Live,
@@ -88,6 +104,8 @@ impl Writer {
         }
         database.flush()?;
         let (sender, receiver) = bounded(QUEUE);
+        // There are those that wait, the one that is stored, and the one that is filled.
+        let (giving_back, stored) = bounded(QUEUE + 2);
         let live = Live::new(database.clone(), manifest.clone());
         let storing = Storing::new(database, live.clone());
         let failed = Arc::new(AtomicBool::new(false));
@@ -95,7 +113,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("write-recording".to_owned())
             .spawn(move || {
-                let result = storing.run(&receiver);
+                let result = storing.run(&receiver, &giving_back);
                 flag.store(result.is_err(), Ordering::Relaxed);
                 // Keep taking messages, so that the recorder never waits for a writer that has given up.
                 receiver.iter().for_each(drop);
@@ -107,6 +125,8 @@ impl Writer {
         })?;
         Ok(Self {
             sender,
+            stored,
+            spare: Vec::new(),
             waiting: Vec::with_capacity(BATCH),
             live,
             failed,
@@ -122,11 +142,22 @@ impl Writer {
     }
 
     fn hand_over(&mut self) {
-        let batch = std::mem::replace(&mut self.waiting, Vec::with_capacity(BATCH));
+        let mut stored = self.stored.try_recv().unwrap_or_default();
+        let chunks = stored.drain(..).filter_map(|message| match message {
+            Message::Chunk(chunk) => Some(chunk.emptied()),
+            _ => None,
+        });
+        self.spare.extend(chunks);
+        let batch = std::mem::replace(&mut self.waiting, stored);
         // The thread takes messages until the sender is gone, whatever happens.
         self.sender
             .send(batch)
             .expect("the writer thread lives as long as its sender");
+    }
+
+    /// An empty chunk.
+    pub(super) fn chunk(&mut self) -> Box<Chunk> {
+        self.spare.pop().map(Box::new).unwrap_or_default()
     }
 
     pub(super) fn live(&self) -> Live {
@@ -151,13 +182,13 @@ impl Writer {
 
 struct Storing {
     database: Database,
+    series: Series,
     live: Live,
     seal: Seal,
     first_steps: Vec<u64>,
     /// Of the chunks of the group that is not full yet.
     summaries: Vec<Summary>,
-    /// Of the group of transactions that is not full yet.
-    reports: Vec<TransactionReport>,
+    reports: Reports,
     sealed_chunks: u32,
     last_seal: Instant,
     seals: u32,
@@ -168,61 +199,61 @@ impl Storing {
         let last_seal = Instant::now();
         Self {
             database,
+            series: Series::default(),
             live,
             seal: Seal::default(),
             first_steps: Vec::new(),
             summaries: Vec::new(),
-            reports: Vec::new(),
+            reports: Reports::default(),
             sealed_chunks: 0,
             last_seal,
             seals: 0,
         }
     }
 
-    fn run(mut self, receiver: &Receiver<Vec<Message>>) -> Result<()> {
-        for message in receiver.iter().flatten() {
-            match message {
-                Message::Chunk(chunk) => {
-                    self.store(*chunk)?;
-                    self.seal_if_due()?;
+    fn run(mut self, receiver: &Receiver<Vec<Message>>, giving_back: &Sender<Vec<Message>>) -> Result<()> {
+        for mut batch in receiver {
+            for message in &mut batch {
+                match message {
+                    Message::Chunk(chunk) => {
+                        self.store(chunk)?;
+                        self.seal_if_due()?;
+                    }
+                    Message::Tail(chunk) => self.store_rows(chunk.index, &chunk.rows)?,
+                    Message::Transaction(report) => self.add_report(report)?,
+                    Message::Batch(report) => self.store_batch(report)?,
+                    Message::End(kind) => {
+                        let kind = kind.clone();
+                        return self.end(kind);
+                    }
                 }
-                Message::Tail(rows) => self.store_rows(self.seal.chunks, &rows)?,
-                Message::Transaction(report) => self.add_report(*report)?,
-                Message::Batch(report) => self.store_report(&key::BATCH_REPORT, &*report)?,
-                Message::End(kind) => return self.end(kind),
             }
+            // The recorder may have ended.
+            let _ = giving_back.try_send(batch);
         }
         Ok(())
     }
 
-    fn store(&mut self, chunk: Chunk) -> Result<()> {
-        let database = &self.database;
+    fn store(&mut self, chunk: &mut Chunk) -> Result<()> {
         for program in &chunk.code {
-            database.put(
+            self.database.put(
                 Tree::Code,
                 Kind::Code,
                 &key::code(program.hash()),
                 &code_bytes(program.words()),
             )?;
         }
-        database.put(
-            Tree::Keyframe,
-            Kind::Keyframe,
-            &key::chunk(chunk.index),
-            &chunk.keyframe.encode(),
-        )?;
+        let key = key::chunk(chunk.index);
+        self.put_next(Tree::Keyframe, Kind::Keyframe, key, &chunk.keyframe.encode())?;
         self.store_rows(chunk.index, &chunk.rows)?;
-        let mut log = self.seal.chain.to_le_bytes().to_vec();
-        log.extend_from_slice(&chunk.log);
-        let chain = self
-            .database
-            .put(Tree::Log, Kind::Log, &key::chunk(chunk.index), &log)?;
+        let log = chunk.log.encode(self.seal.chain, &chunk.header);
+        let chain = self.put_next(Tree::Log, Kind::Log, key, &log)?;
         self.seal = Seal {
             chunks: chunk.index + 1,
-            steps: chunk.first_step + u64::from(chunk.steps),
+            steps: chunk.header.first_step + u64::from(chunk.header.steps),
             chain,
         };
-        self.first_steps.push(chunk.first_step);
+        self.first_steps.push(chunk.header.first_step);
         self.summarize(chunk);
         if self.summaries.len() as u32 == GROUP_CHUNKS {
             self.store_summaries()?;
@@ -230,44 +261,52 @@ impl Storing {
         Ok(())
     }
 
-    fn add_report(&mut self, report: TransactionReport) -> Result<()> {
-        let is_full = |first: &TransactionReport| key::reports(first.index) != key::reports(report.index);
-        if self.reports.first().is_some_and(is_full) {
+    fn add_report(&mut self, report: &TransactionReport) -> Result<()> {
+        let key = key::reports(report.index);
+        if self.reports.key != key {
             self.store_reports()?;
-            self.reports.clear();
+            self.reports = Reports {
+                key,
+                ..Reports::default()
+            };
         }
-        self.reports.push(report);
+        self.reports.add(report);
         Ok(())
     }
 
     /// Stores the reports of the last group, which may grow until the next seal.
-    fn store_reports(&self) -> Result<()> {
-        match self.reports.first() {
-            Some(first) => self.store_report(&key::reports(first.index), &self.reports),
-            None => Ok(()),
-        }
-    }
-
-    fn store_report(&self, key: &[u8], report: &impl Serialize) -> Result<()> {
-        let json = serde_json::to_vec(report).expect("a report is plain data");
-        self.database
-            .put(Tree::Report, Kind::Report, key, &json)
-            .map(drop)
-    }
-
-    fn store_rows(&self, chunk: u32, rows: &Rows) -> Result<()> {
-        for ((tree, kind), bytes) in rows.encode() {
-            self.database.put(tree, kind, &key::chunk(chunk), &bytes)?;
+    fn store_reports(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.reports.has_grown) {
+            let (key, json) = (self.reports.key, self.reports.list());
+            self.put_next(Tree::Report, Kind::Report, key, &json)?;
         }
         Ok(())
     }
 
-    fn summarize(&mut self, chunk: Chunk) {
+    fn store_batch(&self, report: &BatchReport) -> Result<()> {
+        let json = serde_json::to_vec(report).expect("a report is plain data");
+        self.database
+            .put(Tree::Report, Kind::Report, &key::BATCH_REPORT, &json)
+            .map(drop)
+    }
+
+    fn put_next(&mut self, tree: Tree, kind: Kind, key: [u8; 4], raw: &[u8]) -> Result<u64> {
+        self.series.put(&self.database, tree, kind, key, raw)
+    }
+
+    fn store_rows(&mut self, chunk: u32, rows: &Rows) -> Result<()> {
+        for ((tree, kind), bytes) in rows.encode() {
+            self.put_next(tree, kind, key::chunk(chunk), &bytes)?;
+        }
+        Ok(())
+    }
+
+    fn summarize(&mut self, chunk: &mut Chunk) {
         self.summaries.push(Summary {
             next_page: chunk.keyframe.next_page(),
             versions: chunk.keyframe.versions(),
             lives: chunk.keyframe.lives().clone(),
-            path: Some(chunk.path),
+            path: Some(std::mem::take(&mut chunk.path)),
             touched: Some(Touched::by(&chunk.rows)),
         });
     }
@@ -279,9 +318,7 @@ impl Storing {
             return Ok(());
         };
         let (key, bytes) = (key::group(last / GROUP_CHUNKS), index::encode_group(&summaries));
-        self.database
-            .put(Tree::Index, Kind::Index, &key, &bytes)
-            .map(drop)
+        self.put_next(Tree::Index, Kind::Index, key, &bytes).map(drop)
     }
 
     fn seal_if_due(&mut self) -> Result<()> {
@@ -326,6 +363,28 @@ impl Storing {
             // Whoever follows it goes on reading.
             self.database.sync()
         }
+    }
+}
+
+/// Reports of the group of transactions that is not full yet, as JSON.
+#[derive(Default)]
+struct Reports {
+    key: [u8; 4],
+    /// One after the other, each behind a comma.
+    json: Vec<u8>,
+    /// Whether there are some that were not stored.
+    has_grown: bool,
+}
+
+impl Reports {
+    fn add(&mut self, report: &TransactionReport) {
+        self.json.push(b',');
+        serde_json::to_writer(&mut self.json, report).expect("a report is plain data");
+        self.has_grown = true;
+    }
+
+    fn list(&self) -> Vec<u8> {
+        [b"[", &self.json[1..], b"]"].concat()
     }
 }
 

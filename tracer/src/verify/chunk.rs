@@ -36,7 +36,7 @@ pub(super) fn check_chunk(
     if digest(&execution) != log.digest {
         return differs("replaying it ends in another state than was recorded");
     }
-    if again.frames.calls.rows() != rows.calls || again.frames.failures.rows() != rows.failures {
+    if again.rows.calls != rows.calls || again.rows.failures != rows.failures {
         return differs("replaying it calls and fails elsewhere than its rows say");
     }
     if operator_writes(log) != writes_of(&rows.operator, log) {

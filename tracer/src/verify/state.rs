@@ -12,7 +12,7 @@ use eradbg_vm::state::{Decommit, Restored, StateSnapshot, StorageAccess};
 use eradbg_vm::{Host, Missing, Observer, Storage, StorageKey, U256, VmState};
 
 use crate::again::Deed;
-use crate::ledger::{Block, OperatorRow, Rows, StateRow, Timed};
+use crate::ledger::{OperatorRow, Rows, StateRow, Timed};
 
 /// The chain's state in the course of a run.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ struct Before(HashMap<StorageKey, (U256, bool)>);
 #[derive(Debug, Default)]
 struct Told {
     step: u64,
-    rows: Block<StateRow>,
+    rows: Vec<Timed<StateRow>>,
 }
 
 impl StateAgain {
@@ -55,7 +55,7 @@ impl StateAgain {
         for (step, deed) in deeds {
             self.perform(*step, *deed);
         }
-        let told = self.told.rows.take();
+        let told = std::mem::take(&mut self.told.rows);
         let differs = told.iter().zip(&rows.state).position(|(told, row)| told != row);
         match differs.or_else(|| (told.len() != rows.state.len()).then(|| told.len().min(rows.state.len()))) {
             None => Ok(()),
@@ -164,7 +164,8 @@ impl Storage for Before {
 
 impl Told {
     fn row(&mut self, row: StateRow) {
-        self.rows.push(self.step, row);
+        let step = self.step;
+        self.rows.push(Timed { step, row });
     }
 }
 
