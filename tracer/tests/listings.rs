@@ -82,7 +82,7 @@ fn a_damaged_listing_costs_only_itself() {
         let mut value = tree.get(key).unwrap().unwrap().to_vec();
         value[9] ^= 1;
         tree.insert(key, value).unwrap();
-        tree.insert(b"no hash", b"").unwrap();
+        tree.insert(b"no hash", b"no source").unwrap();
     });
     let recording = Recording::open(&path).unwrap();
     let problem = recording.listing(listings[1].hash).unwrap_err().to_string();

@@ -70,7 +70,7 @@ fn the_end_of_a_batch_full_of_logs_and_pubdata_stays_within_the_gas_that_is_kept
     let (driven, reports) = drive::run(loaded.input, loaded.script, &loaded.run);
     assert_eq!(driven.end, Ok(DriveEnd::Finished));
     let batch = reports.batch.unwrap();
-    let pubdata = batch.pubdata_input.len() / 2 - 1;
+    let pubdata = batch.pubdata_input.len();
     assert!(pubdata > 650_000, "{pubdata} bytes of pubdata");
     let used = batch.block_tip.gas_used;
     assert!((1_000_000..TIP_RESERVE).contains(&used), "{used}");

@@ -117,7 +117,10 @@ pub(crate) fn contents(recording: &Path) -> (Values, Value) {
         for name in Content::Recording.trees().iter().map(|tree| tree.name()) {
             for entry in &database.open_tree(name).expect("the tree opens") {
                 let (key, value) = entry.expect("the tree is readable");
-                values.insert((name, key.to_vec()), value.to_vec());
+                // Keys are put ahead of their values.
+                if !value.is_empty() {
+                    values.insert((name, key.to_vec()), value.to_vec());
+                }
             }
         }
     });
