@@ -143,10 +143,27 @@ pub struct Heaps {
 struct Tracked {
     /// Memories that may have been written to.
     touched: Vec<u32>,
-    /// Memories that live and did not then.
-    born: FxHashSet<u32>,
-    /// Memories that lived then and do not now.
-    gone: FxHashSet<u32>,
+    /// Memories that came to life or died, in order.
+    turns: Vec<Turn>,
+}
+
+/// A memory came to life or died: its page id, the number of the turn, and whether it lived before. One number, since many
+/// are put in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn(u64);
+
+impl Turn {
+    fn new(page: u32, number: usize, lived: bool) -> Self {
+        Self(u64::from(page) << 32 | (number as u64) << 1 | u64::from(lived))
+    }
+
+    fn page(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    fn lived(self) -> bool {
+        self.0 & 1 != 0
+    }
 }
 
 /// Empty memories. A copy starts with none.
@@ -221,19 +238,22 @@ impl Heaps {
 
     /// Adds a memory under a page id, replacing what had that id.
     pub fn insert(&mut self, page: u32, heap: Heap) -> HeapSlot {
+        let slot = self.by_page.get(&page).copied();
         if self.tracked.is_some() {
-            let lived = self.lives(page);
+            let lived = slot.is_some() || self.lives_recorded(page);
             self.touch(page);
             self.track(page, lived, true);
         }
-        self.place(page, heap)
+        if let Some(slot) = slot {
+            self.slots[slot.0 as usize].1 = heap;
+            slot
+        } else {
+            self.place(page, heap)
+        }
     }
 
+    /// Finds a slot for a memory of a page id that has none.
     fn place(&mut self, page: u32, heap: Heap) -> HeapSlot {
-        if let Some(&slot) = self.by_page.get(&page) {
-            self.slots[slot.0 as usize].1 = heap;
-            return slot;
-        }
         let slot = if let Some(slot) = self.free.pop() {
             self.slots[slot.0 as usize] = (page, heap);
             slot
@@ -271,15 +291,16 @@ impl Heaps {
 
     /// Removes and returns the memory of a page id.
     pub fn remove(&mut self, page: u32) -> Option<Heap> {
+        let slot = self.by_page.remove(&page);
         if self.tracked.is_some() {
-            let lived = self.lives(page);
+            let lived = slot.is_some() || self.lives_recorded(page);
             self.track(page, lived, false);
         }
         let recorded = self.recorded_heap(page).cloned();
         if recorded.is_some() {
             self.dead.insert(page);
         }
-        let Some(slot) = self.by_page.remove(&page) else {
+        let Some(slot) = slot else {
             return recorded;
         };
         self.free.push(slot);
@@ -335,20 +356,26 @@ impl Heaps {
 
     /// Calls `f` with each page of each memory written since the last call, in order of page id and index.
     pub fn take_dirty(&mut self, mut f: impl FnMut(u32, u32, u32, &HeapPage)) {
-        let mut touched = match &mut self.tracked {
+        let touched = match &mut self.tracked {
             Some(tracked) => std::mem::take(&mut tracked.touched),
             None => self.by_page.keys().copied().collect(),
         };
-        touched.sort_unstable();
-        touched.dedup();
-        for id in touched {
-            let Some(&slot) = self.by_page.get(&id) else {
-                continue;
-            };
+        // Most of them have died since.
+        let living = touched
+            .iter()
+            .filter_map(|id| Some((*id, *self.by_page.get(id)?)));
+        let mut written: Vec<_> = living
+            .filter(|&(_, slot)| self.at(slot).pages.is_dirty())
+            .collect();
+        written.sort_unstable_by_key(|&(id, _)| id);
+        written.dedup();
+        for (id, slot) in written {
             let pages = &mut self.at_mut(slot).pages;
-            if pages.is_dirty() {
-                pages.take_dirty(|index, mask, page| f(id, index, mask, page));
-            }
+            pages.take_dirty(|index, mask, page| f(id, index, mask, page));
+        }
+        if let Some(tracked) = &mut self.tracked {
+            tracked.touched = touched;
+            tracked.touched.clear();
         }
     }
 
@@ -365,11 +392,16 @@ impl Heaps {
             self.start_tracking();
             return (all, Vec::new());
         };
-        let [born, gone] = [&mut tracked.born, &mut tracked.gone].map(|pages| {
-            let mut pages: Vec<u32> = pages.drain().collect();
-            pages.sort_unstable();
-            pages
-        });
+        tracked.turns.sort_unstable();
+        let (mut born, mut gone) = (Vec::new(), Vec::new());
+        for turns in tracked.turns.chunk_by(|a, b| a.page() == b.page()) {
+            // After an even number of turns it is what it was.
+            if turns.len() % 2 == 1 {
+                let list = if turns[0].lived() { &mut gone } else { &mut born };
+                list.push(turns[0].page());
+            }
+        }
+        tracked.turns.clear();
         (born, gone)
     }
 
@@ -382,26 +414,16 @@ impl Heaps {
 
     /// Notes that a memory lives from now on or does no more.
     fn track(&mut self, page: u32, lived: bool, lives: bool) {
-        let Some(tracked) = self.tracked.as_mut().filter(|_| lived != lives) else {
-            return;
-        };
-        let (to, from) = if lives {
-            (&mut tracked.born, &mut tracked.gone)
-        } else {
-            (&mut tracked.gone, &mut tracked.born)
-        };
-        if !from.remove(&page) {
-            to.insert(page);
+        if let Some(tracked) = self.tracked.as_mut().filter(|_| lived != lives) {
+            let number = tracked.turns.len();
+            tracked.turns.push(Turn::new(page, number, lived));
         }
     }
 
-    /// Whether a memory of this page id lives.
-    fn lives(&self, page: u32) -> bool {
-        let recorded = || {
-            let heaps = self.recorded.as_ref();
-            heaps.is_some_and(|heaps| !self.dead.contains(&page) && heaps.source.lives(page))
-        };
-        self.by_page.contains_key(&page) || recorded()
+    /// Whether a recorded memory of this page id has not died since.
+    fn lives_recorded(&self, page: u32) -> bool {
+        let heaps = self.recorded.as_ref();
+        heaps.is_some_and(|heaps| !self.dead.contains(&page) && heaps.source.lives(page))
     }
 
     /// A recorded memory that has not died since; one that was written to is in a slot and comes first.

@@ -31,14 +31,17 @@ pub struct Executed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CodeBlocks([u64; 16]);
 
+/// No block: there are 1,024.
+const NONE: u16 = u16::MAX;
+
 /// Gathers what a chunk executes.
 #[derive(Debug, Default)]
 pub struct ExecutedCode {
     known: FxHashMap<CodeAt, usize>,
     executed: Vec<Executed>,
     current: usize,
-    /// The block of the current code that was marked last: most instructions follow one of their own block.
-    marked: Option<u16>,
+    /// The block of the current code that was marked last, or [`NONE`]: most instructions follow one of their own block.
+    marked: u16,
     depth: (u32, u32),
 }
 
@@ -102,7 +105,7 @@ impl ExecutedCode {
             address: frame.code_address,
             hash: frame.program.hash(),
         };
-        self.marked = None;
+        self.marked = NONE;
         let executed = &mut self.executed;
         self.current = *self.known.entry(code).or_insert_with(|| {
             let blocks = CodeBlocks::default();
@@ -114,13 +117,15 @@ impl ExecutedCode {
     /// An instruction is about to execute.
     #[inline(always)]
     pub fn executes(&mut self, pc: u16) {
-        if self.marked != Some(pc / BLOCK) {
+        if self.marked != pc / BLOCK {
             self.mark(pc);
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn mark(&mut self, pc: u16) {
-        self.marked = Some(pc / BLOCK);
+        self.marked = pc / BLOCK;
         if let Some(executed) = self.executed.get_mut(self.current) {
             executed.blocks.insert(pc);
         }
@@ -145,7 +150,7 @@ impl ExecutedCode {
     /// What the chunk that ends executed.
     pub fn take(&mut self) -> Path {
         self.known.clear();
-        self.marked = None;
+        self.marked = NONE;
         let mut code = std::mem::take(&mut self.executed);
         code.retain(|executed| !executed.blocks.is_empty());
         Path {
