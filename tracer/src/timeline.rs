@@ -8,7 +8,8 @@ mod navigate;
 mod stop;
 mod stretch;
 
-use std::ops::RangeInclusive;
+use std::cell::{OnceCell, RefCell};
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use eradbg_vm::{Execution, Instruction, PanicCause};
@@ -18,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{StateRow, Timed};
 use crate::recording::Recording;
 use crate::state_view::StateView;
-use stretch::{Decoded, Stretch};
+use stretch::{RecentRows, RecentStretches, Stretch};
 
 pub use navigate::Jump;
 pub use stop::RunEnd;
@@ -52,17 +53,27 @@ pub struct StepInfo {
 #[derive(Debug)]
 pub struct Timeline {
     recording: Recording,
-    decoded: Decoded,
+    stretches: RecentStretches,
     /// The stretch that leads to the cursor.
     stretch: Arc<Stretch>,
     execution: Execution,
     position: u64,
-    state: StateView,
-    /// Position that `state` is at.
-    state_position: u64,
+    rows: RefCell<RecentRows>,
+    /// `VMState` here, once someone has asked for it.
+    state: OnceCell<StateHere>,
+    /// `VMState` at the last position where someone asked, with that position.
+    known_state: (u64, StateView),
+}
+
+/// `VMState` at a position.
+#[derive(Debug, Default)]
+struct StateHere {
+    /// Empty where it is not known.
+    view: StateView,
+    /// Rows of the step before.
     last_rows: Vec<StateRow>,
-    /// Why `state` is not known here.
-    state_problem: Option<Error>,
+    /// Why it is not known.
+    problem: Option<Error>,
 }
 
 impl Timeline {
@@ -76,22 +87,20 @@ impl Timeline {
         if recording.chunks() == 0 {
             return Err(recording.damaged("log".to_owned(), "no step was recorded".to_owned()));
         }
-        let mut decoded = Decoded::default();
-        let stretch = decoded.stretch(&recording, 0, 0)?;
+        let mut stretches = RecentStretches::default();
+        let stretch = stretches.get(&recording, 0, 0)?;
         let execution = stretch.start.clone();
-        let mut timeline = Self {
+        let timeline = Self {
             recording,
-            decoded,
+            stretches,
             stretch,
             execution,
             position: 0,
-            state: StateView::default(),
-            state_position: 0,
-            last_rows: Vec::new(),
-            state_problem: None,
+            rows: RefCell::default(),
+            state: OnceCell::new(),
+            known_state: (0, StateView::default()),
         };
         timeline.recording.make_states_ahead();
-        timeline.show_state();
         Ok(timeline)
     }
 
@@ -116,14 +125,14 @@ impl Timeline {
         &self.execution
     }
 
-    /// `VMState` here; empty where [`Self::state_problem`] says why.
+    /// `VMState` here, made when it is first asked for; empty where [`Self::state_problem`] says why.
     pub fn state(&self) -> &StateView {
-        &self.state
+        &self.state_here().view
     }
 
     /// Why `VMState` cannot be told here: rows that lead to it are damaged.
     pub fn state_problem(&self) -> Option<&Error> {
-        self.state_problem.as_ref()
+        self.state_here().problem.as_ref()
     }
 
     /// What the step that led here changed, operator writes after it included; empty at the start.
@@ -136,7 +145,7 @@ impl Timeline {
 
     /// Rows of `VMState` of the step that led here.
     pub fn last_rows(&self) -> &[StateRow] {
-        &self.last_rows
+        &self.state_here().last_rows
     }
 
     /// The step that executes next; `None` at the end.
@@ -174,13 +183,13 @@ impl Timeline {
             return Ok(());
         }
         let stretch = self.stretch_to(target)?;
+        self.leave_state();
         if !Arc::ptr_eq(&stretch, &self.stretch) {
             self.execution = stretch.start.clone();
             self.position = stretch.first_step;
             self.stretch = stretch;
         }
         self.walk_to(target);
-        self.show_state();
         Ok(())
     }
 
@@ -206,11 +215,11 @@ impl Timeline {
             && !rollbacks.iter().any(|range| range.end_step == position);
         let before = chunk.checked_sub(1).filter(|_| follows);
         if let Some(before) = before
-            && let Ok(stretch) = self.decoded.stretch(&self.recording, before, position)
+            && let Ok(stretch) = self.stretches.get(&self.recording, before, position)
         {
             return Ok(stretch);
         }
-        self.decoded.stretch(&self.recording, chunk, position)
+        self.stretches.get(&self.recording, chunk, position)
     }
 
     /// Walks within the stretch.
@@ -236,69 +245,83 @@ impl Timeline {
         editor.set_steps(target);
     }
 
-    /// Brings `state` to the cursor. What cannot be told of it must not keep anyone from the machine's state.
-    fn show_state(&mut self) {
-        self.state_problem = self.move_state().err();
-        if self.state_problem.is_some() {
-            self.state = StateView::default();
-            self.state_position = 0;
-            self.last_rows.clear();
+    /// Keeps what is known of `VMState` here for the next position.
+    fn leave_state(&mut self) {
+        if let Some(here) = self.state.take()
+            && here.problem.is_none()
+        {
+            self.known_state = (self.position, here.view);
         }
     }
 
-    /// Brings `state` to the cursor: by the rows between, or from a state that is kept when that is nearer.
-    fn move_state(&mut self) -> Result<()> {
+    /// What cannot be told of `VMState` must not keep anyone from the machine's state.
+    fn state_here(&self) -> &StateHere {
+        self.state.get_or_init(|| {
+            self.make_state().unwrap_or_else(|error| StateHere {
+                problem: Some(error),
+                ..StateHere::default()
+            })
+        })
+    }
+
+    /// Makes `VMState` here: by the rows since the last position where it was known, or from a state that is kept when that
+    /// is nearer.
+    fn make_state(&self) -> Result<StateHere> {
         let target = self.position;
-        let walk = self.state_position.abs_diff(target);
+        let (mut from, mut view) = self.known_state.clone();
+        let walk = from.abs_diff(target);
         if walk > NEAR_STEPS {
-            let (position, state) = self.recording.state_near(target)?;
-            if position.abs_diff(target) < walk {
-                self.state = state;
-                self.state_position = position;
+            let near = self.recording.state_near(target)?;
+            if near.0.abs_diff(target) < walk {
+                (from, view) = near;
             }
         }
-        let (from, to) = (self.state_position.min(target), self.state_position.max(target));
+        let steps = from.min(target)..from.max(target);
         let mut blocks = Vec::new();
-        for chunk in self.row_chunks(from, to) {
-            blocks.push(self.decoded.rows(&self.recording, chunk)?);
+        for chunk in self.row_chunks(&steps) {
+            blocks.push(self.rows(chunk)?);
         }
-        if target >= self.state_position {
-            for row in blocks.iter().flat_map(|rows| rows_between(rows, from, to)) {
-                self.state.apply(&row.row);
+        if target >= from {
+            for row in blocks.iter().flat_map(|rows| rows_between(rows, &steps)) {
+                view.apply(&row.row);
             }
         } else {
             for row in blocks
                 .iter()
                 .rev()
-                .flat_map(|rows| rows_between(rows, from, to).iter().rev())
+                .flat_map(|rows| rows_between(rows, &steps).iter().rev())
             {
-                self.state.undo(&row.row);
+                view.undo(&row.row);
             }
         }
-        self.state_position = target;
-        self.last_rows.clear();
+        let mut last_rows = Vec::new();
         if let Some(last) = target.checked_sub(1) {
-            for chunk in self.row_chunks(last, target) {
-                let rows = self.decoded.rows(&self.recording, chunk)?;
-                self.last_rows.extend(
-                    rows_between(&rows, last, target)
-                        .iter()
-                        .map(|row| row.row.clone()),
-                );
+            for chunk in self.row_chunks(&(last..target)) {
+                let rows = self.rows(chunk)?;
+                let rows = rows_between(&rows, &(last..target)).iter();
+                last_rows.extend(rows.map(|row| row.row.clone()));
             }
         }
-        Ok(())
+        Ok(StateHere {
+            view,
+            last_rows,
+            problem: None,
+        })
+    }
+
+    fn rows(&self, chunk: u32) -> Result<Arc<Vec<Timed<StateRow>>>> {
+        self.rows.borrow_mut().get(&self.recording, chunk)
     }
 
     /// Chunks that can have rows of the steps between two positions: a rollback's rows stand in the chunk after it.
-    fn row_chunks(&self, from: u64, to: u64) -> RangeInclusive<u32> {
-        self.recording.chunk_of(from)..=self.recording.chunk_of(to)
+    fn row_chunks(&self, steps: &Range<u64>) -> RangeInclusive<u32> {
+        self.recording.chunk_of(steps.start)..=self.recording.chunk_of(steps.end)
     }
 }
 
-/// Rows of the steps from `from` on, before `to`. A row of step s shows at every position after s.
-fn rows_between(rows: &[Timed<StateRow>], from: u64, to: u64) -> &[Timed<StateRow>] {
-    let start = rows.partition_point(|row| row.step < from);
-    let end = rows.partition_point(|row| row.step < to);
+/// Rows of some steps. A row of step s shows at every position after s.
+fn rows_between<'a>(rows: &'a [Timed<StateRow>], steps: &Range<u64>) -> &'a [Timed<StateRow>] {
+    let start = rows.partition_point(|row| row.step < steps.start);
+    let end = rows.partition_point(|row| row.step < steps.end);
     rows.get(start..end).unwrap_or_default()
 }

@@ -12,6 +12,7 @@ mod real_base;
 mod support;
 
 use std::collections::BTreeMap;
+use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,6 +32,7 @@ use eradbg_tracer::store::tree::{Content, Tree};
 use eradbg_tracer::timeline::Direction;
 use eradbg_tracer::verify::verify;
 use eradbg_tracer::{Recording, Timeline};
+use eradbg_vm::Execution;
 use support::Random;
 
 const LENGTHS: [&str; 4] = ["100k", "1M", "10M", "100M"];
@@ -170,13 +172,17 @@ fn view(folder: &Path) -> Measured {
     let first_seek = start.elapsed();
 
     let mut random = Random(1);
-    let seeks = (0..SEEKS).map(|_| {
+    let (mut seeks, mut states) = (Vec::new(), Vec::new());
+    for _ in 0..SEEKS {
         let target = random.below(steps + 1);
         let start = Instant::now();
         timeline.seek(target).expect("a good recording");
-        start.elapsed()
-    });
-    let seeks = Sorted::new(seeks.collect());
+        look(timeline.execution());
+        seeks.push(start.elapsed());
+        black_box(timeline.state());
+        states.push(start.elapsed());
+    }
+    let (seeks, states) = (Sorted::new(seeks), Sorted::new(states));
     let memory = resident_megabytes();
     let edges = edges(&recording, &mut timeline, &mut random);
     let origins = origins(&recording, &mut timeline, &mut random);
@@ -204,6 +210,8 @@ fn view(folder: &Path) -> Measured {
         ("first seek ms", millis(first_seek)),
         ("seek p50 ms", seeks.at(50)),
         ("seek p99 ms", seeks.at(99)),
+        ("state p50 ms", states.at(50)),
+        ("state p99 ms", states.at(99)),
         ("edge p50 ms", edges.at(50)),
         ("edge p99 ms", edges.at(99)),
         ("last writer p50 ms", origins.at(50)),
@@ -217,6 +225,19 @@ fn view(folder: &Path) -> Measured {
         ("MB at the end", resident_megabytes()),
         ("bytes", recording.disk_bytes() as f64),
     ])
+}
+
+/// Looks at registers and frames, at the page of the stack that is in use, and at the first 4 KiB of the heap.
+fn look(execution: &Execution) {
+    black_box(execution.registers());
+    black_box(execution.frames().map(|frame| frame.ergs).sum::<u32>());
+    let frame = execution.frame();
+    for slot in frame.sp.saturating_sub(32)..frame.sp {
+        black_box(frame.stack.read(slot));
+    }
+    let mut bytes = [0; 4096];
+    execution.heaps().at(frame.heap).read_bytes(0, &mut bytes);
+    black_box(bytes);
 }
 
 /// Time of single steps from one chunk into another, forward and backward in turn.
@@ -312,14 +333,14 @@ fn time_of_origin(recording: &Recording, position: u64, place: &PlacePattern) ->
 fn print_tables(kind: &str, all: &[Measured]) {
     println!("\n### {kind}\n");
     println!(
-        "| steps | plain, M steps/s | record / plain | recorder, MB | B/step | open | open, killed | first seek | seek p50 / p99 | across an edge p50 / p99 | last writer p50 / p99 | slot writer p50 / p99 | never hit | verify, M steps/s: all cores / one | viewer, MB |"
+        "| steps | plain, M steps/s | record / plain | recorder, MB | B/step | open | open, killed | first seek | seek p50 / p99 | with VMState p50 / p99 | across an edge p50 / p99 | last writer p50 / p99 | slot writer p50 / p99 | never hit | verify, M steps/s: all cores / one | viewer, MB |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for measured in all {
         let of = |name: &str| measured.get(name).copied().unwrap_or(f64::NAN);
         let steps = of("plain.steps");
         println!(
-            "| {:.1} M | {:.1} | {:.2} | {:+.0} | {:.2} | {:.1} ms | {:.1} ms | {:.1} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.1} ms | {:.1} / {:.1} | {:.0} |",
+            "| {:.1} M | {:.1} | {:.2} | {:+.0} | {:.2} | {:.1} ms | {:.1} ms | {:.1} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.2} / {:.2} ms | {:.1} ms | {:.1} / {:.1} | {:.0} |",
             steps / 1e6,
             steps / of("plain.seconds") / 1e6,
             of("record.seconds") / of("plain.seconds"),
@@ -330,6 +351,8 @@ fn print_tables(kind: &str, all: &[Measured]) {
             of("view.first seek ms"),
             of("view.seek p50 ms"),
             of("view.seek p99 ms"),
+            of("view.state p50 ms"),
+            of("view.state p99 ms"),
             of("view.edge p50 ms"),
             of("view.edge p99 ms"),
             of("view.last writer p50 ms"),

@@ -17,9 +17,9 @@ use crate::replay::Replay;
 /// Steps in a stretch.
 const STRETCH_STEPS: u64 = 1_024;
 /// Decoded stretches kept; one takes about a megabyte.
-const KEPT_STRETCHES: usize = 32;
+const KEPT_STRETCHES: usize = 16;
 /// Blocks of state rows kept.
-const KEPT_ROWS: usize = 64;
+const KEPT_ROWS: usize = 24;
 
 /// A stretch with the changes of each of its steps.
 #[derive(Debug)]
@@ -31,12 +31,13 @@ pub(super) struct Stretch {
     starts: Vec<u32>,
 }
 
-/// What was used last, newest first.
+/// The stretches that were used last.
 #[derive(Debug, Default)]
-pub(super) struct Decoded {
-    stretches: Recent<(u32, u64), Arc<Stretch>>,
-    rows: Recent<u32, Arc<Vec<Timed<StateRow>>>>,
-}
+pub(super) struct RecentStretches(Recent<(u32, u64), Arc<Stretch>>);
+
+/// State rows of the chunks that were used last.
+#[derive(Debug, Default)]
+pub(super) struct RecentRows(Recent<u32, Arc<Vec<Timed<StateRow>>>>);
 
 /// Values by key, newest first.
 #[derive(Debug)]
@@ -71,32 +72,28 @@ impl Stretch {
     }
 }
 
-impl Decoded {
+impl RecentStretches {
     /// The stretch of a chunk that leads to a position; at the chunk's start the one that begins there.
-    pub(super) fn stretch(
-        &mut self,
-        recording: &Recording,
-        chunk: u32,
-        position: u64,
-    ) -> Result<Arc<Stretch>> {
+    pub(super) fn get(&mut self, recording: &Recording, chunk: u32, position: u64) -> Result<Arc<Stretch>> {
         let steps = position - recording.first_step(chunk);
         let number = steps.saturating_sub(1) / STRETCH_STEPS;
-        if let Some(stretch) = self.stretches.get(&(chunk, number)) {
+        if let Some(stretch) = self.0.get(&(chunk, number)) {
             return Ok(Arc::clone(stretch));
         }
         let stretch = Arc::new(Stretch::decode(recording, chunk, number)?);
-        self.stretches
-            .put((chunk, number), Arc::clone(&stretch), KEPT_STRETCHES);
+        self.0.put((chunk, number), Arc::clone(&stretch), KEPT_STRETCHES);
         Ok(stretch)
     }
+}
 
+impl RecentRows {
     /// State rows of a chunk.
-    pub(super) fn rows(&mut self, recording: &Recording, chunk: u32) -> Result<Arc<Vec<Timed<StateRow>>>> {
-        if let Some(rows) = self.rows.get(&chunk) {
+    pub(super) fn get(&mut self, recording: &Recording, chunk: u32) -> Result<Arc<Vec<Timed<StateRow>>>> {
+        if let Some(rows) = self.0.get(&chunk) {
             return Ok(Arc::clone(rows));
         }
         let rows = Arc::new(recording.rows::<StateRow>(chunk)?);
-        self.rows.put(chunk, Arc::clone(&rows), KEPT_ROWS);
+        self.0.put(chunk, Arc::clone(&rows), KEPT_ROWS);
         Ok(rows)
     }
 }
