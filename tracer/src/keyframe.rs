@@ -1,12 +1,13 @@
 //! The state at the start of a chunk: registers, frames, and the pages written since the keyframe before.
 
+mod page;
+
 use std::sync::Arc;
 
 use eradbg_vm::edit::{Current, Globals};
 use eradbg_vm::execution::{DirtyPage, Lives, Settings, Waiting};
 use eradbg_vm::heap::{HeapPage, HeapSlot};
 use eradbg_vm::observer::Marks;
-use eradbg_vm::paged::{PAGE_WORDS, Page};
 use eradbg_vm::protocol::Revision;
 use eradbg_vm::stack::{Stack, StackPage};
 use eradbg_vm::{Execution, Flags, Frame, NearFrame, Program, U256, Value};
@@ -14,6 +15,8 @@ use eradbg_vm::{Execution, Flags, Frame, NearFrame, Program, U256, Value};
 use crate::index::Version;
 use crate::ledger::{call_kind, panic_cause};
 use crate::store::codec::{Decoder, Encoder, Malformed};
+
+pub use page::{PageContent, PageKey, PageVersion};
 
 /// A keyframe as it is read: everything but the content of pages that were not written since the one before.
 #[derive(Debug, Clone)]
@@ -35,39 +38,6 @@ pub struct Keyframe {
     pub lives: Lives,
     /// Pages written since the keyframe before, in order of space and index.
     pub pages: Vec<PageVersion>,
-}
-
-/// A page as it was at a keyframe.
-#[derive(Debug, Clone)]
-pub struct PageVersion {
-    /// Page id of the memory or stack.
-    pub space: u32,
-    /// Index in it.
-    pub index: u32,
-    /// Words written since the keyframe before.
-    pub written: u32,
-    /// Its content.
-    pub content: PageContent,
-}
-
-/// What a page is found by: page id of its memory or stack, whether it is of a stack, index in it.
-pub type PageKey = (u32, bool, u32);
-
-impl PageVersion {
-    /// What it is found by. Where stacks have no ids, theirs are also those of memories.
-    pub fn key(&self) -> PageKey {
-        let is_stack = matches!(self.content, PageContent::Stack(_));
-        (self.space, is_stack, self.index)
-    }
-}
-
-/// Content of a page, shared by all states that are made from a recording.
-#[derive(Debug, Clone)]
-pub enum PageContent {
-    /// Of a memory.
-    Heap(Arc<HeapPage>),
-    /// Of a stack.
-    Stack(Arc<StackPage>),
 }
 
 /// Pages of each kind that few chunks write more of.
@@ -164,7 +134,7 @@ impl Captured {
             .map(DirtyPage::Heap)
             .chain(self.stack_pages.iter().map(DirtyPage::Stack));
         for (&(space, index, written), page) in self.marks.iter().zip(pages) {
-            encode_page(&mut e, space, index, written, page);
+            page::encode_page(&mut e, space, index, written, page);
         }
         [self.head.bytes(), e.bytes()].concat()
     }
@@ -186,10 +156,7 @@ impl Keyframe {
         }
         let (frames, code) = decode_frames(&mut d)?;
         let lives = decode_lives(&mut d)?;
-        let page_count = d.count()?;
-        let mut pages = (0..page_count)
-            .map(|_| decode_page(&mut d))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut pages = page::decode_pages(&mut d)?;
         // They are written memories first, then stacks.
         pages.sort_unstable_by_key(PageVersion::key);
         if d.is_empty() {
@@ -423,60 +390,5 @@ fn decode_near(d: &mut Decoder<'_>) -> Result<NearFrame, Malformed> {
         exception_handler,
         ergs: d.number()?,
         entered_at: d.number()?,
-    })
-}
-
-/// Only words that are not zero are stored; a mask says which.
-fn encode_page(e: &mut Encoder, space: u32, index: u32, written: u32, page: DirtyPage<'_>) {
-    e.number(space);
-    e.number(index);
-    e.number(written);
-    let mut words = [U256::zero(); PAGE_WORDS];
-    let pointers = match page {
-        DirtyPage::Heap(page) => {
-            for (word, bytes) in words.iter_mut().zip(page.0.as_chunks::<32>().0) {
-                *word = U256::from_big_endian(bytes);
-            }
-            None
-        }
-        DirtyPage::Stack(page) => {
-            words = page.words;
-            Some(page.pointers)
-        }
-    };
-    e.option(pointers, Encoder::number);
-    let filled = (0..PAGE_WORDS)
-        .filter(|&at| !words[at].is_zero())
-        .fold(0u32, |mask, at| mask | 1 << at);
-    e.number(filled);
-    words
-        .iter()
-        .filter(|word| !word.is_zero())
-        .for_each(|&word| e.word(word));
-}
-
-fn decode_page(d: &mut Decoder<'_>) -> Result<PageVersion, Malformed> {
-    let (space, index, written) = (d.number()?, d.number()?, d.number()?);
-    let pointers = d.option(Decoder::number)?;
-    let filled: u32 = d.number()?;
-    let mut stack = StackPage::zeroed();
-    for at in (0..PAGE_WORDS).filter(|at| filled >> at & 1 != 0) {
-        stack.words[at] = d.word()?;
-    }
-    let content = if let Some(pointers) = pointers {
-        stack.pointers = pointers;
-        PageContent::Stack(Arc::from(stack))
-    } else {
-        let mut heap = HeapPage::zeroed();
-        for (bytes, word) in heap.0.as_chunks_mut::<32>().0.iter_mut().zip(stack.words) {
-            word.to_big_endian(bytes);
-        }
-        PageContent::Heap(Arc::from(heap))
-    };
-    Ok(PageVersion {
-        space,
-        index,
-        written,
-        content,
     })
 }

@@ -42,7 +42,7 @@ impl Pages {
                 let place = self.recording.place("keyframe", chunk);
                 self.recording.damaged(place, why)
             })?;
-            Ok(keyframe.pages[at].content.clone())
+            Ok(keyframe.pages[at].content().clone())
         });
         found.map_err(|error| {
             FAILURE.with_borrow_mut(|failure| {

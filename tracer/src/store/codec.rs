@@ -60,10 +60,13 @@ impl Encoder {
     #[inline]
     pub fn word(&mut self, word: U256) {
         let length = word.bits().div_ceil(8);
-        self.bytes.push(length as u8);
-        let mut bytes = [0; 32];
-        word.to_little_endian(&mut bytes);
-        self.bytes.extend_from_slice(&bytes[..length]);
+        let mut bytes = [0; 33];
+        bytes[0] = length as u8;
+        word.to_little_endian(&mut bytes[1..]);
+        // Copying all of them and cutting is quicker than copying a number that the compiler does not know.
+        let end = self.bytes.len() + 1 + length;
+        self.bytes.extend_from_slice(&bytes);
+        self.bytes.truncate(end);
     }
 
     /// An address.
@@ -178,6 +181,17 @@ impl<'a> Decoder<'a> {
             return Err(Malformed);
         }
         Ok(U256::from_little_endian(self.take(length)?))
+    }
+
+    /// Passes over a word.
+    ///
+    /// # Errors
+    /// When [`Self::word`] has one.
+    pub fn pass_word(&mut self) -> Result<(), Malformed> {
+        match self.u8()? {
+            length @ 0..=32 => self.take(length.into()).map(drop),
+            _ => Err(Malformed),
+        }
     }
 
     /// An address.

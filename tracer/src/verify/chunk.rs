@@ -117,7 +117,7 @@ fn compare_with_next(recording: &Recording, chunk: u32, end: &mut Execution) -> 
         return differs("which memories live, or which frames wait,".to_owned());
     }
     for page in &keyframe.pages {
-        let same = match &page.content {
+        let same = match page.content() {
             PageContent::Heap(content) => {
                 end.heaps()
                     .get(page.space)

@@ -1,0 +1,135 @@
+//! Pages of a keyframe. A seek looks at a few pages of a dozen keyframes, so each is decoded when it is first looked at.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use eradbg_vm::U256;
+use eradbg_vm::execution::DirtyPage;
+use eradbg_vm::heap::HeapPage;
+use eradbg_vm::paged::PAGE_WORDS;
+use eradbg_vm::stack::StackPage;
+
+use crate::store::codec::{Decoder, Encoder, Malformed};
+
+/// A page as it was at a keyframe.
+#[derive(Debug, Clone)]
+pub struct PageVersion {
+    /// Page id of the memory or stack.
+    pub space: u32,
+    /// Index in it.
+    pub index: u32,
+    /// Words written since the keyframe before.
+    pub written: u32,
+    /// Which words of a stack are pointers; `None` for a memory.
+    pointers: Option<u32>,
+    /// Words that are not zero.
+    filled: u32,
+    /// Where those words are among the bytes.
+    words: Range<u32>,
+    /// Of all pages of the keyframe.
+    bytes: Arc<[u8]>,
+    content: OnceLock<PageContent>,
+}
+
+/// What a page is found by: page id of its memory or stack, whether it is of a stack, index in it.
+pub type PageKey = (u32, bool, u32);
+
+/// Content of a page, shared by all states that are made from a recording.
+#[derive(Debug, Clone)]
+pub enum PageContent {
+    /// Of a memory.
+    Heap(Arc<HeapPage>),
+    /// Of a stack.
+    Stack(Arc<StackPage>),
+}
+
+impl PageVersion {
+    /// What it is found by. Where stacks have no ids, theirs are also those of memories.
+    pub fn key(&self) -> PageKey {
+        (self.space, self.pointers.is_some(), self.index)
+    }
+
+    /// Its content.
+    pub fn content(&self) -> &PageContent {
+        self.content.get_or_init(|| {
+            let words = self.decode_words();
+            if let Some(pointers) = self.pointers {
+                return PageContent::Stack(Arc::new(StackPage { words, pointers }));
+            }
+            let mut page = HeapPage([0; 32 * PAGE_WORDS]);
+            for (bytes, word) in page.0.as_chunks_mut::<32>().0.iter_mut().zip(words) {
+                word.to_big_endian(bytes);
+            }
+            PageContent::Heap(Arc::new(page))
+        })
+    }
+
+    fn decode_words(&self) -> [U256; PAGE_WORDS] {
+        let mut d = Decoder::new(&self.bytes[self.words.start as usize..self.words.end as usize]);
+        let mut words = [U256::zero(); PAGE_WORDS];
+        for at in (0..PAGE_WORDS).filter(|at| self.filled >> at & 1 != 0) {
+            words[at] = d
+                .word()
+                .expect("the words were passed over when the keyframe was read");
+        }
+        words
+    }
+}
+
+/// Writes a page. Only words that are not zero are stored; a mask says which.
+pub(super) fn encode_page(e: &mut Encoder, space: u32, index: u32, written: u32, page: DirtyPage<'_>) {
+    e.number(space);
+    e.number(index);
+    e.number(written);
+    let mut words = [U256::zero(); PAGE_WORDS];
+    let pointers = match page {
+        DirtyPage::Heap(page) => {
+            for (word, bytes) in words.iter_mut().zip(page.0.as_chunks::<32>().0) {
+                *word = U256::from_big_endian(bytes);
+            }
+            None
+        }
+        DirtyPage::Stack(page) => {
+            words = page.words;
+            Some(page.pointers)
+        }
+    };
+    e.option(pointers, Encoder::number);
+    let filled = (0..PAGE_WORDS)
+        .filter(|&at| !words[at].is_zero())
+        .fold(0u32, |mask, at| mask | 1 << at);
+    e.number(filled);
+    words
+        .iter()
+        .filter(|word| !word.is_zero())
+        .for_each(|&word| e.word(word));
+}
+
+/// Reads the pages of a keyframe, the last part of it: their number, then each.
+pub(super) fn decode_pages(d: &mut Decoder<'_>) -> Result<Vec<PageVersion>, Malformed> {
+    let count = d.count()?;
+    let bytes: Arc<[u8]> = d.clone().rest().into();
+    let all = bytes.len();
+    let place = |d: &Decoder<'_>| u32::try_from(all - d.remaining()).map_err(|_| Malformed);
+    let mut pages = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (space, index, written) = (d.number()?, d.number()?, d.number()?);
+        let pointers = d.option(Decoder::number)?;
+        let filled: u32 = d.number()?;
+        let start = place(d)?;
+        for _ in 0..filled.count_ones() {
+            d.pass_word()?;
+        }
+        pages.push(PageVersion {
+            space,
+            index,
+            written,
+            pointers,
+            filled,
+            words: start..place(d)?,
+            bytes: Arc::clone(&bytes),
+            content: OnceLock::new(),
+        });
+    }
+    Ok(pages)
+}
