@@ -23,7 +23,7 @@ use crate::store::key;
 use crate::store::tree::Tree;
 
 /// Decoded keyframes kept for the next seek.
-const KEPT_KEYFRAMES: usize = 256;
+const KEPT_KEYFRAMES: usize = 128;
 /// Damaged keyframes that may need each other's pages to be made again.
 const MOST_NESTED: u32 = 16;
 

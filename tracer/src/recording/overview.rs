@@ -31,6 +31,8 @@ pub struct UndoneRange {
 /// Operator rows of a chunk.
 pub(super) type OperatorRows = (u32, Arc<Vec<Timed<OperatorRow>>>);
 
+/// Blocks of rows that are read on all cores before they are taken in: memory that a core has used once stays with it.
+const BLOCKS_AT_ONCE: u32 = 16;
 /// Transactions that are listed, at most.
 const MOST_TRANSACTIONS: u32 = 1 << 20;
 
@@ -134,23 +136,28 @@ impl Recording {
     }
 
     fn read_overview(&self) -> Overview {
-        let blocks = (0..self.row_blocks()).into_par_iter();
-        let blocks: Vec<_> = blocks
-            .map(|chunk| self.overview_rows(chunk).map(Block::of))
-            .collect();
         let mut overview = Overview::default();
         let mut telling = Vec::new();
-        for block in blocks {
-            match block {
-                Ok(block) => {
-                    telling.extend_from_slice(&block.telling);
-                    overview.add(block);
+        for first in (0..self.row_blocks()).step_by(BLOCKS_AT_ONCE as usize) {
+            let end = self.row_blocks().min(first + BLOCKS_AT_ONCE);
+            let blocks = (first..end).into_par_iter();
+            let blocks: Vec<_> = blocks
+                .map(|chunk| self.overview_rows(chunk).map(Block::of))
+                .collect();
+            for block in blocks {
+                match block {
+                    Ok(block) => {
+                        telling.extend_from_slice(&block.telling);
+                        overview.add(block);
+                    }
+                    Err(error) => overview.problems.push(error),
                 }
-                Err(error) => overview.problems.push(error),
             }
         }
         overview.end_at(self.steps());
         overview.tell_apart(&telling);
+        overview.hooks.shrink_to_fit();
+        overview.failures.shrink_to_fit();
         overview
     }
 }
@@ -176,7 +183,10 @@ impl Block {
         };
         for row in rows.operator {
             let OperatorRow::Hook { id, parameters } = row.row else {
-                block.operator.push(row);
+                // There are many writes, of which it shows none.
+                if !matches!(row.row, OperatorRow::Write { .. }) {
+                    block.operator.push(row);
+                }
                 continue;
             };
             block.hooks.push(HookRow {

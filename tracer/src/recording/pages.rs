@@ -135,9 +135,13 @@ impl Gathering {
                 _ => pages.push((page, end)),
             }
         }
+        pages.shrink_to_fit();
+        self.memories.shrink_to_fit();
+        let mut versions: Vec<_> = self.versions.into_iter().map(|(_, version)| version).collect();
+        versions.shrink_to_fit();
         PageIndex {
             pages,
-            versions: self.versions.into_iter().map(|(_, version)| version).collect(),
+            versions,
             rollbacks: self.rollbacks,
             memories: self.memories,
             lasting: self.lasting,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Bytes of cache that sled may use.
-const CACHE_BYTES: u64 = 64 << 20;
+const CACHE_BYTES: u64 = 8 << 20;
 /// Bytes of a segment, by which sled uses its log again. It keeps one until half of it is worthless: smaller ones than sled's
 /// 512 KB keep less that is. What is larger than a quarter of one is a file of its own, and with segments of 32 KB that is nearly
 /// every leaf of a tree, which takes a quarter less disk but makes and removes thousands of files.
