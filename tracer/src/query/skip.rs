@@ -52,6 +52,11 @@ impl<'a> Filter<'a> {
         }
     }
 
+    /// Whether it knows of some place which chunks may write it.
+    pub(super) fn knows_chunks(&self) -> bool {
+        !self.chunks.is_empty()
+    }
+
     /// Whether a chunk may match, without its summary.
     pub(super) fn may_match_at_all(&self, chunk: u32) -> bool {
         let nothing_known = Summary::default();
