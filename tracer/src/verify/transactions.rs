@@ -49,9 +49,18 @@ impl TransactionsAgain {
         done.try_for_each(|done| self.compare(&done.row))
     }
 
-    /// Compares the rows with the reports. `Err`: the first transaction of which they say different things.
-    pub(super) fn compare_with(&self, reports: &[TransactionReport]) -> Result<(), String> {
+    /// Compares the rows with the reports. `Err`: the first transaction of which they say different things, or that of one
+    /// there is no report although the recording is complete.
+    pub(super) fn compare_with(
+        &self,
+        reports: &[TransactionReport],
+        is_complete: bool,
+    ) -> Result<(), String> {
         let mut pairs = self.rows.iter().zip(reports);
+        let (reported, done) = (reports.len(), self.rows.len());
+        if is_complete && reported != done {
+            return Err(format!("there are {reported} of {done} transactions"));
+        }
         match pairs.find(|(row, report)| **row != TransactionRow::done(report)) {
             Some((row, _)) => Err(format!(
                 "the report of transaction {} differs from its row",

@@ -288,6 +288,15 @@ pub(super) fn recording_cases() -> Vec<Case> {
         Case {
             kept: Kept::Good,
             ..damaged(
+                "missing reports",
+                |at| remove_key(at, Tree::Report, &key::reports(0)),
+                &["verify r"],
+                &["r: reports: there are 0 of 5 transactions"],
+            )
+        },
+        Case {
+            kept: Kept::Good,
+            ..damaged(
                 "changed code",
                 |at| flip_first(at, Tree::Code, CODE_HASH_VERSION),
                 &["verify r"],
