@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-/// Bytes of cache that sled may use.
+/// Bytes of cache that sled may use. It keeps a leaf for each of 256 shards at least, and a viewer has caches of its own.
 const CACHE_BYTES: u64 = 8 << 20;
-/// Bytes of a segment, by which sled uses its log again. It keeps one until half of it is worthless: smaller ones than sled's
-/// 512 KB keep less that is. What is larger than a quarter of one is a file of its own, and with segments of 32 KB that is nearly
-/// every leaf of a tree, which takes a quarter less disk but makes and removes thousands of files.
+/// Bytes of a segment, by which sled's log grows. What is larger than a quarter of one is a file of its own, and many such
+/// files are slow to make.
 const SEGMENT_BYTES: usize = 256 << 10;
 
 /// Settings of each database here. sled refuses one that was made with others, so whoever looks at one past
