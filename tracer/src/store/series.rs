@@ -43,3 +43,51 @@ impl Series {
         database.put(tree, kind, &key, raw)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::disk::disk_bytes;
+    use crate::store::tree::Content;
+
+    #[test]
+    fn values_are_written_once_and_keys_ahead_of_them_count_as_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recording");
+        let database = Database::create(&path, Content::Recording).unwrap();
+        let mut series = Series::default();
+        // They do not compress.
+        let value = |number: u32| -> Vec<u8> {
+            let words = (0..512)
+                .map(|word| xxhash_rust::xxh3::xxh3_64(&[number, word].map(u32::to_le_bytes).concat()));
+            words.flat_map(u64::to_le_bytes).collect()
+        };
+        let count = 1_000u32;
+        for number in 0..count {
+            series
+                .put(
+                    &database,
+                    Tree::Log,
+                    Kind::Log,
+                    number.to_be_bytes(),
+                    &value(number),
+                )
+                .unwrap();
+        }
+        database.flush().unwrap();
+        let keys: Vec<Vec<u8>> = (0..count).map(|number| number.to_be_bytes().to_vec()).collect();
+        assert_eq!(database.keys(Tree::Log).unwrap(), keys);
+        assert!(!database.contains(Tree::Log, &count.to_be_bytes()).unwrap());
+        let last = (count - 1).to_be_bytes();
+        let found = database.get(Tree::Log, Kind::Log, &last, String::new).unwrap();
+        assert_eq!(found.unwrap().0, value(count - 1));
+        let of_values: u64 = database
+            .sizes(Tree::Log)
+            .unwrap()
+            .iter()
+            .map(|(_, bytes)| bytes)
+            .sum();
+        let on_disk = disk_bytes(&path);
+        assert!(on_disk < of_values * 5 / 4, "{on_disk} bytes for {of_values}");
+    }
+}
