@@ -6,10 +6,12 @@
 
 mod code;
 mod group;
+mod instructions;
 mod touched;
 
-pub use code::{BLOCK, CodeAt, CodeBlocks, Executed, ExecutedCode, Path};
+pub use code::{CodeAt, Executed, ExecutedCode, Path};
 pub use group::{decode_group, encode_group};
+pub use instructions::{Instructions, PcSet};
 pub use touched::{SlotTouch, Topic, Topics, Touched, slot_id};
 
 use eradbg_vm::execution::Lives;

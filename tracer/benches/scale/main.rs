@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use eradbg_tracer::delta::Change;
 use eradbg_tracer::drive;
+use eradbg_tracer::index::Executed;
 use eradbg_tracer::ledger::StateRow;
 use eradbg_tracer::numbers::parse_count;
 use eradbg_tracer::query::{Found, Origin, PlacePattern, Query, Search};
@@ -188,7 +189,7 @@ fn view(folder: &Path) -> Measured {
     let origins = origins(&recording, &mut timeline, &mut random);
     let slots = slot_origins(&recording, &mut random);
 
-    let query = Query::new("pc = 3 and address 0xdead").expect("a query");
+    let query = unreached(&recording);
     let search = Search::new(&recording, [query.expr()], Direction::Forward).expect("it can be searched");
     let start = Instant::now();
     let found = search
@@ -238,6 +239,32 @@ fn look(execution: &Execution) {
     let mut bytes = [0; 4096];
     execution.heaps().at(frame.heap).read_bytes(0, &mut bytes);
     black_box(bytes);
+}
+
+/// A breakpoint that is never hit, amid instructions that were executed.
+fn unreached(recording: &Recording) -> Query {
+    let mut executed: BTreeMap<_, BTreeMap<u16, u64>> = BTreeMap::new();
+    let groups = (0..recording.groups()).map(|group| recording.group(group));
+    for path in groups.flat_map(|group| group.iter().filter_map(|it| it.path.clone()).collect::<Vec<_>>()) {
+        for Executed { code, instructions } in path.code {
+            let of_code = executed.entry(code).or_default();
+            for &(number, bits) in instructions.words() {
+                *of_code.entry(number).or_default() |= bits;
+            }
+        }
+    }
+    let holes = executed.iter().flat_map(|(code, words)| {
+        let holes = words.iter().filter(|&(_, &bits)| bits != u64::MAX);
+        holes.map(|(&number, &bits)| {
+            (
+                bits.count_ones(),
+                code.address,
+                number * 64 + bits.trailing_ones() as u16,
+            )
+        })
+    });
+    let (_, address, pc) = holes.max().expect("no code is executed as a whole");
+    Query::new(&format!("pc = {pc} and address {address:#x}")).expect("a query")
 }
 
 /// Time of single steps from one chunk into another, forward and backward in turn.

@@ -2,7 +2,7 @@
 //!
 //! `count | code that they executed | slots that they touched | each summary, which names code and slots by number`
 
-use crate::index::{CodeAt, CodeBlocks, Executed, Path, SlotTouch, Summary, Topics, Touched, Version};
+use crate::index::{CodeAt, Executed, Instructions, Path, SlotTouch, Summary, Topics, Touched, Version};
 use crate::keyframe::{PageKey, decode_lives, encode_lives};
 use crate::store::codec::{Decoder, Encoder, Malformed};
 
@@ -29,8 +29,9 @@ pub fn encode_group(summaries: &[Summary]) -> Vec<u8> {
         e.number(slot - last);
         last = slot;
     }
+    let mut before = vec![Instructions::default(); code.len()];
     for summary in summaries {
-        encode_summary(&mut e, summary, &code, &slots);
+        encode_summary(&mut e, summary, &code, &mut before, &slots);
     }
     e.into_bytes()
 }
@@ -58,8 +59,9 @@ pub fn decode_group(bytes: &[u8]) -> Result<Vec<Summary>, Malformed> {
         last = last.checked_add(d.number()?).ok_or(Malformed)?;
         slots.push(last);
     }
+    let mut before = vec![Instructions::default(); code_count];
     let summaries = (0..count)
-        .map(|_| decode_summary(&mut d, &code, &slots))
+        .map(|_| decode_summary(&mut d, &code, &mut before, &slots))
         .collect::<Result<_, _>>()?;
     if d.is_empty() {
         Ok(summaries)
@@ -76,7 +78,14 @@ fn distinct<T: Ord>(summaries: &[Summary], names: impl Fn(&Summary) -> Option<Ve
     all
 }
 
-fn encode_summary(e: &mut Encoder, summary: &Summary, code: &[CodeAt], slots: &[u64]) {
+/// Writes a summary; `before` has what of each code was executed in the last chunk before that ran it.
+fn encode_summary(
+    e: &mut Encoder,
+    summary: &Summary,
+    code: &[CodeAt],
+    before: &mut [Instructions],
+    slots: &[u64],
+) {
     e.number(summary.next_page);
     e.number(summary.versions.len() as u64);
     let mut last = (0, false, 0);
@@ -94,8 +103,11 @@ fn encode_summary(e: &mut Encoder, summary: &Summary, code: &[CodeAt], slots: &[
         e.number(path.depth.1 - path.depth.0);
         e.number(path.code.len() as u64);
         for executed in &path.code {
-            e.number(number_of(code, &executed.code));
-            executed.blocks.encode(e);
+            let number = number_of(code, &executed.code);
+            e.number(number);
+            let before = &mut before[number as usize];
+            executed.instructions.encode_since(before, e);
+            *before = executed.instructions.clone();
         }
     });
     e.option(summary.touched.as_ref(), |e, touched| {
@@ -111,7 +123,12 @@ fn encode_summary(e: &mut Encoder, summary: &Summary, code: &[CodeAt], slots: &[
     });
 }
 
-fn decode_summary(d: &mut Decoder<'_>, code: &[CodeAt], slots: &[u64]) -> Result<Summary, Malformed> {
+fn decode_summary(
+    d: &mut Decoder<'_>,
+    code: &[CodeAt],
+    before: &mut [Instructions],
+    slots: &[u64],
+) -> Result<Summary, Malformed> {
     let next_page = d.number()?;
     let version_count = d.count()?;
     let mut versions = Vec::with_capacity(version_count);
@@ -136,19 +153,22 @@ fn decode_summary(d: &mut Decoder<'_>, code: &[CodeAt], slots: &[u64]) -> Result
         next_page,
         versions,
         lives: decode_lives(d)?,
-        path: d.option(|d| decode_path(d, code))?,
+        path: d.option(|d| decode_path(d, code, before))?,
         touched: d.option(|d| decode_touched(d, slots))?,
     })
 }
 
-fn decode_path(d: &mut Decoder<'_>, code: &[CodeAt]) -> Result<Path, Malformed> {
+fn decode_path(d: &mut Decoder<'_>, code: &[CodeAt], before: &mut [Instructions]) -> Result<Path, Malformed> {
     let least: u32 = d.number()?;
     let greatest = least.checked_add(d.number()?).ok_or(Malformed)?;
     let count = d.count()?;
     let executed = (0..count).map(|_| {
+        let number: usize = d.number()?;
+        let before = before.get_mut(number).ok_or(Malformed)?;
+        *before = Instructions::decode_since(before, d)?;
         Ok(Executed {
-            code: *code.get(d.number::<usize>()?).ok_or(Malformed)?,
-            blocks: CodeBlocks::decode(d)?,
+            code: code[number],
+            instructions: before.clone(),
         })
     });
     Ok(Path {
@@ -192,10 +212,16 @@ mod tests {
     use super::*;
     use crate::index::Topic;
 
+    fn executed(code: CodeAt, instructions: &Instructions) -> Executed {
+        Executed {
+            code,
+            instructions: instructions.clone(),
+        }
+    }
+
     #[test]
     fn summaries_come_back_and_cut_ones_are_refused() {
-        let mut blocks = CodeBlocks::default();
-        blocks.insert(700);
+        let instructions: Instructions = [3, 700].into_iter().collect();
         let [a, b] = [1, 2].map(|number| CodeAt {
             address: H160::from_low_u64_be(0x8000 + number),
             hash: U256::MAX - number,
@@ -230,7 +256,7 @@ mod tests {
                 ],
             },
             path: Some(Path {
-                code: [b, a].map(|code| Executed { code, blocks }).to_vec(),
+                code: [b, a].map(|code| executed(code, &instructions)).to_vec(),
                 depth: (1, 9),
             }),
             touched: Some(Touched {
@@ -242,7 +268,15 @@ mod tests {
             next_page: 1,
             ..Summary::default()
         };
-        let group = [first, unknown];
+        let more: Instructions = [3, 701].into_iter().collect();
+        let third = Summary {
+            path: Some(Path {
+                code: vec![executed(a, &more), executed(b, &instructions)],
+                depth: (2, 2),
+            }),
+            ..first.clone()
+        };
+        let group = [first, unknown, third];
         let bytes = encode_group(&group);
         assert_eq!(decode_group(&bytes).unwrap(), group);
         for length in 0..bytes.len() {

@@ -409,7 +409,7 @@ impl<const WATCHES: bool, F> Gatherer<'_, WATCHES, F> {
 }
 
 /// Whether an instruction that executes sets the flags, to whatever value.
-fn sets_flags(instruction: &Instruction) -> bool {
+pub(super) fn sets_flags(instruction: &Instruction) -> bool {
     let opcode = instruction.opcode;
     opcode.is_call() || opcode.is_ret() || opcode.is_arithmetic() && instruction.flag0
 }

@@ -3,19 +3,22 @@
 //! A chunk is skipped when no step with what its rows and pages say can match, or when no instruction that it executed
 //! can. Each of the two leaves out what only the other knows.
 
-use eradbg_vm::{Instruction, Opcode};
-use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
-use crate::index::{BLOCK, CodeAt, CodeBlocks, Summary, Topic, Topics, Touched, slot_id};
-use crate::keyframe::PageKey;
-use crate::query::access::PlacePattern;
-use crate::query::expr::{AccessTest, Answer, Atom, Expr, Span, Subject, Verb};
-use crate::query::holds::{Times, is_named};
-use crate::recording::{PageIndex, Recording};
 use eradbg_vm::isa::Destination;
 use eradbg_vm::page_ids::stack_page;
 use eradbg_vm::paged::PAGE_WORDS;
 use eradbg_vm::storage::StorageKey;
+use eradbg_vm::{Instruction, Opcode, Program};
+use rustc_hash::FxHashMap;
+
+use crate::index::{CodeAt, Executed, PcSet, Summary, Topic, Topics, Touched, slot_id};
+use crate::keyframe::PageKey;
+use crate::query::access::PlacePattern;
+use crate::query::expr::{AccessTest, Answer, Atom, Expr, Span, Subject, Verb};
+use crate::query::facts::sets_flags;
+use crate::query::holds::{Times, is_named};
+use crate::recording::{PageIndex, Recording};
 
 /// Decides which chunks may match.
 pub(super) struct Filter<'a> {
@@ -26,9 +29,29 @@ pub(super) struct Filter<'a> {
     chunks: Vec<(&'a AccessTest, Vec<u32>)>,
 }
 
-/// Blocks of code that may match, as far as they were asked for: where nothing panics, and where something does.
+/// Instructions that may match, as far as they were asked for.
 #[derive(Default)]
-pub(super) struct MayMatch(FxHashMap<(CodeAt, bool), CodeBlocks>);
+pub(super) struct MayMatch(FxHashMap<(CodeAt, Happened), Judged>);
+
+/// What happened in a chunk, for all that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Happened {
+    /// A frame failed.
+    failure: bool,
+    /// A far frame ended.
+    far_return: bool,
+}
+
+/// What is known of the instructions of some code.
+#[derive(Default)]
+struct Judged {
+    /// The code, if it can be read.
+    program: Option<Arc<Program>>,
+    /// Instructions that were judged.
+    known: PcSet,
+    /// Those of them that may match.
+    may_match: PcSet,
+}
 
 impl<'a> Filter<'a> {
     pub(super) fn new(recording: &'a Recording, expr: &'a Expr, times: &'a Times<'a>) -> Self {
@@ -73,46 +96,49 @@ impl<'a> Filter<'a> {
             return false;
         }
         let Some(path) = &summary.path else { return true };
+        let has = |topic| {
+            self.touched(chunk, summary)
+                .is_none_or(|touched| touched.topics.has(topic))
+        };
+        let happened = Happened {
+            failure: has(Topic::Failure),
+            far_return: has(Topic::Return),
+        };
         // The panic of the step before stands nowhere.
         let unplaced = self.expr.answer(&mut |atom| unplaced(atom));
-        let panics = self
-            .touched(chunk, summary)
-            .is_none_or(|touched| touched.topics.has(Topic::Failure));
-        if unplaced != Answer::No && panics {
+        if unplaced != Answer::No && happened.failure {
             return true;
         }
-        path.code.iter().any(|executed| {
-            let blocks = known
-                .0
-                .entry((executed.code, panics))
-                .or_insert_with(|| self.blocks(executed.code, panics));
-            blocks.meets(&executed.blocks)
-        })
+        path.code
+            .iter()
+            .any(|executed| self.instructions(executed, happened, known))
     }
 
-    /// Blocks of some code of which an instruction may match.
-    fn blocks(&self, code: CodeAt, panics: bool) -> CodeBlocks {
-        let mut blocks = CodeBlocks::default();
-        let program = self.recording.program(code.hash).ok();
-        for first in (0..=u16::MAX).step_by(BLOCK.into()) {
-            let last = first + (BLOCK - 1);
-            let may_match = |pc| {
-                let instruction = program.as_ref().map(|program| program.instruction(pc));
-                let answer = self
-                    .expr
-                    .answer(&mut |atom| site(atom, code, pc, instruction, panics));
-                answer != Answer::No
-            };
-            let is_empty = program
-                .as_ref()
-                .is_some_and(|program| usize::from(first) >= program.words().len() * 4);
-            // Past the end of the code all instructions are the same.
-            let mut pcs = if is_empty { first..=first } else { first..=last };
-            if pcs.any(may_match) {
-                blocks.insert(first);
+    /// Whether one of the instructions may match.
+    fn instructions(&self, executed: &Executed, happened: Happened, known: &mut MayMatch) -> bool {
+        let code = executed.code;
+        let judged = known.0.entry((code, happened)).or_insert_with(|| Judged {
+            program: self.recording.program(code.hash).ok(),
+            ..Judged::default()
+        });
+        let program = judged.program.as_deref();
+        executed.instructions.words().iter().any(|&(number, bits)| {
+            let mut left = bits & !judged.known.word(number);
+            if left != 0 {
+                judged.known.add(number, left);
             }
-        }
-        blocks
+            while left != 0 {
+                let at = left.trailing_zeros();
+                left &= left - 1;
+                let pc = number * 64 + at as u16;
+                let instruction = program.map(|program| program.instruction(pc));
+                let site = |atom: &Atom| site(atom, code, pc, instruction, happened);
+                if self.expr.answer(&mut { site }) != Answer::No {
+                    judged.may_match.add(number, 1 << at);
+                }
+            }
+            judged.may_match.word(number) & bits != 0
+        })
     }
 
     /// What is known of a test from a chunk's place in time, its rows and its pages.
@@ -303,20 +329,17 @@ fn chunks_that_write(index: &PageIndex, page: PageKey, words: u32) -> impl Itera
     written.map(|version| version.chunk.saturating_sub(1))
 }
 
-/// What is known of a test from an instruction and where it stands.
-fn site(atom: &Atom, code: CodeAt, pc: u16, instruction: Option<&Instruction>, panics: bool) -> Answer {
+/// What is known of a test from an instruction, where it stands, and what happened in the chunk.
+fn site(atom: &Atom, code: CodeAt, pc: u16, instruction: Option<&Instruction>, happened: Happened) -> Answer {
     let with = |test: &dyn Fn(&Instruction) -> Answer| instruction.map_or(Answer::Maybe, test);
     let opcode = |test: &dyn Fn(Opcode) -> bool| with(&|i| Answer::possible(test(i.opcode)));
     match atom {
         Atom::Number(Subject::Pc, span) => Answer::known(span.has(pc)),
         Atom::Address(address) => Answer::known(*address == code.address),
         Atom::Opcode(name) => with(&|i| Answer::known(is_named(i.opcode, name))),
-        Atom::Access(test) => match test.place {
-            PlacePattern::Register(Some(index)) if test.verb != Verb::Read => {
-                with(&|i| Answer::possible(panics || may_write_register(i, index)))
-            }
-            _ => Answer::Maybe,
-        },
+        Atom::Access(test) if test.verb != Verb::Read => {
+            with(&|i| Answer::possible(may_write(i, &test.place, happened)))
+        }
         Atom::Decommit(_) => opcode(&|opcode| opcode.is_far_call() || opcode == Opcode::Decommit),
         Atom::Call(_) => opcode(&Opcode::is_far_call),
         Atom::Return => opcode(&|opcode| opcode == Opcode::RetOk),
@@ -333,11 +356,20 @@ fn unplaced(atom: &Atom) -> Answer {
     }
 }
 
-/// Whether an instruction may write a register.
-fn may_write_register(i: &Instruction, index: u8) -> bool {
-    // Calls and returns set all registers.
-    let is_edge = i.opcode.is_call() || i.opcode.is_ret();
-    is_edge || (i.dst0 == index && i.destination == Destination::Register) || i.dst1 == index
+/// Whether an instruction, or the panic that it turns into, may write a place of the machine.
+fn may_write(i: &Instruction, place: &PlacePattern, happened: Happened) -> bool {
+    let may_leave_far_frame = happened.far_return && i.opcode.is_ret() || happened.failure;
+    match *place {
+        // Far calls and far returns set all registers.
+        PlacePattern::Register(index) => {
+            let writes = |register| register != 0 && index.is_none_or(|index| register == index);
+            let first = i.destination == Destination::Register && writes(i.dst0);
+            first || writes(i.dst1) || i.opcode.is_far_call() || may_leave_far_frame
+        }
+        PlacePattern::Flag(_) => sets_flags(i) || happened.failure,
+        PlacePattern::Stack { .. } => i.destination != Destination::Register,
+        _ => true,
+    }
 }
 
 fn clamp(step: u64) -> i64 {

@@ -51,6 +51,11 @@ impl Encoder {
         self.bytes.push(value as u8);
     }
 
+    /// A number in 8 bytes, low ones first: for numbers with many bits.
+    pub fn fixed(&mut self, value: u64) {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
     /// A signed number.
     pub fn signed(&mut self, value: i64) {
         self.number((value << 1 ^ value >> 63) as u64);
@@ -146,6 +151,15 @@ impl<'a> Decoder<'a> {
             }
         }
         Err(Malformed)
+    }
+
+    /// A number in 8 bytes.
+    ///
+    /// # Errors
+    /// At the end.
+    pub fn fixed(&mut self) -> Result<u64, Malformed> {
+        let bytes = self.take(8)?.try_into().map_err(|_| Malformed)?;
+        Ok(u64::from_le_bytes(bytes))
     }
 
     /// A signed number that fits `T`.
@@ -264,6 +278,7 @@ mod tests {
         for w in words {
             e.word(w);
         }
+        e.fixed(u64::MAX - 1);
         e.address(H160::repeat_byte(7));
         e.blob(b"abc");
         e.option(Some(5u8), Encoder::u8);
@@ -279,6 +294,7 @@ mod tests {
         for w in words {
             assert_eq!(d.word(), Ok(w));
         }
+        assert_eq!(d.fixed(), Ok(u64::MAX - 1));
         assert_eq!(d.address(), Ok(H160::repeat_byte(7)));
         assert_eq!(d.blob(), Ok(&b"abc"[..]));
         assert_eq!(
