@@ -31,6 +31,7 @@
 mod access;
 mod expr;
 mod facts;
+mod glimpse;
 mod holds;
 mod lexer;
 mod origin;

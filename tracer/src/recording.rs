@@ -43,10 +43,12 @@ use overview::{OperatorRows, Overview};
 use states::States;
 
 pub(crate) use extent::Extent;
+pub(crate) use keyframes::FarFrame;
 
 pub use crate::ledger::{FailureRow, TransactionRow, TxStatus};
 pub use crate::manifest::EndKind;
 pub use overview::{HookRow, UndoneRange};
+pub(crate) use pages::born_ids;
 pub use pages::{PageIndex, PageVersionAt};
 pub use sizes::PartSize;
 pub use slots::SlotIndex;
@@ -440,7 +442,7 @@ impl Recording {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // A cache is good whatever happened to the thread that held it.
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use eradbg_vm::events::{L2ToL1Log, RawEvent};
+use eradbg_vm::execution::{DirtyPage, Lives};
 use eradbg_vm::observer::Question;
 use eradbg_vm::outcome::Stop;
 use eradbg_vm::precompile::{Output, Precompile};
@@ -10,6 +11,7 @@ use eradbg_vm::storage::StorageKey;
 use eradbg_vm::{Execution, Host, Observer, Program, U256};
 
 use crate::error::{Error, Result};
+use crate::index::Version;
 use crate::log::{Answers, AnswersRead, ChunkLog};
 use crate::recording::Recording;
 use crate::store::codec::Malformed;
@@ -20,6 +22,13 @@ pub struct Replay {
     recording: Recording,
     chunk: u32,
     log: ChunkLog,
+    execution: Execution,
+    cursor: Cursor,
+}
+
+/// A state that a replay can go back to.
+#[derive(Debug)]
+pub(crate) struct Mark {
     execution: Execution,
     cursor: Cursor,
 }
@@ -87,6 +96,47 @@ impl Replay {
             cursor,
         } = self;
         advance(recording, *chunk, log, execution, cursor, position, observer)
+    }
+
+    /// From now on [`Self::take_written`] tells what was written.
+    pub(crate) fn start_tracking(&mut self) {
+        self.execution.start_tracking();
+        self.execution.take_dirty(|_, _, _, _| {});
+    }
+
+    /// Pages that were written since the last call or the start of tracking, as far as their memories and stacks live, and
+    /// which memories came to life or died.
+    pub(crate) fn take_written(&mut self) -> (Vec<Version>, Lives) {
+        let mut written = Vec::new();
+        self.execution.take_dirty(|space, index, mask, page| {
+            let is_stack = matches!(page, DirtyPage::Stack(_));
+            written.push(Version {
+                page: (space, is_stack, index),
+                written: mask,
+            });
+        });
+        (written, self.execution.take_lives())
+    }
+
+    /// Where it stands, to go back to.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            execution: self.execution.clone(),
+            cursor: self.cursor,
+        }
+    }
+
+    /// Goes back to where it was.
+    pub(crate) fn return_to(&mut self, mark: &Mark) {
+        self.execution = mark.execution.clone();
+        self.cursor = mark.cursor;
+    }
+}
+
+impl Mark {
+    /// The step that comes next there.
+    pub(crate) fn position(&self) -> u64 {
+        self.execution.steps()
     }
 }
 

@@ -120,7 +120,8 @@ impl Instructions {
         loop {
             let (number, bits) = match (ours.peek(), theirs.peek()) {
                 (Some(&&(a, bits)), Some(&&(b, other))) if a == b => {
-                    (ours.next(), theirs.next());
+                    ours.next();
+                    theirs.next();
                     (a, bits ^ other)
                 }
                 (Some(&&(a, _)), Some(&&(b, bits))) if b < a => {
@@ -147,7 +148,9 @@ impl Instructions {
 impl FromIterator<u16> for Instructions {
     fn from_iter<I: IntoIterator<Item = u16>>(pcs: I) -> Self {
         let mut set = PcSet::default();
-        pcs.into_iter().for_each(|pc| set.insert(pc));
+        for pc in pcs {
+            set.insert(pc);
+        }
         set.take()
     }
 }
@@ -160,7 +163,9 @@ mod tests {
     fn a_set_has_what_was_inserted_until_it_is_taken() {
         let mut set = PcSet::default();
         let pcs = [0, 64, 65, 4_096, u16::MAX];
-        pcs.iter().for_each(|&pc| set.insert(pc));
+        for pc in pcs {
+            set.insert(pc);
+        }
         for pc in 0..=u16::MAX {
             assert_eq!(set.contains(pc), pcs.contains(&pc), "{pc}");
         }

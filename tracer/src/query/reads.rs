@@ -10,7 +10,7 @@ use eradbg_vm::precompile::{Precompile, PrecompileAbi, ReadWord};
 use eradbg_vm::value::{address_of, is_kernel};
 use eradbg_vm::{Execution, FatPointer, Instruction, Opcode, U256, Value};
 
-use crate::query::access::Place;
+use crate::query::access::{Place, PlacePattern};
 use crate::query::facts::Site;
 
 /// Calls `f` with each place that a step reads, and its value where it has one. Slots of storage are in rows.
@@ -151,6 +151,30 @@ impl ReadWord for Asked {
     fn read_word(&self, page: u32, index: u32) -> U256 {
         self.0.borrow_mut().push((page, index));
         U256::zero()
+    }
+}
+
+/// Whether an instruction may read a place of the machine.
+pub(super) fn may_read(i: &Instruction, place: &PlacePattern) -> bool {
+    match *place {
+        // Calls may hand on any of them.
+        PlacePattern::Register(Some(index)) => {
+            [i.src0, i.src1, i.dst0].contains(&index) || i.opcode.is_far_call()
+        }
+        PlacePattern::Flag(_) => i.predicate != Predicate::Always,
+        PlacePattern::Stack { .. } => matches!(
+            i.source,
+            Source::StackPop | Source::StackRelative | Source::StackAbsolute
+        ),
+        PlacePattern::Heap { .. } => matches!(
+            i.opcode,
+            Opcode::HeapRead
+                | Opcode::AuxHeapRead
+                | Opcode::StaticRead
+                | Opcode::PointerRead
+                | Opcode::Precompile
+        ),
+        PlacePattern::Register(None) | PlacePattern::Storage { .. } | PlacePattern::Transient { .. } => true,
     }
 }
 

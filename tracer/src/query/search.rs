@@ -1,5 +1,7 @@
 //! Looks for steps that match.
 
+mod chunk;
+
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,20 +9,15 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::index::GROUP_CHUNKS;
-use crate::ledger::Rows;
 use crate::query::expr::{Answer, Atom, Expr, Verb};
-use crate::query::facts::{self, Effect, Facts, Gatherer, Site, StepRows};
-use crate::query::holds::{Times, access_matches, holds};
-use crate::query::skip::{Filter, MayMatch};
+use crate::query::facts::{Effect, Site};
+use crate::query::holds::Times;
+use crate::query::skip::Filter;
 use crate::recording::Recording;
-use crate::replay::Replay;
 use crate::timeline::Direction;
 
 /// Chunks that are searched at once, at most: what was asked to stop does so after them.
 const CHUNKS_AT_ONCE: usize = GROUP_CHUNKS as usize;
-/// Last steps of a chunk that are looked at before the others, where a hit is likely: replay is twice as quick while nobody
-/// watches.
-const LIKELY_STEPS: u64 = 1_024;
 
 /// What to look for, and where.
 #[derive(Debug)]
@@ -75,6 +72,8 @@ pub struct Searched {
 struct Needs {
     /// Something that rows do not tell.
     replay: bool,
+    /// Rows.
+    rows: bool,
     /// Accesses to registers, flags, stack and memory.
     accesses: bool,
     /// Reads of them.
@@ -95,6 +94,7 @@ impl Needs {
         });
         let mut needs = Self {
             replay: without_rows != Answer::No || expr.any(|atom| !atom.is_in_rows()),
+            rows: expr.any(|atom| atom.is_in_rows() && !atom.is_about_time()),
             ..Self::default()
         };
         expr.for_each(&mut |atom| match atom {
@@ -205,14 +205,11 @@ impl<'a> Search<'a> {
     ) -> bool {
         let times = Times::new(self.recording);
         let filter = Filter::new(self.recording, &self.any, &times);
-        let mut known = MayMatch::default();
         let mut group = None;
         let mut batch = if most == 1 { 1 } else { CHUNKS_AT_ONCE };
         let mut waiting = Vec::new();
         let mut chunks = self.chunks().into_iter().peekable();
         let mut passed = 0;
-        // Everything is written often, but for a place of which it is known where.
-        let ends_first = most == 1 && self.direction == Direction::Backward && !filter.knows_chunks();
         while let Some(chunk) = chunks.next() {
             if passed == 0 {
                 progress(self.recording.first_step(chunk));
@@ -230,7 +227,7 @@ impl<'a> Search<'a> {
                         _ => &group.insert((number, self.recording.group(number))).1,
                     };
                     let summary = summaries.get((chunk % GROUP_CHUNKS) as usize);
-                    summary.is_none_or(|summary| filter.may_match(chunk, summary, &mut known))
+                    summary.is_none_or(|summary| filter.may_match(chunk, summary))
                 };
                 waiting.extend(may_match.then_some(chunk));
             }
@@ -238,7 +235,7 @@ impl<'a> Search<'a> {
             let ends_group = |next: &u32| most == 1 && next / GROUP_CHUNKS != chunk / GROUP_CHUNKS;
             let is_last = chunks.peek().is_none_or(ends_group);
             if waiting.len() >= batch || is_last && !waiting.is_empty() {
-                let search = |&chunk: &u32| self.chunk(chunk, most, ends_first, &times);
+                let search = |&chunk: &u32| self.chunk(chunk, most, &filter);
                 let results: Vec<_> = if waiting.len() == 1 {
                     waiting.iter().map(search).collect()
                 } else {
@@ -280,52 +277,6 @@ impl<'a> Search<'a> {
         self.ranges.get(at).is_some_and(|range| range.contains(&step))
     }
 
-    /// Steps of a chunk that match, up to `most` of them, in the search's direction.
-    fn chunk(&self, chunk: u32, most: usize, ends_first: bool, times: &Times<'_>) -> Result<Vec<Hit>> {
-        let rows = self.recording.rows_of_steps(chunk)?;
-        let mut hits = Hits {
-            search: self,
-            times,
-            most,
-            hits: Vec::new(),
-        };
-        let steps = self.steps_of(chunk);
-        if self.needs.replay {
-            let likely = if ends_first {
-                steps.end.saturating_sub(LIKELY_STEPS).max(steps.start)
-            } else {
-                steps.start
-            };
-            for part in [likely..steps.end, steps.start..likely] {
-                if hits.hits.is_empty() {
-                    self.replay(chunk, part, &rows, &mut |facts| hits.judge(facts))?;
-                }
-            }
-        } else {
-            for step in facts::steps_with_rows(&rows) {
-                hits.judge(&Facts {
-                    step,
-                    site: None,
-                    frames: &[],
-                    accesses: &[],
-                    rows: StepRows::of(&rows, step),
-                });
-            }
-            if self.with_sites && !hits.hits.is_empty() {
-                let mut found = hits.hits.iter_mut().peekable();
-                self.replay(chunk, steps, &rows, &mut |facts| {
-                    if let Some(hit) = found.next_if(|hit| hit.step == facts.step) {
-                        hit.site = facts.site.copied();
-                    }
-                })?;
-            }
-        }
-        if self.direction == Direction::Backward {
-            hits.hits.reverse();
-        }
-        Ok(hits.hits)
-    }
-
     /// The steps of a chunk from the first one that counts to the last.
     fn steps_of(&self, chunk: u32) -> Range<u64> {
         let (first, end) = (
@@ -340,78 +291,4 @@ impl<'a> Search<'a> {
         let last = ranges.next_back().unwrap_or(start);
         start.start.max(first)..last.end.min(end)
     }
-
-    /// Executes steps of a chunk, and hands on what is known of each.
-    fn replay(
-        &self,
-        chunk: u32,
-        steps: Range<u64>,
-        rows: &Rows,
-        judge: &mut dyn FnMut(&Facts<'_>),
-    ) -> Result<()> {
-        if steps.is_empty() {
-            return Ok(());
-        }
-        let mut replay = Replay::new(self.recording, chunk)?;
-        replay.run_to(steps.start, &mut ())?;
-        let end = steps.end;
-        let (reads, frames) = (self.needs.reads, &self.needs.frames);
-        let start = replay.execution();
-        if self.needs.accesses {
-            let mut gatherer = Gatherer::<true, _>::new(rows, start, reads, frames, judge);
-            replay.run_to(end, &mut gatherer)?;
-            gatherer.finish();
-        } else {
-            let mut gatherer = Gatherer::<false, _>::new(rows, start, reads, frames, judge);
-            replay.run_to(end, &mut gatherer)?;
-            gatherer.finish();
-        }
-        Ok(())
-    }
-}
-
-/// Hits of a chunk, ascending.
-struct Hits<'s, 'a> {
-    search: &'s Search<'a>,
-    times: &'s Times<'a>,
-    most: usize,
-    hits: Vec<Hit>,
-}
-
-impl Hits<'_, '_> {
-    fn judge(&mut self, facts: &Facts<'_>) {
-        let is_full = self.hits.len() >= self.most;
-        if is_full && self.search.direction == Direction::Forward || !self.search.counts(facts.step) {
-            return;
-        }
-        let mut exprs = self.search.exprs.iter();
-        let Some(query) = exprs.position(|expr| holds(expr, facts, self.times)) else {
-            return;
-        };
-        if is_full {
-            self.hits.remove(0);
-        }
-        self.hits.push(Hit {
-            step: facts.step,
-            query,
-            site: facts.site.copied(),
-            effects: effects(self.search.exprs[query], facts),
-        });
-    }
-}
-
-/// What a step did, as far as a predicate asks.
-fn effects(expr: &Expr, facts: &Facts<'_>) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    for access in facts.accesses {
-        let asks = |atom: &Atom| match atom {
-            Atom::Access(test) => access_matches(test, access),
-            _ => false,
-        };
-        if expr.any(asks) {
-            effects.push(Effect::Access(*access));
-        }
-    }
-    effects.extend(facts.rows.effects());
-    effects
 }

@@ -1,24 +1,21 @@
-//! Which chunks need not be looked at, told from their summaries.
+//! Which chunks, and which stretches of a chunk, need not be looked at.
 //!
 //! A chunk is skipped when no step with what its rows and pages say can match, or when no instruction that it executed
-//! can. Each of the two leaves out what only the other knows.
+//! can. Each of the two leaves out what only the other knows. Summaries tell it of chunks, a glimpse of stretches.
 
-use std::sync::Arc;
+mod instructions;
+mod places;
 
-use eradbg_vm::isa::Destination;
-use eradbg_vm::page_ids::stack_page;
-use eradbg_vm::paged::PAGE_WORDS;
-use eradbg_vm::storage::StorageKey;
-use eradbg_vm::{Instruction, Opcode, Program};
-use rustc_hash::FxHashMap;
+use std::sync::Mutex;
 
-use crate::index::{CodeAt, Executed, PcSet, Summary, Topic, Topics, Touched, slot_id};
-use crate::keyframe::PageKey;
+use crate::index::{Path, Summary, Topic, Topics, Touched};
 use crate::query::access::PlacePattern;
 use crate::query::expr::{AccessTest, Answer, Atom, Expr, Span, Subject, Verb};
-use crate::query::facts::sets_flags;
-use crate::query::holds::{Times, is_named};
-use crate::recording::{PageIndex, Recording};
+use crate::query::glimpse::Glimpse;
+use crate::query::holds::Times;
+use crate::recording::{Recording, lock};
+pub(super) use instructions::Happened;
+use instructions::MayMatch;
 
 /// Decides which chunks may match.
 pub(super) struct Filter<'a> {
@@ -27,44 +24,20 @@ pub(super) struct Filter<'a> {
     times: &'a Times<'a>,
     /// Chunks that may do what a test of one memory or slot asks for, ascending.
     chunks: Vec<(&'a AccessTest, Vec<u32>)>,
-}
-
-/// Instructions that may match, as far as they were asked for.
-#[derive(Default)]
-pub(super) struct MayMatch(FxHashMap<(CodeAt, Happened), Judged>);
-
-/// What happened in a chunk, for all that is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Happened {
-    /// A frame failed.
-    failure: bool,
-    /// A far frame ended.
-    far_return: bool,
-}
-
-/// What is known of the instructions of some code.
-#[derive(Default)]
-struct Judged {
-    /// The code, if it can be read.
-    program: Option<Arc<Program>>,
+    /// Far frames whose stack slots are asked for, by the steps that entered them.
+    frames: Vec<u64>,
     /// Instructions that were judged.
-    known: PcSet,
-    /// Those of them that may match.
-    may_match: PcSet,
+    known: Mutex<MayMatch>,
 }
 
 impl<'a> Filter<'a> {
     pub(super) fn new(recording: &'a Recording, expr: &'a Expr, times: &'a Times<'a>) -> Self {
-        let mut chunks = Vec::new();
+        let (mut chunks, mut frames) = (Vec::new(), Vec::new());
         expr.for_each(&mut |atom| {
             if let Atom::Access(test) = atom {
-                let machine =
-                    || chunks_with_memory(recording, test).or_else(|| chunks_with_stack(recording, test));
-                // Keyframes tell what was written, not what was read.
-                let is_read = test.verb == Verb::Read;
-                let found = (!is_read).then(machine).flatten();
-                let found = found.or_else(|| chunks_with_slot(recording, test));
+                let found = places::chunks(recording, test);
                 chunks.extend(found.map(|found| (test, found)));
+                frames.extend(places::frame(test));
             }
         });
         Self {
@@ -72,7 +45,19 @@ impl<'a> Filter<'a> {
             expr,
             times,
             chunks,
+            frames,
+            known: Mutex::default(),
         }
+    }
+
+    /// When steps were.
+    pub(super) fn times(&self) -> &Times<'a> {
+        self.times
+    }
+
+    /// Far frames that a glimpse of a stretch shall tell about, by the steps that entered them.
+    pub(super) fn frames(&self) -> &[u64] {
+        &self.frames
     }
 
     /// Whether it knows of some place which chunks may write it.
@@ -90,55 +75,30 @@ impl<'a> Filter<'a> {
     }
 
     /// Whether a chunk may match.
-    pub(super) fn may_match(&self, chunk: u32, summary: &Summary, known: &mut MayMatch) -> bool {
+    pub(super) fn may_match(&self, chunk: u32, summary: &Summary) -> bool {
         let of_chunk = self.expr.answer(&mut |atom| self.chunk(atom, chunk, summary));
         if of_chunk == Answer::No {
             return false;
         }
         let Some(path) = &summary.path else { return true };
-        let has = |topic| {
-            self.touched(chunk, summary)
-                .is_none_or(|touched| touched.topics.has(topic))
-        };
-        let happened = Happened {
-            failure: has(Topic::Failure),
-            far_return: has(Topic::Return),
-        };
-        // The panic of the step before stands nowhere.
-        let unplaced = self.expr.answer(&mut |atom| unplaced(atom));
-        if unplaced != Answer::No && happened.failure {
-            return true;
-        }
-        path.code
-            .iter()
-            .any(|executed| self.instructions(executed, happened, known))
+        let happened = Happened::among(self.touched(chunk, summary));
+        self.path_may_match(path, happened)
     }
 
-    /// Whether one of the instructions may match.
-    fn instructions(&self, executed: &Executed, happened: Happened, known: &mut MayMatch) -> bool {
-        let code = executed.code;
-        let judged = known.0.entry((code, happened)).or_insert_with(|| Judged {
-            program: self.recording.program(code.hash).ok(),
-            ..Judged::default()
-        });
-        let program = judged.program.as_deref();
-        executed.instructions.words().iter().any(|&(number, bits)| {
-            let mut left = bits & !judged.known.word(number);
-            if left != 0 {
-                judged.known.add(number, left);
-            }
-            while left != 0 {
-                let at = left.trailing_zeros();
-                left &= left - 1;
-                let pc = number * 64 + at as u16;
-                let instruction = program.map(|program| program.instruction(pc));
-                let site = |atom: &Atom| site(atom, code, pc, instruction, happened);
-                if self.expr.answer(&mut { site }) != Answer::No {
-                    judged.may_match.add(number, 1 << at);
-                }
-            }
-            judged.may_match.word(number) & bits != 0
-        })
+    /// Whether a stretch of a chunk may match.
+    pub(super) fn may_match_in(&self, glimpse: &Glimpse) -> bool {
+        let of_stretch = self.expr.answer(&mut |atom| stretch(atom, glimpse));
+        of_stretch != Answer::No && self.path_may_match(&glimpse.path, glimpse.happened)
+    }
+
+    /// Whether an instruction that was executed may match.
+    fn path_may_match(&self, path: &Path, happened: Happened) -> bool {
+        let mut known = lock(&self.known);
+        instructions::unplaced_may_match(self.expr, happened)
+            || path
+                .code
+                .iter()
+                .any(|executed| known.may_match(self.recording, self.expr, executed, happened))
     }
 
     /// What is known of a test from a chunk's place in time, its rows and its pages.
@@ -211,6 +171,23 @@ impl<'a> Filter<'a> {
     }
 }
 
+/// What is known of a test from what a stretch did.
+fn stretch(atom: &Atom, glimpse: &Glimpse) -> Answer {
+    let (first, last) = (glimpse.steps.start, glimpse.steps.end - 1);
+    match atom {
+        Atom::Number(Subject::Step, span) => Answer::possible(span.meets(clamp(first), clamp(last))),
+        Atom::Number(Subject::Depth, span) => {
+            let (least, greatest) = glimpse.path.depth;
+            Answer::possible(span.meets(least.into(), greatest.into()))
+        }
+        Atom::Access(test) => Answer::possible(places::may_be_written(test, glimpse)),
+        Atom::Revert | Atom::Panic(_) => Answer::possible(glimpse.happened.failure),
+        Atom::Return => Answer::possible(glimpse.happened.far_return),
+        Atom::Frame(entered_at) => Answer::possible(last > *entered_at),
+        _ => Answer::Maybe,
+    }
+}
+
 /// Topics of rows that add a number of bytes of this span.
 fn pubdata_topics(span: Span) -> &'static [Topic] {
     if span.has(0) {
@@ -221,154 +198,6 @@ fn pubdata_topics(span: Span) -> &'static [Topic] {
         &[Topic::PubdataFreed]
     } else {
         &[Topic::PubdataAdded, Topic::PubdataFreed]
-    }
-}
-
-/// Chunks that may write the memory of a test, ascending; `None`: any.
-fn chunks_with_memory(recording: &Recording, test: &AccessTest) -> Option<Vec<u32>> {
-    let PlacePattern::Heap {
-        page: Some(space),
-        bytes,
-    } = &test.place
-    else {
-        return None;
-    };
-    let index = recording.page_index();
-    let mut chunks: Vec<u32> = index.edges(*space).collect();
-    let bytes = bytes
-        .clone()
-        .filter(|bytes| bytes.end - bytes.start <= SHORT_BYTES);
-    if let Some(bytes) = bytes {
-        let (first, last) = (bytes.start / 32, bytes.end.saturating_sub(1) / 32);
-        for word in first..=last {
-            let word = word as u32;
-            let page = (*space, false, word / PAGE_WORDS as u32);
-            chunks.extend(chunks_that_write(index, page, 1 << (word % PAGE_WORDS as u32)));
-        }
-    } else {
-        let pages = index.pages_with_space(*space);
-        chunks.extend(pages.flat_map(|page| chunks_that_write(index, page, u32::MAX)));
-    }
-    chunks.sort_unstable();
-    chunks.dedup();
-    Some(chunks)
-}
-
-/// Chunks that may write the stack slot of a frame that a test names, ascending; `None`: any.
-fn chunks_with_stack(recording: &Recording, test: &AccessTest) -> Option<Vec<u32>> {
-    let PlacePattern::Stack {
-        frame: Some(entered_at),
-        slot: Some(slot),
-    } = test.place
-    else {
-        return None;
-    };
-    let first = recording.chunk_of(entered_at);
-    let base_page = |chunk: u32| {
-        let frames = recording.far_frames(chunk).ok()?;
-        let frame = frames.into_iter().find(|frame| frame.entered_at == entered_at);
-        Some(frame.map(|frame| frame.base_page))
-    };
-    // The last keyframe that has the frame: it ends in the chunk that follows. Nothing is known where one is damaged.
-    let (mut alive, mut over, mut page) = (first, recording.chunks(), None);
-    while over - alive > 1 {
-        let middle = alive + (over - alive) / 2;
-        match base_page(middle)? {
-            Some(found) => (alive, page) = (middle, Some(found)),
-            None => over = middle,
-        }
-    }
-    let mut chunks = vec![first, alive];
-    if let Some(base) = page {
-        let words = usize::from(slot);
-        let page = (stack_page(base), true, (words / PAGE_WORDS) as u32);
-        chunks.extend(chunks_that_write(
-            recording.page_index(),
-            page,
-            1 << (words % PAGE_WORDS),
-        ));
-    }
-    chunks.sort_unstable();
-    chunks.dedup();
-    Some(chunks)
-}
-
-/// Chunks that do what a test asks for to a slot, ascending; `None`: the test names no slot.
-fn chunks_with_slot(recording: &Recording, test: &AccessTest) -> Option<Vec<u32>> {
-    let (is_transient, address, key) = match test.place {
-        PlacePattern::Storage { address, slot } => (false, address?, slot?),
-        PlacePattern::Transient { address, slot } => (true, address?, slot?),
-        _ => return None,
-    };
-    let id = slot_id(is_transient, StorageKey { address, key });
-    let mut chunks = recording.slot_index().chunks(id, |touch| match test.verb {
-        Verb::Read => touch.read,
-        Verb::Write => touch.written,
-        Verb::Change => touch.written || touch.restored,
-        Verb::Restore => touch.restored,
-    });
-    // What a rollback did stands in the block after it, and what the end brought in one that no chunk has.
-    let before = chunks.iter().filter_map(|chunk| chunk.checked_sub(1));
-    let before: Vec<u32> = before
-        .filter(|&chunk| recording.rows_reach_beyond(chunk))
-        .collect();
-    chunks.extend(before);
-    chunks.extend(recording.chunks().checked_sub(1));
-    chunks.sort_unstable();
-    chunks.dedup();
-    Some(chunks)
-}
-
-/// Stretches of memory of which each word is looked up by itself.
-const SHORT_BYTES: u64 = 4_096;
-
-/// Chunks that wrote one of these words of a page: each keyframe tells of the chunk before it.
-fn chunks_that_write(index: &PageIndex, page: PageKey, words: u32) -> impl Iterator<Item = u32> + '_ {
-    let versions = index.versions(page).iter();
-    let written = versions.filter(move |version| version.written & words != 0);
-    written.map(|version| version.chunk.saturating_sub(1))
-}
-
-/// What is known of a test from an instruction, where it stands, and what happened in the chunk.
-fn site(atom: &Atom, code: CodeAt, pc: u16, instruction: Option<&Instruction>, happened: Happened) -> Answer {
-    let with = |test: &dyn Fn(&Instruction) -> Answer| instruction.map_or(Answer::Maybe, test);
-    let opcode = |test: &dyn Fn(Opcode) -> bool| with(&|i| Answer::possible(test(i.opcode)));
-    match atom {
-        Atom::Number(Subject::Pc, span) => Answer::known(span.has(pc)),
-        Atom::Address(address) => Answer::known(*address == code.address),
-        Atom::Opcode(name) => with(&|i| Answer::known(is_named(i.opcode, name))),
-        Atom::Access(test) if test.verb != Verb::Read => {
-            with(&|i| Answer::possible(may_write(i, &test.place, happened)))
-        }
-        Atom::Decommit(_) => opcode(&|opcode| opcode.is_far_call() || opcode == Opcode::Decommit),
-        Atom::Call(_) => opcode(&Opcode::is_far_call),
-        Atom::Return => opcode(&|opcode| opcode == Opcode::RetOk),
-        _ => Answer::Maybe,
-    }
-}
-
-/// What is known of a test of the panic of the step before, which stands nowhere.
-fn unplaced(atom: &Atom) -> Answer {
-    match atom {
-        Atom::Number(Subject::Pc, _) => Answer::No,
-        Atom::Opcode(name) => Answer::known(is_named(Opcode::RetPanic, name)),
-        _ => Answer::Maybe,
-    }
-}
-
-/// Whether an instruction, or the panic that it turns into, may write a place of the machine.
-fn may_write(i: &Instruction, place: &PlacePattern, happened: Happened) -> bool {
-    let may_leave_far_frame = happened.far_return && i.opcode.is_ret() || happened.failure;
-    match *place {
-        // Far calls and far returns set all registers.
-        PlacePattern::Register(index) => {
-            let writes = |register| register != 0 && index.is_none_or(|index| register == index);
-            let first = i.destination == Destination::Register && writes(i.dst0);
-            first || writes(i.dst1) || i.opcode.is_far_call() || may_leave_far_frame
-        }
-        PlacePattern::Flag(_) => sets_flags(i) || happened.failure,
-        PlacePattern::Stack { .. } => i.destination != Destination::Register,
-        _ => true,
     }
 }
 

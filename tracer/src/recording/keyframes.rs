@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use eradbg_vm::Execution;
 use eradbg_vm::edit::{ExecutionParts, program_on_page};
 use eradbg_vm::heap::{Heaps, RecordedHeaps};
 use eradbg_vm::kept::KeptPages;
 use eradbg_vm::observer::Marks;
 use eradbg_vm::paged::Paged;
 use eradbg_vm::stack::Stack;
+use eradbg_vm::{Execution, Frame};
 
 use crate::error::Result;
 use crate::keyframe::{Captured, Keyframe};
@@ -41,6 +41,16 @@ pub(crate) struct FarFrame {
 pub(super) struct KeyframeCache {
     kept: BTreeMap<u32, (u64, Arc<Keyframe>)>,
     clock: u64,
+}
+
+impl FarFrame {
+    /// One of a state.
+    pub(crate) fn of(frame: &Frame) -> Self {
+        Self {
+            entered_at: frame.far_entered_at(),
+            base_page: frame.base_page,
+        }
+    }
 }
 
 impl Recording {
@@ -103,10 +113,7 @@ impl Recording {
             recording: self.clone(),
             index: Arc::clone(index),
         });
-        let source = Box::new(HeapsAt {
-            pages: Arc::clone(&pages),
-            chunk,
-        });
+        let source = Box::new(HeapsAt::new(&pages, chunk));
         let heaps = Heaps::recorded(RecordedHeaps::new(source));
         let mut frames = keyframe.frames.clone();
         if let Some(root) = frames.first_mut() {

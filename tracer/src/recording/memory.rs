@@ -73,13 +73,26 @@ impl EarlierPages for KeptAt {
 /// The memories at the start of a chunk.
 #[derive(Debug)]
 pub(super) struct HeapsAt {
-    pub(super) pages: Arc<Pages>,
-    pub(super) chunk: u32,
+    pages: Arc<Pages>,
+    chunk: u32,
+    /// No memory has a page id from here on.
+    end: u32,
+}
+
+impl HeapsAt {
+    pub(super) fn new(pages: &Arc<Pages>, chunk: u32) -> Self {
+        Self {
+            pages: Arc::clone(pages),
+            chunk,
+            end: pages.index.end_of_ids(chunk),
+        }
+    }
 }
 
 impl HeapSource for HeapsAt {
     fn lives(&self, page: u32) -> bool {
-        self.pages.index.lives(page, self.chunk)
+        // A replay asks for each memory that it makes.
+        page < self.end && self.pages.index.lives(page, self.chunk)
     }
 
     fn living(&self) -> Vec<u32> {

@@ -1,7 +1,9 @@
 //! Pages of recorded states: which keyframe has which version.
 
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
+use eradbg_vm::page_ids::heap_page;
 use rustc_hash::FxHashMap;
 
 use crate::index::Summary;
@@ -157,6 +159,12 @@ impl PageIndex {
         self.lost.filter(|&lost| lost <= chunk)
     }
 
+    /// The id from which on no memory has one at the start of a chunk.
+    pub(super) fn end_of_ids(&self, chunk: u32) -> u32 {
+        let next_page = self.next_pages.get(chunk as usize);
+        next_page.map_or(u32::MAX, |&next_page| born_ids(next_page, next_page).end)
+    }
+
     /// Whether a memory of a page id lives at the start of a chunk.
     pub(super) fn lives(&self, page: u32, chunk: u32) -> bool {
         let behind = self
@@ -221,13 +229,17 @@ impl PageIndex {
         }
     }
 
-    /// Pages of a memory that some keyframe holds.
-    pub fn pages_with_space(&self, space: u32) -> impl Iterator<Item = PageKey> + '_ {
-        let first = self.first_page((space, false, 0));
+    /// Pages of a memory, with these indices, that some keyframe holds.
+    pub fn pages_between(
+        &self,
+        space: u32,
+        indices: RangeInclusive<u32>,
+    ) -> impl Iterator<Item = PageKey> + '_ {
+        let first = self.first_page((space, false, *indices.start()));
+        let last = packed((space, false, (*indices.end()).min(LAST_INDEX)));
         let pages = self.pages[first..].iter().map(|&(page, _)| page);
-        let end = packed((space, false, LAST_INDEX));
         pages
-            .take_while(move |page| *page <= end)
+            .take_while(move |page| *page <= last)
             .map(move |page| (space, false, page as u32 & LAST_INDEX))
     }
 
@@ -235,7 +247,7 @@ impl PageIndex {
     /// keyframe.
     pub fn edges(&self, space: u32) -> impl Iterator<Item = u32> + '_ {
         let born = self.next_pages.windows(2).zip(0..);
-        let born = born.filter(move |(pages, _)| pages[0] <= space && space < pages[1]);
+        let born = born.filter(move |(pages, _)| born_ids(pages[0], pages[1]).contains(&space));
         // After the last keyframe nothing is known.
         let last = (self.next_pages.len() as u32).checked_sub(1);
         let first = self.memories.partition_point(|memory| memory.page < space);
@@ -264,6 +276,12 @@ impl PageIndex {
         let start = at.checked_sub(1).map_or(0, |before| self.pages[before].1);
         &self.versions[start as usize..self.pages[at].1 as usize]
     }
+}
+
+/// Ids that memories can have which were born while the next base page moved from one to another. A frame's heaps come
+/// after its base page, which may be a memory too.
+pub(crate) fn born_ids(next_page: u32, next_page_after: u32) -> Range<u32> {
+    next_page..next_page_after.saturating_add(heap_page(0))
 }
 
 /// Largest index of a page: memories have 2^32 bytes.

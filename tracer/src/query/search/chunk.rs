@@ -1,0 +1,197 @@
+//! Looks for steps of one chunk that match.
+//!
+//! All steps that match are found by watching each of them. For a single one the chunk is executed unwatched first, which
+//! takes a third of the time, and shows which stretches may have it.
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::ledger::Rows;
+use crate::query::expr::{Atom, Expr};
+use crate::query::facts::{self, Effect, Facts, Gatherer, StepRows};
+use crate::query::glimpse::Glimpses;
+use crate::query::holds::{access_matches, holds};
+use crate::query::search::{Hit, Search};
+use crate::query::skip::Filter;
+use crate::replay::Replay;
+use crate::timeline::Direction;
+
+/// Stretches that are watched one by one; where more may have the step, telling them apart does not help.
+const FEW_STRETCHES: usize = 4;
+
+impl Search<'_> {
+    /// Steps of a chunk that match, up to `most` of them, in the search's direction.
+    pub(super) fn chunk(&self, chunk: u32, most: usize, filter: &Filter<'_>) -> Result<Vec<Hit>> {
+        let steps = self.steps_of(chunk);
+        let rows = || self.recording.rows_of_steps(chunk);
+        if !self.needs.replay {
+            return self.in_rows(chunk, most, filter, &rows()?);
+        }
+        let known = if self.needs.rows { rows()? } else { Rows::default() };
+        let mut hits = self.hits(most, filter);
+        if most == 1 {
+            self.watch_where_it_may_be(chunk, steps, &known, &mut hits)?;
+        } else {
+            let mut replay = Replay::new(self.recording, chunk)?;
+            self.watch(&mut replay, steps, &known, &mut |facts| hits.judge(facts))?;
+        }
+        if !self.needs.rows && !hits.hits.is_empty() {
+            let rows = rows()?;
+            for hit in &mut hits.hits {
+                hit.effects.extend(StepRows::of(&rows, hit.step).effects());
+            }
+        }
+        Ok(self.in_direction(hits.hits))
+    }
+
+    /// What matches by its rows alone.
+    fn in_rows(&self, chunk: u32, most: usize, filter: &Filter<'_>, rows: &Rows) -> Result<Vec<Hit>> {
+        let mut hits = self.hits(most, filter);
+        for step in facts::steps_with_rows(rows) {
+            hits.judge(&Facts {
+                step,
+                site: None,
+                frames: &[],
+                accesses: &[],
+                rows: StepRows::of(rows, step),
+            });
+        }
+        let mut hits = hits.hits;
+        if self.with_sites && !hits.is_empty() {
+            let mut found = hits.iter_mut().peekable();
+            let mut replay = Replay::new(self.recording, chunk)?;
+            self.watch(&mut replay, self.steps_of(chunk), rows, &mut |facts| {
+                if let Some(hit) = found.next_if(|hit| hit.step == facts.step) {
+                    hit.site = facts.site.copied();
+                }
+            })?;
+        }
+        Ok(self.in_direction(hits))
+    }
+
+    /// Watches the stretches of a chunk that may have the first step that matches, in the search's direction.
+    fn watch_where_it_may_be(
+        &self,
+        chunk: u32,
+        steps: Range<u64>,
+        rows: &Rows,
+        hits: &mut Hits<'_, '_>,
+    ) -> Result<()> {
+        let mut glimpses = Glimpses::new(self.recording, chunk, steps, hits.filter.frames())?;
+        let mut stretches = Vec::new();
+        while let Some(glimpse) = glimpses.next()? {
+            if hits.filter.may_match_in(&glimpse) {
+                stretches.push(glimpse.steps);
+            }
+        }
+        let is_backward = self.direction == Direction::Backward;
+        if is_backward {
+            stretches.reverse();
+        }
+        let mut stretches = &stretches[..];
+        let mut is_first = true;
+        while let [stretch, rest @ ..] = stretches {
+            let (mut range, mut rest) = (stretch.clone(), rest);
+            if !is_first && rest.len() >= FEW_STRETCHES {
+                let last = &rest[rest.len() - 1];
+                range = range.start.min(last.start)..range.end.max(last.end);
+                rest = &[];
+            }
+            let replay = glimpses.replay_from(range.start);
+            self.watch(replay, range, rows, &mut |facts| hits.judge(facts))?;
+            if !hits.hits.is_empty() {
+                break;
+            }
+            (stretches, is_first) = (rest, false);
+        }
+        Ok(())
+    }
+
+    /// Executes up to some steps, and then them, and hands on what is known of each.
+    fn watch(
+        &self,
+        replay: &mut Replay,
+        steps: Range<u64>,
+        rows: &Rows,
+        judge: &mut dyn FnMut(&Facts<'_>),
+    ) -> Result<()> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        replay.run_to(steps.start, &mut ())?;
+        let (reads, frames) = (self.needs.reads, &self.needs.frames);
+        let start = replay.execution();
+        if self.needs.accesses {
+            let mut gatherer = Gatherer::<true, _>::new(rows, start, reads, frames, judge);
+            replay.run_to(steps.end, &mut gatherer)?;
+            gatherer.finish();
+        } else {
+            let mut gatherer = Gatherer::<false, _>::new(rows, start, reads, frames, judge);
+            replay.run_to(steps.end, &mut gatherer)?;
+            gatherer.finish();
+        }
+        Ok(())
+    }
+
+    fn hits<'s>(&'s self, most: usize, filter: &'s Filter<'s>) -> Hits<'s, 's> {
+        Hits {
+            search: self,
+            filter,
+            most,
+            hits: Vec::new(),
+        }
+    }
+
+    fn in_direction(&self, mut hits: Vec<Hit>) -> Vec<Hit> {
+        if self.direction == Direction::Backward {
+            hits.reverse();
+        }
+        hits
+    }
+}
+
+/// Hits of a chunk, ascending.
+struct Hits<'s, 'a> {
+    search: &'s Search<'a>,
+    filter: &'s Filter<'a>,
+    most: usize,
+    hits: Vec<Hit>,
+}
+
+impl Hits<'_, '_> {
+    fn judge(&mut self, facts: &Facts<'_>) {
+        let is_full = self.hits.len() >= self.most;
+        if is_full && self.search.direction == Direction::Forward || !self.search.counts(facts.step) {
+            return;
+        }
+        let mut exprs = self.search.exprs.iter();
+        let Some(query) = exprs.position(|expr| holds(expr, facts, self.filter.times())) else {
+            return;
+        };
+        if is_full {
+            self.hits.remove(0);
+        }
+        self.hits.push(Hit {
+            step: facts.step,
+            query,
+            site: facts.site.copied(),
+            effects: effects(self.search.exprs[query], facts),
+        });
+    }
+}
+
+/// What a step did, as far as a predicate asks.
+fn effects(expr: &Expr, facts: &Facts<'_>) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for access in facts.accesses {
+        let asks = |atom: &Atom| match atom {
+            Atom::Access(test) => access_matches(test, access),
+            _ => false,
+        };
+        if expr.any(asks) {
+            effects.push(Effect::Access(*access));
+        }
+    }
+    effects.extend(facts.rows.effects());
+    effects
+}
