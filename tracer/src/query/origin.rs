@@ -47,7 +47,7 @@ impl Origin {
         };
         Search::new(recording, [&expr], direction)?
             .within(ranges)
-            .without_sites()
+            .briefly()
             .first(stop, progress)
     }
 }

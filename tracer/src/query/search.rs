@@ -31,7 +31,8 @@ pub struct Search<'a> {
     ranges: Vec<Range<u64>>,
     direction: Direction,
     needs: Needs,
-    with_sites: bool,
+    /// Whether hits tell no more than what is asked for.
+    is_brief: bool,
 }
 
 /// A step that matches.
@@ -41,9 +42,9 @@ pub struct Hit {
     pub step: u64,
     /// The predicate that holds, by its number.
     pub query: usize,
-    /// Where it stands, if that was asked for.
+    /// Where it stands, if that is known.
     pub site: Option<Site>,
-    /// What it did, as far as the predicate asks: its rows, and the accesses that match.
+    /// What it did: its rows, if they were asked for, and the accesses that match.
     pub effects: Vec<Effect>,
 }
 
@@ -135,14 +136,15 @@ impl<'a> Search<'a> {
             any,
             ranges: vec![0..recording.steps()],
             direction,
-            with_sites: true,
+            is_brief: false,
         })
     }
 
-    /// Does not say where hits stand unless it is known anyway: what rows tell needs no replay then.
+    /// Says of hits no more than what the predicate asks for: where they stand and their rows only if that has to be known
+    /// anyway.
     #[must_use]
-    pub fn without_sites(mut self) -> Self {
-        self.with_sites = false;
+    pub fn briefly(mut self) -> Self {
+        self.is_brief = true;
         self
     }
 

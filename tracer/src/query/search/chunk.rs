@@ -35,7 +35,7 @@ impl Search<'_> {
             let mut replay = Replay::new(self.recording, chunk)?;
             self.watch(&mut replay, steps, &known, &mut |facts| hits.judge(facts))?;
         }
-        if !self.needs.rows && !hits.hits.is_empty() {
+        if !self.needs.rows && !self.is_brief && !hits.hits.is_empty() {
             let rows = rows()?;
             for hit in &mut hits.hits {
                 hit.effects.extend(StepRows::of(&rows, hit.step).effects());
@@ -57,7 +57,7 @@ impl Search<'_> {
             });
         }
         let mut hits = hits.hits;
-        if self.with_sites && !hits.is_empty() {
+        if !self.is_brief && !hits.is_empty() {
             let mut found = hits.iter_mut().peekable();
             let mut replay = Replay::new(self.recording, chunk)?;
             self.watch(&mut replay, self.steps_of(chunk), rows, &mut |facts| {
