@@ -34,12 +34,18 @@ pub(crate) struct Again {
 impl Observer for Again {
     const WATCHES: bool = false;
 
+    fn code_runs(&mut self, execution: &Execution) {
+        self.code.runs(execution.frame());
+    }
+
     #[inline]
-    fn before_step(&mut self, execution: &Execution, step: Step<'_>) {
+    fn ran(&mut self, first: u16, count: u64) {
+        self.code.ran(first, count);
+    }
+
+    #[inline]
+    fn before_step(&mut self, execution: &Execution, _step: Step<'_>) {
         self.step = execution.steps();
-        if let Some(pc) = step.pc {
-            self.code.executes(pc);
-        }
     }
 
     #[inline(never)]
@@ -51,7 +57,7 @@ impl Observer for Again {
     fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
         self.deeds.push((self.step, Deed::Enters));
         self.rows.entered(self.step, execution, is_near);
-        self.code.entered(execution, is_near);
+        self.code.entered(execution);
     }
 
     #[inline(never)]
@@ -61,6 +67,6 @@ impl Observer for Again {
         let undoes = end.kind.undoes() && !is_root;
         self.deeds.push((self.step, Deed::Leaves(undoes)));
         self.rows.leaving(self.step, execution, end);
-        self.code.leaving(execution, end);
+        self.code.leaving(execution);
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use eradbg_vm::events::{L2ToL1Log, RawEvent};
-use eradbg_vm::observer::{FrameEnd, Marks, Step};
+use eradbg_vm::observer::{FrameEnd, Marks};
 use eradbg_vm::state::{Decommit, Restored, StorageAccess};
 use eradbg_vm::storage::StorageKey;
 use eradbg_vm::{Answer, Execution, Observer, Program, U256};
@@ -181,11 +181,13 @@ impl Observer for Recorder {
         ControlFlow::Continue(())
     }
 
+    fn code_runs(&mut self, execution: &Execution) {
+        self.executed.runs(execution.frame());
+    }
+
     #[inline]
-    fn before_step(&mut self, _execution: &Execution, step: Step<'_>) {
-        if let Some(pc) = step.pc {
-            self.executed.executes(pc);
-        }
+    fn ran(&mut self, first: u16, count: u64) {
+        self.executed.ran(first, count);
     }
 
     #[inline]
@@ -211,13 +213,13 @@ impl Observer for Recorder {
     #[inline(never)]
     fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
         self.chunk.rows.entered(self.position, execution, is_near);
-        self.executed.entered(execution, is_near);
+        self.executed.entered(execution);
     }
 
     #[inline(never)]
     fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
         self.chunk.rows.leaving(self.position, execution, end);
-        self.executed.leaving(execution, end);
+        self.executed.leaving(execution);
     }
 
     #[inline(never)]

@@ -145,7 +145,12 @@ struct Tracked {
     touched: Vec<u32>,
     /// Memories that came to life or died, in order.
     turns: Vec<Turn>,
+    /// How many turns there were.
+    count: u32,
 }
+
+/// Turns among which a memory's birth is looked for when it dies: its frame is the last one that is alive, as a rule.
+const RECENT_TURNS: usize = 8;
 
 /// A memory came to life or died: its page id, the number of the turn, and whether it lived before. One number, since many
 /// are put in order.
@@ -153,8 +158,8 @@ struct Tracked {
 struct Turn(u64);
 
 impl Turn {
-    fn new(page: u32, number: usize, lived: bool) -> Self {
-        Self(u64::from(page) << 32 | (number as u64) << 1 | u64::from(lived))
+    fn new(page: u32, number: u32, lived: bool) -> Self {
+        Self(u64::from(page) << 32 | u64::from(number) << 1 | u64::from(lived))
     }
 
     fn page(self) -> u32 {
@@ -402,6 +407,7 @@ impl Heaps {
             }
         }
         tracked.turns.clear();
+        tracked.count = 0;
         (born, gone)
     }
 
@@ -415,8 +421,15 @@ impl Heaps {
     /// Notes that a memory lives from now on or does no more.
     fn track(&mut self, page: u32, lived: bool, lives: bool) {
         if let Some(tracked) = self.tracked.as_mut().filter(|_| lived != lives) {
-            let number = tracked.turns.len();
-            tracked.turns.push(Turn::new(page, number, lived));
+            // A birth that is told no more needs no death.
+            let mut recent = tracked.turns.iter().rev().take(RECENT_TURNS);
+            if let Some(back) = recent.position(|turn| turn.page() == page) {
+                let at = tracked.turns.len() - 1 - back;
+                tracked.turns.remove(at);
+            } else {
+                tracked.turns.push(Turn::new(page, tracked.count, lived));
+                tracked.count += 1;
+            }
         }
     }
 

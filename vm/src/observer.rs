@@ -95,6 +95,19 @@ pub trait Observer {
         ControlFlow::Continue(())
     }
 
+    /// The machine goes on with the code of the far frame that runs; [`Self::ran`] tells with which instructions.
+    #[inline]
+    fn code_runs(&mut self, execution: &Execution) {
+        let _ = execution;
+    }
+
+    /// So many instructions were executed one after the other, from a program counter on. It is told when the machine
+    /// jumps or leaves the code; instructions that were skipped or turned into panics are among them.
+    #[inline]
+    fn ran(&mut self, first: u16, count: u64) {
+        let _ = (first, count);
+    }
+
     /// A step is about to execute: its static price is paid, nothing else has changed.
     #[inline]
     fn before_step(&mut self, execution: &Execution, step: Step<'_>) {

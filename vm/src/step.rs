@@ -55,9 +55,12 @@ impl Execution {
             }
             // Handlers change frames, so the loop keeps the running program alive for itself.
             let program = Arc::clone(&self.frame.program);
+            observer.code_runs(self);
             let forbidden = self.forbidden();
             let mut next = Next::Continue;
             let mut pc = self.frame.pc;
+            // Where the machine jumped to last, and after how many steps.
+            let mut landed = (pc, self.steps);
             let (mut first, mut window) = program.window(pc);
             for _ in self.steps..last {
                 let instruction = if let Some(instruction) = window.get(pc.wrapping_sub(first) as usize) {
@@ -69,17 +72,24 @@ impl Execution {
                 next = self.step::<CLEARS_DST1, _, _>(instruction, pc, forbidden, host, observer, &mut fault);
                 pc = match next {
                     Next::Continue => pc.wrapping_add(1),
-                    Next::Jump(pc) => pc,
+                    Next::Jump(to) => {
+                        observer.ran(landed.0, self.steps - landed.1);
+                        landed = (to, self.steps);
+                        to
+                    }
                     _ => break,
                 };
             }
-            match next {
-                Next::Suspend => return Ok(Stop::Hook(self.hook())),
-                Next::Fault => {
-                    let fault = fault.take().expect("the handler has left it");
-                    self.fault::<CLEARS_DST1, _, _>(fault, &program, observer)?;
-                }
-                Next::Continue | Next::Jump(_) | Next::OtherFrame | Next::End => {}
+            let done = if let Next::Fault = next {
+                let fault = fault.take().expect("the handler has left it");
+                self.fault::<CLEARS_DST1, _, _>(fault, &program, observer)
+            } else {
+                Ok(())
+            };
+            observer.ran(landed.0, self.steps - landed.1);
+            done?;
+            if let Next::Suspend = next {
+                return Ok(Stop::Hook(self.hook()));
             }
         }
         Ok(self.ended.clone().map_or(Stop::StepLimit, Stop::Ended))
