@@ -9,7 +9,7 @@ use crate::recording::{Inner, Recording, lock};
 use crate::state_view::StateView;
 
 /// States that are kept, at most.
-const KEPT: u32 = 256;
+const KEPT: u32 = 160;
 /// Chunks from which on states are made ahead.
 const LONG: u32 = 256;
 
