@@ -6,7 +6,7 @@
 mod support;
 mod walk;
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::atomic::AtomicBool;
 
 use eradbg_tracer::index::{GROUP_CHUNKS, Summary, Touched};
@@ -28,8 +28,9 @@ type Case = (String, Box<dyn Fn(u64, &Walked) -> bool>);
 
 #[test]
 fn a_query_finds_the_steps_that_walking_finds() {
+    let mut random = Random(1);
     for input in small_inputs() {
-        for chunk_steps in [64, 1_000] {
+        for chunk_steps in [64, 5_000] {
             let Recorded {
                 recording,
                 folder: _folder,
@@ -135,6 +136,15 @@ fn a_query_finds_the_steps_that_walking_finds() {
                 let mut backward = all(&recording, text, Direction::Backward);
                 backward.reverse();
                 assert_eq!(backward, expected, "{place} backward");
+                for _ in 0..3 {
+                    let start = random.below(recording.steps());
+                    let range = start..start + random.below(recording.steps() - start) + 1;
+                    let mut inside = expected.iter().copied().filter(|step| range.contains(step));
+                    let (first, last) = (inside.next(), inside.next_back());
+                    let found = |direction| first_of(&recording, text, direction, range.clone());
+                    assert_eq!(found(Direction::Forward), first, "{place} {range:?}");
+                    assert_eq!(found(Direction::Backward), last.or(first), "{place} {range:?}");
+                }
             }
             // A frame's steps lie between the one that entered it and the one that leaves it.
             let entered = walk
@@ -196,7 +206,7 @@ fn undone_steps_are_those_of_failed_frames_and_of_rollbacks() {
 #[test]
 fn the_last_and_next_write_of_a_place_are_those_that_walking_finds() {
     for input in small_inputs() {
-        for chunk_steps in [64, 1_000] {
+        for chunk_steps in [64, 5_000] {
             let Recorded {
                 recording,
                 folder: _folder,
@@ -344,6 +354,17 @@ fn all(recording: &Recording, text: &str, direction: Direction) -> Vec<u64> {
         "{searched:?}"
     );
     steps
+}
+
+/// The first step of a range that matches, in a direction.
+fn first_of(recording: &Recording, text: &str, direction: Direction, range: Range<u64>) -> Option<u64> {
+    let query = Query::new(text).unwrap();
+    let search = Search::new(recording, [query.expr()], direction).unwrap();
+    match search.within(vec![range]).first(&NEVER, &mut |_| {}).unwrap() {
+        Found::Hit(hit) => Some(hit.step),
+        Found::Nothing => None,
+        Found::Stopped => panic!("nobody stops it"),
+    }
 }
 
 fn found(origin: Origin, recording: &Recording, position: u64, place: &PlacePattern) -> Option<Hit> {
