@@ -12,7 +12,7 @@ mod sizes;
 mod slots;
 mod states;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -81,8 +81,8 @@ struct Inner {
 /// Parts of a recording that were read before.
 #[derive(Debug, Default)]
 struct AlreadyRead {
-    programs: Mutex<HashMap<U256, Arc<Program>>>,
-    listings: Mutex<HashMap<U256, Option<Arc<Listing>>>>,
+    programs: Mutex<BTreeMap<U256, Arc<Program>>>,
+    listings: Mutex<BTreeMap<U256, Option<Arc<Listing>>>>,
     keyframes: Mutex<KeyframeCache>,
     /// Operator rows of the chunk that was asked for last.
     operator_rows: Mutex<Option<OperatorRows>>,
