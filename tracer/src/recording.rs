@@ -362,6 +362,13 @@ impl Recording {
         Ok(rows)
     }
 
+    /// The rows of a chunk about the chain's state and far calls.
+    fn ledger_rows(&self, chunk: u32) -> Result<Rows> {
+        let mut rows = Rows::default();
+        self.read_rows(LEDGER, chunk, |bytes| rows.decode_ledger(bytes))?;
+        Ok(rows)
+    }
+
     /// The rows of a chunk that overviews are made of.
     fn overview_rows(&self, chunk: u32) -> Result<Rows> {
         let mut rows = Rows::default();

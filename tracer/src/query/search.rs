@@ -75,6 +75,8 @@ struct Needs {
     replay: bool,
     /// Rows.
     rows: bool,
+    /// Rows that overviews are made of.
+    overview: bool,
     /// Accesses to registers, flags, stack and memory.
     accesses: bool,
     /// Reads of them.
@@ -96,6 +98,7 @@ impl Needs {
         let mut needs = Self {
             replay: without_rows != Answer::No || expr.any(|atom| !atom.is_in_rows()),
             rows: expr.any(|atom| atom.is_in_rows() && !atom.is_about_time()),
+            overview: expr.any(|atom| matches!(atom, Atom::Revert | Atom::Panic(_) | Atom::Hook(_))),
             ..Self::default()
         };
         expr.for_each(&mut |atom| match atom {

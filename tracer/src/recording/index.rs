@@ -65,15 +65,23 @@ impl Recording {
     }
 
     /// Rows of the steps of a chunk, each with its step: those of what the operator did after a step are of that step.
+    /// Without those that overviews are made of, there are only those about the chain's state and far calls.
     ///
     /// # Errors
     /// When some are damaged.
-    pub(crate) fn rows_of_steps(&self, chunk: u32) -> Result<Rows> {
-        let mut rows = self.all_rows(chunk)?;
+    pub(crate) fn rows_of_steps(&self, chunk: u32, with_overview: bool) -> Result<Rows> {
+        let block = |chunk| {
+            if with_overview {
+                self.all_rows(chunk)
+            } else {
+                self.ledger_rows(chunk)
+            }
+        };
+        let mut rows = block(chunk)?;
         let (first, end) = (self.first_step(chunk), self.first_step(chunk + 1));
         // What a rollback did stands in the block after it.
         if self.rows_reach_beyond(chunk) && chunk + 1 < self.row_blocks() {
-            let next = self.all_rows(chunk + 1)?;
+            let next = block(chunk + 1)?;
             rows.state.extend(next.state);
             rows.operator.extend(next.operator);
         }

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use eradbg_tracer::index::{GROUP_CHUNKS, Summary, Touched};
 use eradbg_tracer::ledger::{CallRow, FailureRow, StateRow};
-use eradbg_tracer::query::{Found, Hit, Origin, Place, PlacePattern, Query, Search};
+use eradbg_tracer::query::{Effect, Found, Hit, Origin, Place, PlacePattern, Query, Search};
 use eradbg_tracer::timeline::Direction;
 use eradbg_tracer::verify::verify;
 use eradbg_tracer::{Recording, Timeline};
@@ -450,6 +450,11 @@ fn check_origins(input: &Input, recording: &Recording, start: u64, questions: u6
             .find(|(step, other)| *step < position && pattern.has(other) && !is_taken_back(*step));
         let context = format!("{} {pattern} at {position}", input.name);
         let hit = found(Origin::LastWrite, recording, position, &pattern);
+        if let Some(hit) = &hit {
+            let is_told =
+                |effect: &Effect| matches!(effect, Effect::Access(access) if pattern.has(&access.place));
+            assert!(hit.effects.iter().any(is_told), "{context}");
+        }
         // What was walked may have been taken back, and what was before it is not known.
         if last.is_some() || start == 0 {
             assert_eq!(hit.map(|hit| hit.step), last.map(|(step, _)| *step), "{context}");

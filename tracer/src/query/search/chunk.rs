@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::ledger::Rows;
+use crate::query::access::Access;
 use crate::query::expr::{Atom, Expr};
 use crate::query::facts::{self, Effect, Facts, Gatherer, StepRows};
 use crate::query::glimpse::Glimpses;
@@ -23,7 +24,8 @@ impl Search<'_> {
     /// Steps of a chunk that match, up to `most` of them, in the search's direction.
     pub(super) fn chunk(&self, chunk: u32, most: usize, filter: &Filter<'_>) -> Result<Vec<Hit>> {
         let steps = self.steps_of(chunk);
-        let rows = || self.recording.rows_of_steps(chunk);
+        let with_overview = self.needs.overview || !self.is_brief;
+        let rows = || self.recording.rows_of_steps(chunk, with_overview);
         if !self.needs.replay {
             return self.in_rows(chunk, most, filter, &rows()?);
         }
@@ -175,23 +177,26 @@ impl Hits<'_, '_> {
             step: facts.step,
             query,
             site: facts.site.copied(),
-            effects: effects(self.search.exprs[query], facts),
+            effects: self.effects(self.search.exprs[query], facts),
         });
     }
-}
 
-/// What a step did, as far as a predicate asks.
-fn effects(expr: &Expr, facts: &Facts<'_>) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    for access in facts.accesses {
-        let asks = |atom: &Atom| match atom {
-            Atom::Access(test) => access_matches(test, access),
-            _ => false,
+    /// What a step did, as far as a predicate asks.
+    fn effects(&self, expr: &Expr, facts: &Facts<'_>) -> Vec<Effect> {
+        let is_asked = |access: &Access| {
+            expr.any(|atom| match atom {
+                Atom::Access(test) => access_matches(test, access),
+                _ => false,
+            })
         };
-        if expr.any(asks) {
-            effects.push(Effect::Access(*access));
+        let accesses = facts.accesses.iter().copied();
+        // Their rows tell more of them.
+        let of_slots = facts.rows.accesses().filter(|_| self.search.is_brief);
+        let asked = accesses.chain(of_slots).filter(is_asked).map(Effect::Access);
+        let mut effects: Vec<_> = asked.collect();
+        if !self.search.is_brief {
+            effects.extend(facts.rows.effects());
         }
+        effects
     }
-    effects.extend(facts.rows.effects());
-    effects
 }
