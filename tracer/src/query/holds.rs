@@ -1,5 +1,7 @@
 //! Whether a test holds of a step.
 
+use std::sync::OnceLock;
+
 use eradbg_vm::U256;
 use eradbg_vm::outcome::RetKind;
 use eradbg_vm::state::StorageAccess;
@@ -14,21 +16,41 @@ use crate::recording::Recording;
 #[derive(Debug)]
 pub(super) struct Times<'a> {
     recording: &'a Recording,
-    /// Steps that are taken back later, as ranges without overlap, ascending.
-    undone: Vec<(u64, u64)>,
+    /// Steps that are taken back later, as ranges without overlap, ascending; put together when someone asks.
+    undone: OnceLock<Vec<(u64, u64)>>,
 }
 
 impl<'a> Times<'a> {
     /// Of a recording whose overview is loaded.
     pub(super) fn new(recording: &'a Recording) -> Self {
+        Self {
+            recording,
+            undone: OnceLock::new(),
+        }
+    }
+
+    /// Whether the steps from `first` to `last`, both included, are undone: all, some, or none of them.
+    pub(super) fn undone(&self, first: u64, last: u64) -> Answer {
+        let undone = self.undone.get_or_init(|| self.undone_ranges());
+        let at = undone.partition_point(|&(_, end)| end <= first);
+        match undone.get(at) {
+            Some(&(start, end)) if start <= first && last < end => Answer::Yes,
+            Some(&(start, _)) if start <= last => Answer::Maybe,
+            _ => Answer::No,
+        }
+    }
+
+    fn undone_ranges(&self) -> Vec<(u64, u64)> {
         // What the root frame did is the operator's to take back.
         let is_root = |failure: &&FailureRow| failure.entered_at == 0 && !failure.is_near;
-        let failed = recording
+        let failed = self
+            .recording
             .failures()
             .iter()
             .filter(|failure| !is_root(failure))
             .map(|failure| (failure.entered_at, failure.step));
-        let rolled_back = recording
+        let rolled_back = self
+            .recording
             .undone()
             .iter()
             .map(|range| (range.first_step, range.end_step));
@@ -41,17 +63,7 @@ impl<'a> Times<'a> {
                 _ => undone.push((start, end)),
             }
         }
-        Self { recording, undone }
-    }
-
-    /// Whether the steps from `first` to `last`, both included, are undone: all, some, or none of them.
-    pub(super) fn undone(&self, first: u64, last: u64) -> Answer {
-        let at = self.undone.partition_point(|&(_, end)| end <= first);
-        match self.undone.get(at) {
-            Some(&(start, end)) if start <= first && last < end => Answer::Yes,
-            Some(&(start, _)) if start <= last => Answer::Maybe,
-            _ => Answer::No,
-        }
+        undone
     }
 
     /// Numbers of the transactions that some of these steps belong to; `None` outside of all.
