@@ -39,8 +39,8 @@ impl Observer for Again {
     }
 
     #[inline]
-    fn ran(&mut self, first: u16, count: u64) {
-        self.code.ran(first, count);
+    fn ran(&mut self, end: u16, next: u16) {
+        self.code.ran(end, next);
     }
 
     #[inline]

@@ -186,8 +186,8 @@ impl Observer for Recorder {
     }
 
     #[inline]
-    fn ran(&mut self, first: u16, count: u64) {
-        self.executed.ran(first, count);
+    fn ran(&mut self, end: u16, next: u16) {
+        self.executed.ran(end, next);
     }
 
     #[inline]

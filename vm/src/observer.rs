@@ -95,17 +95,18 @@ pub trait Observer {
         ControlFlow::Continue(())
     }
 
-    /// The machine goes on with the code of the far frame that runs; [`Self::ran`] tells with which instructions.
+    /// The machine goes on at the program counter of the far frame that runs; [`Self::ran`] tells how far.
     #[inline]
     fn code_runs(&mut self, execution: &Execution) {
         let _ = execution;
     }
 
-    /// So many instructions were executed one after the other, from a program counter on. It is told when the machine
-    /// jumps or leaves the code; instructions that were skipped or turned into panics are among them.
+    /// The instructions were executed up to a program counter, which is not among them, and the machine goes on at another
+    /// one. It is told when the machine jumps, leaves the code, or has executed many; instructions that were skipped or
+    /// turned into panics are among them.
     #[inline]
-    fn ran(&mut self, first: u16, count: u64) {
-        let _ = (first, count);
+    fn ran(&mut self, end: u16, next: u16) {
+        let _ = (end, next);
     }
 
     /// A step is about to execute: its static price is paid, nothing else has changed.

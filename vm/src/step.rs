@@ -59,10 +59,10 @@ impl Execution {
             let forbidden = self.forbidden();
             let mut next = Next::Continue;
             let mut pc = self.frame.pc;
-            // Where the machine jumped to last, and after how many steps.
-            let mut landed = (pc, self.steps);
             let (mut first, mut window) = program.window(pc);
-            for _ in self.steps..last {
+            // So few that no program counter comes twice without a jump.
+            let pause = last.min(self.steps + u64::from(u16::MAX));
+            while self.steps < pause {
                 let instruction = if let Some(instruction) = window.get(pc.wrapping_sub(first) as usize) {
                     instruction
                 } else {
@@ -73,20 +73,23 @@ impl Execution {
                 pc = match next {
                     Next::Continue => pc.wrapping_add(1),
                     Next::Jump(to) => {
-                        observer.ran(landed.0, self.steps - landed.1);
-                        landed = (to, self.steps);
+                        observer.ran(pc.wrapping_add(1), to);
                         to
                     }
                     _ => break,
                 };
             }
-            let done = if let Next::Fault = next {
-                let fault = fault.take().expect("the handler has left it");
-                self.fault::<CLEARS_DST1, _, _>(fault, &program, observer)
-            } else {
-                Ok(())
+            let (end, done) = match next {
+                Next::Continue | Next::Jump(_) => (pc, Ok(())),
+                Next::OtherFrame | Next::Suspend | Next::End => (pc.wrapping_add(1), Ok(())),
+                Next::Fault => {
+                    let fault = fault.take().expect("the handler has left it");
+                    let done = self.fault::<CLEARS_DST1, _, _>(fault, &program, observer);
+                    // A step that was abandoned did not happen.
+                    (pc.wrapping_add(u16::from(done.is_ok())), done)
+                }
             };
-            observer.ran(landed.0, self.steps - landed.1);
+            observer.ran(end, end);
             done?;
             if let Next::Suspend = next {
                 return Ok(Stop::Hook(self.hook()));

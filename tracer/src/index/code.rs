@@ -50,6 +50,8 @@ pub struct ExecutedCode {
     executed: Vec<(CodeAt, PcSet)>,
     /// Which of it runs.
     current: usize,
+    /// The program counter where it was entered, or where it jumped to last.
+    landed: u16,
     /// Empty sets.
     spare: Vec<PcSet>,
     depth: (u32, u32),
@@ -61,23 +63,25 @@ impl ExecutedCode {
         self.depth = (execution.depth(), execution.depth());
     }
 
-    /// From here on the code of this frame is executed.
+    /// From here on the code of this frame is executed, from its program counter on.
     pub fn runs(&mut self, frame: &Frame) {
         let code = CodeAt {
             address: frame.code_address,
             hash: frame.program.hash(),
         };
+        self.landed = frame.pc;
         self.current = *self.known.entry(code).or_insert_with(|| {
             self.executed.push((code, self.spare.pop().unwrap_or_default()));
             self.executed.len() - 1
         });
     }
 
-    /// So many instructions of it were executed, from a program counter on.
+    /// Its instructions were executed up to a program counter, which is not among them; it goes on at another one.
     #[inline]
-    pub fn ran(&mut self, first: u16, count: u64) {
+    pub fn ran(&mut self, end: u16, next: u16) {
+        let first = std::mem::replace(&mut self.landed, next);
         if let Some((_, set)) = self.executed.get_mut(self.current) {
-            set.insert_all(first, count);
+            set.insert_all(first, end.wrapping_sub(first));
         }
     }
 
