@@ -17,7 +17,7 @@ use crate::query::skip::Filter;
 use crate::replay::Replay;
 use crate::timeline::Direction;
 
-/// Stretches that are watched one by one; where more may have the step, telling them apart does not help.
+/// Stretches that are watched one by one; where more may have the step, telling them apart takes longer.
 const FEW_STRETCHES: usize = 4;
 
 impl Search<'_> {
@@ -86,25 +86,21 @@ impl Search<'_> {
                 stretches.push(glimpse.steps);
             }
         }
-        let is_backward = self.direction == Direction::Backward;
-        if is_backward {
+        if self.direction == Direction::Backward {
             stretches.reverse();
         }
-        let mut stretches = &stretches[..];
-        let mut is_first = true;
-        while let [stretch, rest @ ..] = stretches {
-            let (mut range, mut rest) = (stretch.clone(), rest);
-            if !is_first && rest.len() >= FEW_STRETCHES {
-                let last = &rest[rest.len() - 1];
-                range = range.start.min(last.start)..range.end.max(last.end);
-                rest = &[];
-            }
-            let replay = glimpses.replay_from(range.start);
-            self.watch(replay, range, rows, &mut |facts| hits.judge(facts))?;
+        if stretches.len() > FEW_STRETCHES {
+            // The first one has it as a rule.
+            let others = stretches.split_off(1);
+            let (one, other) = (&others[0], &others[others.len() - 1]);
+            stretches.push(one.start.min(other.start)..one.end.max(other.end));
+        }
+        for stretch in stretches {
+            let replay = glimpses.replay_from(stretch.start);
+            self.watch(replay, stretch, rows, &mut |facts| hits.judge(facts))?;
             if !hits.hits.is_empty() {
                 break;
             }
-            (stretches, is_first) = (rest, false);
         }
         Ok(())
     }
