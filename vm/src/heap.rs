@@ -1,5 +1,7 @@
 //! Byte-addressed memory of a frame, and the table of all such memories by page id.
 
+mod turns;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::paged::{PAGE_WORDS, Page, Paged, Pool};
 use crate::value::{word_from_bytes, word_to_bytes};
+use turns::Turns;
 
 /// Bytes in a page of a heap.
 pub const PAGE_BYTES: usize = PAGE_WORDS * 32;
@@ -143,32 +146,8 @@ pub struct Heaps {
 struct Tracked {
     /// Memories that may have been written to.
     touched: Vec<u32>,
-    /// Memories that came to life or died, in order.
-    turns: Vec<Turn>,
-    /// How many turns there were.
-    count: u32,
-}
-
-/// Turns among which a memory's birth is looked for when it dies: its frame is the last one that is alive, as a rule.
-const RECENT_TURNS: usize = 8;
-
-/// A memory came to life or died: its page id, the number of the turn, and whether it lived before. One number, since many
-/// are put in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Turn(u64);
-
-impl Turn {
-    fn new(page: u32, number: u32, lived: bool) -> Self {
-        Self(u64::from(page) << 32 | u64::from(number) << 1 | u64::from(lived))
-    }
-
-    fn page(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
-
-    fn lived(self) -> bool {
-        self.0 & 1 != 0
-    }
+    /// Memories that came to life or died.
+    turns: Turns,
 }
 
 /// Empty memories. A copy starts with none.
@@ -397,18 +376,7 @@ impl Heaps {
             self.start_tracking();
             return (all, Vec::new());
         };
-        tracked.turns.sort_unstable();
-        let (mut born, mut gone) = (Vec::new(), Vec::new());
-        for turns in tracked.turns.chunk_by(|a, b| a.page() == b.page()) {
-            // After an even number of turns it is what it was.
-            if turns.len() % 2 == 1 {
-                let list = if turns[0].lived() { &mut gone } else { &mut born };
-                list.push(turns[0].page());
-            }
-        }
-        tracked.turns.clear();
-        tracked.count = 0;
-        (born, gone)
+        tracked.turns.take()
     }
 
     /// A memory may be written to from now on.
@@ -421,15 +389,7 @@ impl Heaps {
     /// Notes that a memory lives from now on or does no more.
     fn track(&mut self, page: u32, lived: bool, lives: bool) {
         if let Some(tracked) = self.tracked.as_mut().filter(|_| lived != lives) {
-            // A birth that is told no more needs no death.
-            let mut recent = tracked.turns.iter().rev().take(RECENT_TURNS);
-            if let Some(back) = recent.position(|turn| turn.page() == page) {
-                let at = tracked.turns.len() - 1 - back;
-                tracked.turns.remove(at);
-            } else {
-                tracked.turns.push(Turn::new(page, tracked.count, lived));
-                tracked.count += 1;
-            }
+            tracked.turns.note(page, lived);
         }
     }
 
