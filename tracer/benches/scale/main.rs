@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use eradbg_tracer::delta::Change;
 use eradbg_tracer::drive;
-use eradbg_tracer::index::Executed;
+use eradbg_tracer::index::{Executed, PcSet};
 use eradbg_tracer::ledger::StateRow;
 use eradbg_tracer::numbers::parse_count;
 use eradbg_tracer::query::{Found, Origin, PlacePattern, Query, Search};
@@ -259,7 +259,7 @@ fn unreached(recording: &Recording) -> Query {
             (
                 bits.count_ones(),
                 code.address,
-                number * 64 + bits.trailing_ones() as u16,
+                number * PcSet::WORD + bits.trailing_ones() as u16,
             )
         })
     });

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use crate::store::codec::{Decoder, Encoder, Malformed};
 
-/// Instructions in one word of a set.
-const WORD: u16 = 64;
 /// Words for all that a program counter can reach.
 const WORDS: usize = 1 << 10;
 
@@ -32,17 +30,20 @@ impl Default for PcSet {
 }
 
 impl PcSet {
+    /// Program counters in one word.
+    pub const WORD: u16 = u64::BITS as u16;
+
     /// Adds so many program counters from one on; after the last one comes the first.
     #[inline]
     pub fn insert_all(&mut self, first: u16, count: u16) {
         let (mut next, mut left) = (first, count);
         while left > 0 {
-            let at = next % WORD;
-            let in_word = left.min(WORD - at);
-            let bits = u64::MAX >> (WORD - in_word) << at;
+            let at = next % Self::WORD;
+            let in_word = left.min(Self::WORD - at);
+            let bits = u64::MAX >> (Self::WORD - in_word) << at;
             // Most were executed before: nothing is written then, for which what follows would have to wait.
-            if self.word(next / WORD) & bits != bits {
-                self.add(next / WORD, bits);
+            if self.word(next / Self::WORD) & bits != bits {
+                self.add(next / Self::WORD, bits);
             }
             next = next.wrapping_add(in_word);
             left -= in_word;
@@ -83,7 +84,7 @@ impl Instructions {
         self.0.is_empty()
     }
 
-    /// The words that are not zero, each with its number: 64 instructions each, the first one lowest.
+    /// The words that are not zero, each with its number: [`PcSet::WORD`] instructions each, the first one lowest.
     pub fn words(&self) -> &[(u16, u64)] {
         &self.0
     }

@@ -7,7 +7,7 @@ use eradbg_vm::execution::Lives;
 
 use crate::again::Again;
 use crate::error::Result;
-use crate::index::{Path, Version};
+use crate::index::{Path, Touched, Version};
 use crate::query::skip::Happened;
 use crate::recording::{FarFrame, Recording, born_ids};
 use crate::replay::{Mark, Replay};
@@ -90,7 +90,7 @@ impl<'a> Glimpses<'a> {
         Ok(Some(Glimpse {
             steps: start..end,
             path: self.again.code.take(),
-            happened: Happened::by(&rows),
+            happened: Happened::among(Some(&Touched::by(&rows))),
             written,
             lives,
             ids: born_ids(next_page, self.replay.execution().next_page()),

@@ -113,17 +113,12 @@ impl<'a> Filter<'a> {
             None => Answer::Maybe,
         };
         match atom {
-            Atom::Number(Subject::Step, span) => Answer::possible(span.meets(clamp(first), clamp(last))),
             Atom::Number(Subject::Transaction, span) => {
                 let transactions = self.times.transactions(first, last);
                 Answer::possible(
                     transactions.is_some_and(|(first, last)| span.meets(first.into(), last.into())),
                 )
             }
-            Atom::Number(Subject::Depth, span) => match &summary.path {
-                Some(path) => Answer::possible(span.meets(path.depth.0.into(), path.depth.1.into())),
-                None => Answer::Maybe,
-            },
             Atom::Number(Subject::Refund, span) if !span.has(0) => topics(&[Topic::Refund]),
             Atom::Number(Subject::Pubdata, span) => topics(pubdata_topics(*span)),
             Atom::Access(test) => self.access(test, chunk, summary),
@@ -135,10 +130,8 @@ impl<'a> Filter<'a> {
             Atom::Revert | Atom::Panic(_) => topics(&[Topic::Failure]),
             Atom::Hook(_) => topics(&[Topic::Hook]),
             Atom::Warm | Atom::Cold => topics(&[Topic::StorageRead, Topic::StorageWrite]),
-            // A frame's steps come after the one that entered it.
-            Atom::Frame(entered_at) => Answer::possible(last > *entered_at),
             Atom::Undone => self.times.undone(first, last),
-            _ => Answer::Maybe,
+            _ => between(atom, first, last, summary.path.as_ref()),
         }
     }
 
@@ -173,17 +166,28 @@ impl<'a> Filter<'a> {
 
 /// What is known of a test from what a stretch did.
 fn stretch(atom: &Atom, glimpse: &Glimpse) -> Answer {
-    let (first, last) = (glimpse.steps.start, glimpse.steps.end - 1);
     match atom {
-        Atom::Number(Subject::Step, span) => Answer::possible(span.meets(clamp(first), clamp(last))),
-        Atom::Number(Subject::Depth, span) => {
-            let (least, greatest) = glimpse.path.depth;
-            Answer::possible(span.meets(least.into(), greatest.into()))
-        }
         Atom::Access(test) => Answer::possible(places::may_be_written(test, glimpse)),
         Atom::Revert | Atom::Panic(_) => Answer::possible(glimpse.happened.failure),
         Atom::Return => Answer::possible(glimpse.happened.far_return),
-        Atom::Frame(entered_at) => Answer::possible(last > *entered_at),
+        _ => between(
+            atom,
+            glimpse.steps.start,
+            glimpse.steps.end - 1,
+            Some(&glimpse.path),
+        ),
+    }
+}
+
+/// What is known of a test from the first and last step of a chunk or stretch, and from what it executed.
+fn between(atom: &Atom, first: u64, last: u64, path: Option<&Path>) -> Answer {
+    match (atom, path) {
+        (Atom::Number(Subject::Step, span), _) => Answer::possible(span.meets(clamp(first), clamp(last))),
+        (Atom::Number(Subject::Depth, span), Some(path)) => {
+            Answer::possible(span.meets(path.depth.0.into(), path.depth.1.into()))
+        }
+        // A frame's steps come after the one that entered it.
+        (Atom::Frame(entered_at), _) => Answer::possible(last > *entered_at),
         _ => Answer::Maybe,
     }
 }

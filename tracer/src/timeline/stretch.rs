@@ -16,7 +16,7 @@ use crate::replay::Replay;
 
 /// Steps in a stretch.
 const STRETCH_STEPS: u64 = 1_024;
-/// Decoded stretches kept; one takes about a megabyte.
+/// Decoded stretches kept; one takes about a third of a megabyte.
 const KEPT_STRETCHES: usize = 16;
 /// Blocks of state rows kept.
 const KEPT_ROWS: usize = 24;

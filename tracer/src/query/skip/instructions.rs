@@ -7,7 +7,6 @@ use eradbg_vm::{Instruction, Opcode, Program};
 use rustc_hash::FxHashMap;
 
 use crate::index::{CodeAt, Executed, PcSet, Topic, Touched};
-use crate::ledger::{CallRow, Rows};
 use crate::query::access::PlacePattern;
 use crate::query::expr::{Answer, Atom, Expr, Subject, Verb};
 use crate::query::facts::sets_flags;
@@ -40,17 +39,8 @@ struct Judged {
 }
 
 impl Happened {
-    /// By rows of calls and failures.
-    pub(crate) fn by(rows: &Rows) -> Self {
-        let mut calls = rows.calls.iter();
-        Self {
-            failure: !rows.failures.is_empty(),
-            far_return: calls.any(|row| matches!(row.row, CallRow::Left { .. })),
-        }
-    }
-
-    /// By what the rows of a chunk are about; without them, all of it.
-    pub(super) fn among(touched: Option<&Touched>) -> Self {
+    /// By what rows are about; where that is not known, all of it.
+    pub(crate) fn among(touched: Option<&Touched>) -> Self {
         let has = |topic| touched.is_none_or(|touched| touched.topics.has(topic));
         Self {
             failure: has(Topic::Failure),
@@ -82,7 +72,7 @@ impl MayMatch {
             while left != 0 {
                 let at = left.trailing_zeros();
                 left &= left - 1;
-                let pc = number * 64 + at as u16;
+                let pc = number * PcSet::WORD + at as u16;
                 let instruction = program.map(|program| program.instruction(pc));
                 let answer = expr.answer(&mut |atom| site(atom, code, pc, instruction, happened));
                 if answer != Answer::No {
@@ -131,13 +121,13 @@ fn unplaced(atom: &Atom) -> Answer {
 
 /// Whether an instruction, or the panic that it turns into, may write a place of the machine.
 fn may_write(i: &Instruction, place: &PlacePattern, happened: Happened) -> bool {
-    let may_leave_far_frame = happened.far_return && i.opcode.is_ret() || happened.failure;
     match *place {
-        // Far calls and far returns set all registers.
         PlacePattern::Register(index) => {
             let writes = |register| register != 0 && index.is_none_or(|index| register == index);
             let first = i.destination == Destination::Register && writes(i.dst0);
-            first || writes(i.dst1) || i.opcode.is_far_call() || may_leave_far_frame
+            // Far calls and far returns set all registers.
+            let leaves_far_frame = happened.failure || happened.far_return && i.opcode.is_ret();
+            first || writes(i.dst1) || i.opcode.is_far_call() || leaves_far_frame
         }
         PlacePattern::Flag(_) => sets_flags(i) || happened.failure,
         PlacePattern::Stack { .. } => i.destination != Destination::Register,

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use eradbg_vm::heap::PAGE_BYTES;
 use eradbg_vm::page_ids::stack_page;
 use eradbg_vm::paged::PAGE_WORDS;
 use eradbg_vm::storage::StorageKey;
@@ -12,9 +13,6 @@ use crate::query::access::PlacePattern;
 use crate::query::expr::{AccessTest, Verb};
 use crate::query::glimpse::Glimpse;
 use crate::recording::{PageIndex, Recording};
-
-/// Bytes in a page of memory.
-const PAGE_BYTES: u64 = PAGE_WORDS as u64 * 32;
 
 /// Chunks that may do what a test of one memory or slot asks for, ascending; `None`: any.
 pub(super) fn chunks(recording: &Recording, test: &AccessTest) -> Option<Vec<u32>> {
@@ -84,7 +82,7 @@ fn wrote(glimpse: &Glimpse, words: impl Fn(PageKey) -> Option<u32>) -> bool {
 /// The words of a page of memory that have some of these bytes; `None`: all.
 fn words_of_page(bytes: Option<&Range<u64>>, index: u32) -> u32 {
     let Some(bytes) = bytes else { return u32::MAX };
-    let first = u64::from(index) * PAGE_BYTES;
+    let first = u64::from(index) * PAGE_BYTES as u64;
     let word = |word: &u64| {
         let start = first + word * 32;
         start < bytes.end && bytes.start < start + 32
@@ -96,7 +94,7 @@ fn words_of_page(bytes: Option<&Range<u64>>, index: u32) -> u32 {
 
 /// The index of the page that has a byte.
 fn page_of(byte: u64) -> u32 {
-    u32::try_from(byte / PAGE_BYTES).unwrap_or(u32::MAX)
+    u32::try_from(byte / PAGE_BYTES as u64).unwrap_or(u32::MAX)
 }
 
 /// The page of a stack slot, and its word in it.
