@@ -8,6 +8,7 @@ mod listings;
 mod memory;
 mod overview;
 mod pages;
+mod reports;
 mod sizes;
 mod slots;
 mod states;
@@ -28,7 +29,6 @@ use crate::ledger::{LEDGER, OVERVIEW, Row, Rows, RowsValue, Timed};
 use crate::listing::Listing;
 use crate::log::ChunkLog;
 use crate::manifest::{End, Manifest, Seal};
-use crate::report::{BatchReport, TransactionReport};
 use crate::store::codec::{Decoder, Malformed};
 use crate::store::database::Database;
 use crate::store::disk::disk_bytes;
@@ -385,44 +385,6 @@ impl Recording {
         let place = || self.place("rows", chunk);
         let bytes = self.read(tree, kind, &key::chunk(chunk), place)?;
         decode(&bytes).map_err(|error| self.damaged(place(), error.to_string()))
-    }
-
-    /// Reports of the transactions that were recorded whole, in order.
-    ///
-    /// # Errors
-    /// When one is damaged.
-    pub fn reports(&self) -> Result<Vec<TransactionReport>> {
-        let mut reports = Vec::new();
-        for key in self.0.database.keys(Tree::Report)? {
-            if key != key::BATCH_REPORT {
-                let group: Vec<TransactionReport> = self.report(&key)?;
-                reports.extend(group);
-            }
-        }
-        reports.retain(|report| report.run.first_step + report.run.cycles_used <= self.steps());
-        Ok(reports)
-    }
-
-    /// Report of the batch, when it was closed.
-    ///
-    /// # Errors
-    /// When it is damaged, or what says whether it was closed.
-    pub fn batch_report(&self) -> Result<Option<BatchReport>> {
-        read_end(&self.0.database)?;
-        if self.is_complete() && self.0.database.contains(Tree::Report, &key::BATCH_REPORT)? {
-            self.report(&key::BATCH_REPORT).map(Some)
-        } else {
-            Ok(None)
-        }
-    }
-
-    fn report<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<T> {
-        let place = || match key {
-            key if key == key::BATCH_REPORT => "report of the batch".to_owned(),
-            key => format!("reports {}", hex::encode(key)),
-        };
-        let json = self.read(Tree::Report, Kind::Report, key, place)?;
-        serde_json::from_slice(&json).map_err(|error| self.damaged(place(), error.to_string()))
     }
 
     fn read(&self, tree: Tree, kind: Kind, key: &[u8], place: impl Fn() -> String) -> Result<Vec<u8>> {

@@ -2,6 +2,8 @@
 //!
 //! As JSON they are made of hex strings, `0x`-prefixed and lower case: words of 64 digits, addresses of 40.
 
+mod stored;
+
 use eradbg_vm::bytecode::compress::CompressedBytecode;
 use eradbg_vm::events::{Event, L2ToL1Log};
 use eradbg_vm::keccak::keccak256;

@@ -28,6 +28,8 @@ fn a_recording_of_each_released_format_opens() {
         );
         assert!(!recording.hooks().is_empty());
         assert_eq!(recording.reports().unwrap().len(), transactions.len());
+        let batch = recording.batch_report().unwrap().unwrap();
+        assert!(!batch.final_execution_state.pubdata_costs.is_empty());
         formats.push(recording.manifest().format);
         // Only the machine that made it can go through its steps.
         match Timeline::new(recording.clone()) {

@@ -221,7 +221,7 @@ impl Storing {
                     }
                     Message::Tail(chunk) => self.store_rows(chunk.index, &chunk.rows)?,
                     Message::Transaction(report) => self.add_report(report)?,
-                    Message::Batch(report) => self.store_batch(report)?,
+                    Message::Batch(report) => self.store_batch(std::mem::take(report))?,
                     Message::End(kind) => {
                         let kind = kind.clone();
                         return self.end(kind);
@@ -283,10 +283,9 @@ impl Storing {
         Ok(())
     }
 
-    fn store_batch(&self, report: &BatchReport) -> Result<()> {
-        let json = serde_json::to_vec(report).expect("a report is plain data");
+    fn store_batch(&self, report: BatchReport) -> Result<()> {
         self.database
-            .put(Tree::Report, Kind::Report, &key::BATCH_REPORT, &json)
+            .put(Tree::Report, Kind::Report, &key::BATCH_REPORT, &report.into_bytes())
             .map(drop)
     }
 
