@@ -18,6 +18,8 @@ use crate::store::tree::{Content, Tree};
 /// Times that a locked database is tried again, and the pause between.
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// Bytes of a log that takes no more than some 10 ms to read.
+const SHORT_LOG: u64 = 16 << 20;
 /// Name of the thread that opens the database: panic hooks stay quiet on it.
 pub const OPENING_THREAD: &str = "open-recording";
 /// Name of the tree that sled makes in each database.
@@ -275,14 +277,18 @@ impl Database {
         files::sync(&self.path).inspect_err(|_| self.has_failed.store(true, Ordering::Relaxed))
     }
 
-    /// Closes it, and opens it once more, since sled writes its snapshot of the page table when a database is opened: the
-    /// next open is then quick. Meanwhile everything flushed is made to survive a loss of power.
+    /// Closes it, and makes everything flushed survive a loss of power. sled reads its whole log unless there is a snapshot
+    /// of the page table, which it writes when a database is opened: one with a long log is opened once more meanwhile, so
+    /// that the next open is quick.
     ///
     /// # Errors
     /// When the file system refuses. That it cannot be opened again now is none: everything is written.
     pub fn close(self) -> Result<()> {
         let (path, content) = (self.path.clone(), self.content);
         drop(self);
+        if files::log_bytes(&path) <= SHORT_LOG {
+            return files::sync(&path);
+        }
         std::thread::scope(|scope| {
             let again = scope.spawn(|| drop(Self::open(&path, content)));
             let synced = files::sync(&path);

@@ -18,6 +18,11 @@ pub(super) fn is_database(path: &Path) -> bool {
     path.join(LOG).is_file() && (path.join(SETTINGS).is_file() || path.join(BLOBS).is_dir())
 }
 
+/// Bytes of the log; 0 when that cannot be told.
+pub(super) fn log_bytes(path: &Path) -> u64 {
+    path.join(LOG).metadata().map_or(0, |metadata| metadata.len())
+}
+
 /// Makes what was written survive a loss of power.
 ///
 /// # Errors
