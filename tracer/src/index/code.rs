@@ -70,6 +70,14 @@ impl ExecutedCode {
             hash: frame.program.hash(),
         };
         self.landed = frame.pc;
+        // As behind a near call.
+        if self
+            .executed
+            .get(self.current)
+            .is_some_and(|(current, _)| *current == code)
+        {
+            return;
+        }
         self.current = *self.known.entry(code).or_insert_with(|| {
             self.executed.push((code, self.spare.pop().unwrap_or_default()));
             self.executed.len() - 1
