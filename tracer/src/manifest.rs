@@ -57,7 +57,7 @@ pub enum EndKind {
     Interrupted,
     /// The input did not go on: what is missing.
     Stopped(String),
-    /// Nobody wrote how: the process was killed.
+    /// Nobody wrote how: the process was killed, or could not write.
     #[default]
     Unknown,
     /// It is being written by this process.

@@ -134,7 +134,7 @@ impl Recording {
         extent: Extent,
         before: Option<&Self>,
     ) -> Result<Self> {
-        let has_tail = extent.kind != EndKind::Recording;
+        let has_tail = !matches!(extent.kind, EndKind::Recording | EndKind::Unknown);
         let recording = Self::new(Shelf::Directory(database), manifest, extent, has_tail, before)?;
         recording.load_overview();
         Ok(recording)

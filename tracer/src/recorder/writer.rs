@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use eradbg_vm::{Program, U256};
 
 use crate::error::{Error, Result};
@@ -28,10 +28,11 @@ use crate::store::key;
 use crate::store::series::Series;
 use crate::store::tree::{Content, Tree};
 
-/// Messages that are handed over at once: waking the writer for each costs the machine more than making it.
-const BATCH: usize = 16;
-/// Batches that may wait to be written before the machine waits.
-const QUEUE: usize = 4;
+/// Messages that may wait to be written before the machine waits.
+const QUEUE: usize = 64;
+/// How long the writer sleeps when there is nothing to write. The machine does not wake it, which would take longer than
+/// filling a chunk.
+const NAP: Duration = Duration::from_micros(250);
 /// Chunks between seals, when they come fast.
 const CHUNKS_PER_SEAL: u32 = 16;
 /// Least time between seals.
@@ -81,44 +82,42 @@ pub(super) enum Message {
 /// The recorder's end of the writer thread.
 #[derive(Debug)]
 pub(super) struct Writer {
-    sender: Sender<Vec<Message>>,
+    sender: Sender<Message>,
     /// Messages that were stored. They are freed by the thread that made them: one that frees another's memory makes it wait.
-    stored: Receiver<Vec<Message>>,
-    /// Chunks that may be filled again.
+    stored: Receiver<Message>,
+    /// Chunks that may be filled again, those that were used last at the end.
     spare: Vec<Chunk>,
-    /// What was not handed over yet.
-    waiting: Vec<Message>,
     live: Live,
     failed: Arc<AtomicBool>,
     thread: JoinHandle<Result<()>>,
 }
 
 impl Writer {
+    /// The database is made by the thread, while the machine runs already.
     pub(super) fn start(path: &Path, manifest: &Manifest, listings: &[Listing]) -> Result<Self> {
-        let database = Database::create(path, Content::Recording)?;
-        let json = serde_json::to_vec(manifest).expect("a manifest is plain data");
-        database.put(Tree::Meta, Kind::Manifest, key::MANIFEST, &json)?;
-        for listing in listings {
-            let key = key::code(listing.hash);
-            database.put(Tree::Source, Kind::Source, &key, &listing.encode())?;
-        }
-        database.flush()?;
+        Database::claim(path)?;
         let (sender, receiver) = bounded(QUEUE);
-        // There are those that wait, the one that is stored, and the one that is filled.
-        let (giving_back, stored) = bounded(QUEUE + 2);
-        let live = Live::new(database.clone(), manifest.clone());
-        let storing = Storing::new(database, live.clone());
+        // There are those that wait, and the one that is stored.
+        let (giving_back, stored) = bounded(QUEUE + 1);
+        let live = Live::new(manifest.clone());
         let failed = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&failed);
-        let thread = std::thread::Builder::new()
-            .name("write-recording".to_owned())
-            .spawn(move || {
-                let result = storing.run(&receiver, &giving_back);
-                flag.store(result.is_err(), Ordering::Relaxed);
+        let thread = std::thread::Builder::new().name("write-recording".to_owned());
+        let thread = thread.spawn({
+            let (path, manifest, listings) = (path.to_owned(), manifest.clone(), listings.to_vec());
+            let (live, failed) = (live.clone(), Arc::clone(&failed));
+            move || {
+                let following = live.downgrade();
+                let storing = Storing::start(&path, &manifest, &listings, live);
+                let result = storing.and_then(|storing| storing.run(&receiver, &giving_back));
+                if result.is_err() {
+                    failed.store(true, Ordering::Relaxed);
+                    following.break_off();
+                }
                 // Keep taking messages, so that the recorder never waits for a writer that has given up.
                 receiver.iter().for_each(drop);
                 result
-            });
+            }
+        });
         let thread = thread.map_err(|error| Error::Io {
             path: path.to_owned(),
             error,
@@ -127,7 +126,6 @@ impl Writer {
             sender,
             stored,
             spare: Vec::new(),
-            waiting: Vec::with_capacity(BATCH),
             live,
             failed,
             thread,
@@ -135,24 +133,14 @@ impl Writer {
     }
 
     pub(super) fn send(&mut self, message: Message) {
-        self.waiting.push(message);
-        if self.waiting.len() == BATCH {
-            self.hand_over();
+        for message in self.stored.try_iter() {
+            if let Message::Chunk(chunk) = message {
+                self.spare.push(chunk.emptied());
+            }
         }
-    }
-
-    fn hand_over(&mut self) {
-        let mut stored = self.stored.try_recv().unwrap_or_default();
-        let chunks = stored.drain(..).filter_map(|message| match message {
-            Message::Chunk(chunk) => Some(chunk.emptied()),
-            _ => None,
-        });
-        self.spare.extend(chunks);
-        let batch = std::mem::replace(&mut self.waiting, stored);
         // The thread takes messages until the sender is gone, whatever happens.
-        self.sender
-            .send(batch)
-            .expect("the writer thread lives as long as its sender");
+        let sent = self.sender.send(message);
+        sent.expect("the writer thread lives as long as its sender");
     }
 
     /// An empty chunk.
@@ -170,7 +158,6 @@ impl Writer {
 
     pub(super) fn finish(mut self, end: EndKind) -> Result<()> {
         self.send(Message::End(end));
-        self.hand_over();
         drop(self.sender);
         drop(self.live);
         match self.thread.join() {
@@ -195,9 +182,17 @@ struct Storing {
 }
 
 impl Storing {
-    fn new(database: Database, live: Live) -> Self {
-        let last_seal = Instant::now();
-        Self {
+    fn start(path: &Path, manifest: &Manifest, listings: &[Listing], live: Live) -> Result<Self> {
+        let database = Database::open_or_create(path, Content::Recording)?;
+        let json = serde_json::to_vec(manifest).expect("a manifest is plain data");
+        database.put(Tree::Meta, Kind::Manifest, key::MANIFEST, &json)?;
+        for listing in listings {
+            let key = key::code(listing.hash);
+            database.put(Tree::Source, Kind::Source, &key, &listing.encode())?;
+        }
+        database.flush()?;
+        live.opened(&database);
+        Ok(Self {
             database,
             series: Series::default(),
             live,
@@ -206,32 +201,37 @@ impl Storing {
             summaries: Vec::new(),
             reports: Reports::default(),
             sealed_chunks: 0,
-            last_seal,
+            last_seal: Instant::now(),
             seals: 0,
-        }
+        })
     }
 
-    fn run(mut self, receiver: &Receiver<Vec<Message>>, giving_back: &Sender<Vec<Message>>) -> Result<()> {
-        for mut batch in receiver {
-            for message in &mut batch {
-                match message {
-                    Message::Chunk(chunk) => {
-                        self.store(chunk)?;
-                        self.seal_if_due()?;
-                    }
-                    Message::Tail(chunk) => self.store_rows(chunk.index, &chunk.rows)?,
-                    Message::Transaction(report) => self.add_report(report)?,
-                    Message::Batch(report) => self.store_batch(std::mem::take(report))?,
-                    Message::End(kind) => {
-                        let kind = kind.clone();
-                        return self.end(kind);
-                    }
+    fn run(mut self, receiver: &Receiver<Message>, giving_back: &Sender<Message>) -> Result<()> {
+        loop {
+            let mut message = match receiver.try_recv() {
+                Ok(message) => message,
+                Err(TryRecvError::Empty) => {
+                    std::thread::sleep(NAP);
+                    continue;
+                }
+                Err(TryRecvError::Disconnected) => return Ok(()),
+            };
+            match &mut message {
+                Message::Chunk(chunk) => {
+                    self.store(chunk)?;
+                    self.seal_if_due()?;
+                }
+                Message::Tail(chunk) => self.store_rows(chunk.index, &chunk.rows)?,
+                Message::Transaction(report) => self.add_report(report)?,
+                Message::Batch(report) => self.store_batch(std::mem::take(report))?,
+                Message::End(kind) => {
+                    let kind = kind.clone();
+                    return self.end(kind);
                 }
             }
             // The recorder may have ended.
-            let _ = giving_back.try_send(batch);
+            let _ = giving_back.try_send(message);
         }
-        Ok(())
     }
 
     fn store(&mut self, chunk: &mut Chunk) -> Result<()> {
@@ -285,7 +285,12 @@ impl Storing {
 
     fn store_batch(&self, report: BatchReport) -> Result<()> {
         self.database
-            .put(Tree::Report, Kind::Report, &key::BATCH_REPORT, &report.into_bytes())
+            .put(
+                Tree::Report,
+                Kind::Report,
+                &key::BATCH_REPORT,
+                &report.into_bytes(),
+            )
             .map(drop)
     }
 

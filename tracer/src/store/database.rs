@@ -65,13 +65,21 @@ impl Database {
     /// # Errors
     /// When the directory exists or cannot be made.
     pub fn create(path: &Path, content: Content) -> Result<Self> {
+        Self::claim(path)?;
+        Self::open_with_sled(path, content)
+    }
+
+    /// Makes the directory of a new database, which [`Self::open_or_create`] makes in it.
+    ///
+    /// # Errors
+    /// When the directory exists or cannot be made.
+    pub fn claim(path: &Path) -> Result<()> {
         if path.symlink_metadata().is_ok() {
             return Err(Error::Exists {
                 path: path.to_owned(),
             });
         }
-        make_directory(path)?;
-        Self::open_with_sled(path, content)
+        make_directory(path)
     }
 
     /// Opens the database in a directory.

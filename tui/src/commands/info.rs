@@ -134,7 +134,7 @@ fn completeness(recording: &Recording) -> String {
         EndKind::Interrupted => "no: the user stopped it".to_owned(),
         EndKind::Stopped(why) => format!("no: {why}"),
         EndKind::Recording => "no: it is being recorded".to_owned(),
-        EndKind::Unknown => "no: the process that recorded it was killed".to_owned(),
+        EndKind::Unknown => "no: its process was killed or could not write".to_owned(),
     }
 }
 

@@ -211,7 +211,9 @@ fn checking(live: Live) -> JoinHandle<Findings> {
     thread::spawn(move || {
         let mut behind = Behind::default();
         let mut seen: Option<Recording> = None;
-        while seen.as_ref().is_none_or(Recording::is_live) {
+        loop {
+            // Asked first: what was sealed before it was over is seen then.
+            let was_over = live.is_over();
             match live.recording(seen.as_ref()) {
                 // Each look at a recording costs something: a few chunks wait for more.
                 Some(recording)
@@ -220,10 +222,10 @@ fn checking(live: Live) -> JoinHandle<Findings> {
                     behind.check(&recording);
                     seen = Some(recording);
                 }
+                _ if was_over => return behind.findings().clone(),
                 _ => thread::sleep(PROGRESS_EVERY),
             }
         }
-        behind.findings().clone()
     })
 }
 

@@ -15,32 +15,36 @@ fn without_room_recording_ends_with_an_error_and_what_is_sealed_stays() {
     let folder = tempfile::tempdir().expect("there is room");
     let path = folder.path();
     write_mini(path, "many.json", TRANSACTIONS);
-    // A limit on the size of files does to writes what a full disk does.
-    let line = format!(
-        "trap '' XFSZ; ulimit -f 1500; exec {} record many.json -o full --chunk-steps 1024",
-        env!("CARGO_BIN_EXE_eradbg")
-    );
-    let ended = Command::new("sh")
-        .args(["-c", &line])
-        .current_dir(path)
-        .output()
-        .expect("there is a shell");
-    let message = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(1), "{message}");
-    assert!(
-        message.starts_with("eradbg: full: ") && message.contains("File too large"),
-        "{message}"
-    );
-    assert!(
-        message.contains("What was recorded until then is in full"),
-        "{message}"
-    );
-    let info: Value = serde_json::from_str(&run_line(path, "info full --json").ok()).expect("it is JSON");
-    assert!(
-        info["complete"] == false && info["steps"].as_u64() > Some(0),
-        "{info:#}"
-    );
-    assert!(run_line(path, "verify full").ok().contains("all is well"));
+    for (name, options) in [("full", ""), ("checked", "--check")] {
+        // A limit on the size of files does to writes what a full disk does.
+        let line = format!(
+            "trap '' XFSZ; ulimit -f 1500; exec {} record many.json -o {name} --chunk-steps 1024 {options}",
+            env!("CARGO_BIN_EXE_eradbg")
+        );
+        let ended = Command::new("sh")
+            .args(["-c", &line])
+            .current_dir(path)
+            .output()
+            .expect("there is a shell");
+        let message = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{message}");
+        assert!(
+            message.starts_with(&format!("eradbg: {name}: ")) && message.contains("File too large"),
+            "{message}"
+        );
+        assert!(
+            message.contains(&format!("What was recorded until then is in {name}")),
+            "{message}"
+        );
+        let info = run_line(path, &format!("info {name} --json")).ok();
+        let info: Value = serde_json::from_str(&info).expect("it is JSON");
+        assert!(
+            info["complete"] == false && info["steps"].as_u64() > Some(0),
+            "{info:#}"
+        );
+        let verified = run_line(path, &format!("verify {name}")).ok();
+        assert!(verified.contains("all is well"), "{verified}");
+    }
 }
 
 #[test]

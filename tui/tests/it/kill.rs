@@ -23,7 +23,7 @@ const SEED: u64 = 0x5eed_0e4a_dbb9_0001;
 const TRANSACTIONS: usize = 5000;
 
 /// What `info` says of a recording that was not ended.
-const WAS_KILLED: &str = "no: the process that recorded it was killed";
+const WAS_KILLED: &str = "no: its process was killed or could not write";
 
 /// What a killed process left behind.
 struct Left {
