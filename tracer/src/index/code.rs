@@ -52,6 +52,8 @@ pub struct ExecutedCode {
     current: usize,
     /// The program counter where it was entered, or where it jumped to last.
     landed: u16,
+    /// What was executed last before a jump: from where, and up to where. A loop does that again and again.
+    last: (u16, u16),
     /// Empty sets.
     spare: Vec<PcSet>,
     depth: (u32, u32),
@@ -78,6 +80,7 @@ impl ExecutedCode {
         {
             return;
         }
+        self.last = (0, 0);
         self.current = *self.known.entry(code).or_insert_with(|| {
             self.executed.push((code, self.spare.pop().unwrap_or_default()));
             self.executed.len() - 1
@@ -88,6 +91,9 @@ impl ExecutedCode {
     #[inline]
     pub fn ran(&mut self, end: u16, next: u16) {
         let first = std::mem::replace(&mut self.landed, next);
+        if std::mem::replace(&mut self.last, (first, end)) == (first, end) {
+            return;
+        }
         if let Some((_, set)) = self.executed.get_mut(self.current) {
             set.insert_all(first, end.wrapping_sub(first));
         }
@@ -106,6 +112,7 @@ impl ExecutedCode {
     /// What the chunk that ends executed.
     pub fn take(&mut self) -> Path {
         self.known.clear();
+        self.last = (0, 0);
         let mut code = Vec::with_capacity(self.executed.len());
         for (of, mut set) in self.executed.drain(..) {
             let instructions = set.take();
