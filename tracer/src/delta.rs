@@ -332,9 +332,7 @@ pub fn undo(editor: &mut Editor<'_>, change: &Change) {
         Change::MemoryAdded { page, .. } => editor.remove_memory(*page),
         Change::MemoryRemoved { page, heap } => editor.add_memory(*page, Heap::clone(heap)),
         Change::Globals { old, .. } => editor.set_globals(*old),
-        Change::PageKept { .. } => {
-            editor.frame().kept_pages.pop();
-        }
+        Change::PageKept { .. } => editor.drop_kept_page(),
         Change::Ended(_) => editor.set_ended(None),
         Change::Frame(change) => match change {
             FrameChange::Stays { old, .. } => old.put(editor.frame()),

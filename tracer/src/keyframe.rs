@@ -5,8 +5,9 @@ mod page;
 use std::sync::Arc;
 
 use eradbg_vm::edit::{Current, Globals};
-use eradbg_vm::execution::{DirtyPage, Lives, Settings, Waiting};
+use eradbg_vm::execution::{DirtyPage, FrameLists, Growth, Lives, Settings};
 use eradbg_vm::heap::{HeapPage, HeapSlot};
+use eradbg_vm::kept::KeptPages;
 use eradbg_vm::observer::Marks;
 use eradbg_vm::protocol::Revision;
 use eradbg_vm::stack::{Stack, StackPage};
@@ -29,8 +30,8 @@ pub struct Keyframe {
     pub step: u64,
     /// Settings of the machine.
     pub settings: Settings,
-    /// Far frames, outermost first, with empty stacks and without those that wait; each program stands for its hash only.
-    /// The first one lacks the pages that it keeps alive.
+    /// Far frames, outermost first, with empty stacks and without what is told by its changes: near frames that wait, and
+    /// pages that they keep alive. Each program stands for its hash only.
     pub frames: Vec<Frame>,
     /// Hashes of the frames' programs.
     pub code: Vec<U256>,
@@ -180,10 +181,10 @@ impl Keyframe {
 pub(crate) fn encode_lives(e: &mut Encoder, lives: &Lives) {
     encode_ids(e, &lives.born);
     encode_ids(e, &lives.gone);
-    e.number(lives.inherited);
-    encode_ids(e, &lives.kept);
-    e.number(lives.waiting.len() as u64);
-    for waiting in &lives.waiting {
+    e.number(lives.frames.len() as u64);
+    for FrameLists { kept, waiting } in &lives.frames {
+        e.number(kept.inherited);
+        encode_ids(e, &kept.added);
         e.number(waiting.inherited);
         e.number(waiting.added.len() as u64);
         waiting.added.iter().for_each(|&near| encode_near(e, near));
@@ -195,12 +196,16 @@ pub(crate) fn decode_lives(d: &mut Decoder<'_>) -> Result<Lives, Malformed> {
     Ok(Lives {
         born: decode_ids(d)?,
         gone: decode_ids(d)?,
-        inherited: d.number()?,
-        kept: decode_ids(d)?,
-        waiting: decode_list(d, |d| {
-            Ok(Waiting {
-                inherited: d.number()?,
-                added: decode_list(d, decode_near)?,
+        frames: decode_list(d, |d| {
+            Ok(FrameLists {
+                kept: Growth {
+                    inherited: d.number()?,
+                    added: decode_ids(d)?,
+                },
+                waiting: Growth {
+                    inherited: d.number()?,
+                    added: decode_list(d, decode_near)?,
+                },
             })
         })?,
     })
@@ -296,7 +301,7 @@ fn decode_value(d: &mut Decoder<'_>) -> Result<Value, Malformed> {
 
 fn encode_frames(e: &mut Encoder, execution: &Execution) {
     e.number(execution.callers().len() as u64 + 1);
-    for (index, frame) in execution.frames().enumerate() {
+    for frame in execution.frames() {
         e.u8(frame.kind as u8);
         for address in [frame.this, frame.caller, frame.code_address] {
             e.address(address);
@@ -316,10 +321,6 @@ fn encode_frames(e: &mut Encoder, execution: &Execution) {
         e.number(current.heap_bound);
         e.number(current.aux_heap_bound);
         encode_near(e, current.near);
-        // What the root frame keeps only grows, and is told as it grows; so are waiting frames.
-        if index > 0 {
-            encode_ids(e, &frame.kept_pages.after(0));
-        }
     }
 }
 
@@ -328,7 +329,7 @@ fn decode_frames(d: &mut Decoder<'_>) -> Result<(Vec<Frame>, Vec<U256>), Malform
     let mut frames = Vec::with_capacity(count);
     let mut code = Vec::with_capacity(count);
     let empty = Program::empty();
-    for index in 0..count {
+    for _ in 0..count {
         let kind = call_kind(d.u8()?)?;
         let (this, caller, code_address) = (d.address()?, d.address()?, d.address()?);
         code.push(d.word()?);
@@ -336,8 +337,6 @@ fn decode_frames(d: &mut Decoder<'_>) -> Result<(Vec<Frame>, Vec<U256>), Malform
         let context = u128::try_from(d.word()?).map_err(|_| Malformed)?;
         let [is_static, is_kernel, is_system_call, is_constructor_call] = d.bits()?;
         let (heap_bound, aux_heap_bound, near) = (d.number()?, d.number()?, decode_near(d)?);
-        let kept_pages = if index > 0 { decode_ids(d)? } else { Vec::new() };
-        let kept_pages = kept_pages.into_iter().collect();
         frames.push(Frame {
             kind,
             this,
@@ -357,7 +356,8 @@ fn decode_frames(d: &mut Decoder<'_>) -> Result<(Vec<Frame>, Vec<U256>), Malform
             is_constructor_call,
             heap_bound,
             aux_heap_bound,
-            kept_pages,
+            kept_pages: KeptPages::default(),
+            kept_before: 0,
             waiting: Vec::new(),
             waited: 0,
             pc: near.pc,

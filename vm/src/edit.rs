@@ -206,6 +206,13 @@ impl Editor<'_> {
         self.count_depth();
     }
 
+    /// Lets the far frame keep no longer what it kept last.
+    pub fn drop_kept_page(&mut self) {
+        let frame = &mut self.0.frame;
+        frame.kept_pages.pop();
+        frame.kept_before = frame.kept_before.min(frame.kept_pages.len() as u32);
+    }
+
     fn count_depth(&mut self) {
         self.0.depth = self.0.frames().map(Frame::depth).sum();
     }

@@ -59,28 +59,33 @@ impl Settings {
     }
 }
 
-/// What lasts for long, told by its changes between two keyframes: memories and waiting frames.
+/// What lasts for long, told by its changes between two keyframes: memories, and lists of far frames.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lives {
     /// Page ids of memories that live and did not before, in order.
     pub born: Vec<u32>,
     /// Page ids of memories that lived before and do not now, in order.
     pub gone: Vec<u32>,
-    /// How many of the pages that the root frame kept alive before it still does: the first ones.
-    pub inherited: u32,
-    /// Pages that it keeps alive besides.
-    pub kept: Vec<u32>,
-    /// Near frames that wait in each far frame, outermost first.
-    pub waiting: Vec<Waiting>,
+    /// Lists of each far frame, outermost first.
+    pub frames: Vec<FrameLists>,
 }
 
-/// Near frames that wait in a far frame, told by their changes between two keyframes.
+/// Lists of a far frame that grow and shrink at their ends, told by their changes between two keyframes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Waiting {
-    /// How many of those that waited in the far frame at the same place in the call stack still do: the first ones.
+pub struct FrameLists {
+    /// Pages that it keeps alive.
+    pub kept: Growth<u32>,
+    /// Near frames that wait in it.
+    pub waiting: Growth<NearFrame>,
+}
+
+/// How a list changed between two keyframes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Growth<T> {
+    /// How many entries that the far frame at the same place in the call stack had are still there: the first ones.
     pub inherited: u32,
-    /// Those that wait besides.
-    pub added: Vec<NearFrame>,
+    /// Those that came.
+    pub added: Vec<T>,
 }
 
 /// Everything that an instruction reads and writes, storage and logs aside.
@@ -114,8 +119,6 @@ pub struct Execution {
     pub(crate) ended: Option<End>,
     /// Fixed while the batch runs.
     pub(crate) settings: Settings,
-    /// Pages that the root frame kept alive at the last keyframe, as far as it still does.
-    kept_before: usize,
     /// Old values of memory that a snapshot must be able to restore.
     journal: Option<Journal>,
     /// What ended frames leave for new ones.
@@ -150,6 +153,7 @@ impl Execution {
             heap_bound: u32::MAX,
             aux_heap_bound: u32::MAX,
             kept_pages: KeptPages::default(),
+            kept_before: 0,
             waiting: Vec::new(),
             waited: 0,
             pc: 0,
@@ -179,7 +183,6 @@ impl Execution {
             heaps,
             ended: None,
             settings,
-            kept_before: 0,
             journal: None,
             leftovers: Leftovers::default(),
         }
@@ -317,8 +320,8 @@ impl Execution {
     /// From now on it is known what changes of the things that last, and which memories may have been written to.
     pub fn start_tracking(&mut self) {
         self.heaps.start_tracking();
-        self.kept_before = self.root().kept_pages.len();
         for frame in self.frames_mut() {
+            frame.kept_before = frame.kept_pages.len() as u32;
             frame.waited = frame.waiting.len() as u32;
         }
         self.touch_frames();
@@ -328,23 +331,22 @@ impl Execution {
     pub fn take_lives(&mut self) -> Lives {
         let (born, gone) = self.heaps.take_lives();
         self.touch_frames();
-        let waiting = self.frames_mut().map(|frame| {
-            let inherited = std::mem::replace(&mut frame.waited, frame.waiting.len() as u32);
-            let added = frame.waiting[inherited as usize..].to_vec();
-            Waiting { inherited, added }
+        let frames = self.frames_mut().map(|frame| {
+            let kept = std::mem::replace(&mut frame.kept_before, frame.kept_pages.len() as u32);
+            let waited = std::mem::replace(&mut frame.waited, frame.waiting.len() as u32);
+            FrameLists {
+                kept: Growth {
+                    inherited: kept,
+                    added: frame.kept_pages.after(kept as usize),
+                },
+                waiting: Growth {
+                    inherited: waited,
+                    added: frame.waiting[waited as usize..].to_vec(),
+                },
+            }
         });
-        let waiting = waiting.collect();
-        let kept_pages = &self.root().kept_pages;
-        let inherited = self.kept_before;
-        let lives = Lives {
-            born,
-            gone,
-            inherited: inherited as u32,
-            kept: kept_pages.after(inherited),
-            waiting,
-        };
-        self.kept_before = kept_pages.len();
-        lives
+        let frames = frames.collect();
+        Lives { born, gone, frames }
     }
 
     /// Frames write to their memories.

@@ -65,6 +65,8 @@ pub struct Frame {
     pub aux_heap_bound: u32,
     /// Pages that live until this frame ends, besides its own: returndata, and copies of code.
     pub kept_pages: KeptPages,
+    /// How many of them, the first ones, it has kept since the last keyframe.
+    pub kept_before: u32,
     /// Near frames that wait for the current one, outermost first; the far frame itself comes first.
     pub waiting: Vec<NearFrame>,
     /// How many of them, the first ones, have waited since the last keyframe.
@@ -82,7 +84,7 @@ pub struct Frame {
 }
 
 /// What a near call suspends: the part of a frame that each near frame has for itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NearFrame {
     /// Where it goes on after a return that is no failure.
     pub pc: u16,

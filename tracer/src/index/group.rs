@@ -205,7 +205,7 @@ fn number_of<T: Ord>(all: &[T], one: &T) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use eradbg_vm::execution::{Lives, Waiting};
+    use eradbg_vm::execution::{FrameLists, Growth, Lives};
     use eradbg_vm::frame::NearFrame;
     use eradbg_vm::{H160, U256};
 
@@ -245,13 +245,17 @@ mod tests {
             lives: Lives {
                 born: vec![2_074],
                 gone: vec![2_050, 2_066],
-                inherited: 3,
-                kept: vec![2_090, 2_074],
-                waiting: vec![
-                    Waiting::default(),
-                    Waiting {
-                        inherited: 70_000,
-                        added: vec![near, near],
+                frames: vec![
+                    FrameLists::default(),
+                    FrameLists {
+                        kept: Growth {
+                            inherited: 3,
+                            added: vec![2_090, 2_074],
+                        },
+                        waiting: Growth {
+                            inherited: 70_000,
+                            added: vec![near, near],
+                        },
                     },
                 ],
             },

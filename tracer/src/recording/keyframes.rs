@@ -116,9 +116,13 @@ impl Recording {
         let source = Box::new(HeapsAt::new(&pages, chunk));
         let heaps = Heaps::recorded(RecordedHeaps::new(source));
         let mut frames = keyframe.frames.clone();
-        if let Some(root) = frames.first_mut() {
+        for (at, frame) in frames.iter_mut().enumerate() {
             let index = Arc::clone(index);
-            root.kept_pages = KeptPages::recorded(Arc::new(KeptAt { index, chunk }));
+            frame.kept_pages = KeptPages::recorded(Arc::new(KeptAt {
+                index,
+                chunk,
+                frame: at,
+            }));
         }
         for (frame, waiting) in frames.iter_mut().zip(index.lasting.waiting(chunk)) {
             frame.waiting = waiting;

@@ -53,20 +53,22 @@ impl Pages {
     }
 }
 
-/// Pages that the root frame keeps alive at the start of a chunk.
+/// Pages that a far frame keeps alive at the start of a chunk.
 #[derive(Debug)]
 pub(super) struct KeptAt {
     pub(super) index: Arc<PageIndex>,
     pub(super) chunk: u32,
+    /// Which of the far frames, from the outermost one.
+    pub(super) frame: usize,
 }
 
 impl EarlierPages for KeptAt {
     fn count(&self) -> usize {
-        self.index.lasting.kept_count(self.chunk)
+        self.index.lasting.kept_count(self.chunk, self.frame)
     }
 
     fn pages(&self) -> Vec<u32> {
-        self.index.lasting.kept(self.chunk)
+        self.index.lasting.kept(self.chunk, self.frame)
     }
 }
 

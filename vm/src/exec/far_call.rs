@@ -346,6 +346,7 @@ fn enter<H: Host, O: Observer>(
         heap_bound: memory,
         aux_heap_bound: memory,
         kept_pages: ex.leftovers.page_list(),
+        kept_before: 0,
         waiting: ex.leftovers.near_frames(),
         waited: 0,
         pc: 0,

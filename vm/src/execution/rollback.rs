@@ -88,11 +88,12 @@ impl Execution {
         let stack = std::mem::take(&mut root.stack);
         let mut kept_pages = std::mem::take(&mut root.kept_pages);
         kept_pages.truncate(snapshot.kept_pages);
-        self.kept_before = self.kept_before.min(snapshot.kept_pages);
+        let kept_before = root.kept_before.min(kept_pages.len() as u32);
         self.callers.clear();
         self.frame = Frame {
             stack,
             kept_pages,
+            kept_before,
             waited: 0,
             ..snapshot.frame
         };
