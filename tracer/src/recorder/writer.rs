@@ -329,21 +329,28 @@ impl Storing {
         let (new, waited) = (self.seal.chunks - self.sealed_chunks, self.last_seal.elapsed());
         if new >= CHUNKS_PER_SEAL && waited >= SEAL_AFTER || new > 0 && waited >= SEAL_AT_LATEST {
             self.put_seal()?;
+            self.flush()?;
         }
         Ok(())
     }
 
+    /// It is true once it can be read, since sled keeps the order.
     fn put_seal(&mut self) -> Result<()> {
         self.store_reports()?;
-        self.database.flush()?;
+        let seal = self.seal.encode();
         self.database
-            .put(Tree::Meta, Kind::Seal, key::SEAL, &self.seal.encode())?;
+            .put(Tree::Meta, Kind::Seal, key::SEAL, &seal)
+            .map(drop)
+    }
+
+    /// Makes what is sealed survive, and tells those who follow.
+    fn flush(&mut self) -> Result<()> {
         self.database.flush()?;
+        self.live.seal(self.seal, &self.first_steps);
         self.seals += 1;
         if self.seals.is_multiple_of(SEALS_PER_SYNC) {
             self.database.sync()?;
         }
-        self.live.seal(self.seal, &self.first_steps);
         self.sealed_chunks = self.seal.chunks;
         self.last_seal = Instant::now();
         Ok(())
@@ -354,12 +361,12 @@ impl Storing {
         self.put_seal()?;
         let end = End {
             seal: self.seal,
-            first_steps: std::mem::take(&mut self.first_steps),
+            first_steps: self.first_steps.clone(),
             kind: kind.clone(),
         };
         self.database
             .put(Tree::Meta, Kind::End, key::END, &end.encode())?;
-        self.database.flush()?;
+        self.flush()?;
         self.live.end(kind);
         if self.live.let_go() {
             self.database.close()

@@ -27,25 +27,13 @@ pub(super) fn log_bytes(path: &Path) -> u64 {
 ///
 /// # Errors
 /// When the file system refuses.
-#[cfg(target_os = "linux")]
 pub(super) fn sync(path: &Path) -> Result<()> {
-    // One call for all blobs: a recording may have thousands, and one by one they take seven times as long.
-    let sync = || Ok(rustix::fs::syncfs(File::open(path.join(LOG))?)?);
-    sync().map_err(|error| Error::Io {
-        path: path.to_owned(),
-        error,
-    })
-}
-
-/// Makes what was written survive a loss of power.
-///
-/// # Errors
-/// When the file system refuses.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn sync(path: &Path) -> Result<()> {
-    // What the log says of blobs is true only when they are there.
-    let files = list(&path.join(BLOBS))?.into_iter().chain([path.join(LOG)]);
-    for file in files {
+    let blobs = path.join(BLOBS);
+    // What the log says of blobs is true only when they are there, and a file is there when its directory says so.
+    let files = list(&blobs)?.into_iter();
+    let files = files.chain([path.join(SETTINGS), path.join(LOG)]);
+    let directories = [blobs, path.to_owned()];
+    for file in files.chain(directories.into_iter().filter(|_| cfg!(unix))) {
         match File::open(&file).and_then(|file| file.sync_all()) {
             // sled takes away what was replaced.
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
