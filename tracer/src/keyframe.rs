@@ -5,17 +5,19 @@ mod page;
 use std::sync::Arc;
 
 use eradbg_vm::edit::{Current, Globals};
-use eradbg_vm::execution::{DirtyPage, FrameLists, Growth, Lives, Settings};
-use eradbg_vm::heap::{HeapPage, HeapSlot};
+use eradbg_vm::execution::{FrameLists, Growth, Lives, Settings};
+use eradbg_vm::heap::HeapSlot;
 use eradbg_vm::kept::KeptPages;
 use eradbg_vm::observer::Marks;
 use eradbg_vm::protocol::Revision;
-use eradbg_vm::stack::{Stack, StackPage};
+use eradbg_vm::stack::Stack;
 use eradbg_vm::{Execution, Flags, Frame, NearFrame, Program, U256, Value};
 
 use crate::index::Version;
 use crate::ledger::{call_kind, panic_cause};
 use crate::store::codec::{Decoder, Encoder, Malformed};
+
+use page::Copies;
 
 pub use page::{PageContent, PageKey, PageVersion};
 
@@ -41,9 +43,6 @@ pub struct Keyframe {
     pub pages: Vec<PageVersion>,
 }
 
-/// Pages of each kind that few chunks write more of.
-const USUAL_PAGES: usize = 1_024;
-
 /// A state that is to become a keyframe: what the machine's thread copies, so that another one can encode it.
 #[derive(Debug, Default)]
 pub struct Captured {
@@ -52,10 +51,7 @@ pub struct Captured {
     next_page: u32,
     /// What changed since the keyframe before of the things that last.
     lives: Lives,
-    /// Space, index and written words: of the pages of memories, then of those of stacks.
-    marks: Vec<(u32, u32, u32)>,
-    heap_pages: Vec<HeapPage>,
-    stack_pages: Vec<StackPage>,
+    pages: Copies,
 }
 
 impl Captured {
@@ -79,13 +75,7 @@ impl Captured {
             .for_each(|&register| encode_value(e, register));
         encode_frames(e, execution);
         self.next_page = execution.next_page();
-        marks.take_dirty(|space, index, written, page| {
-            self.marks.push((space, index, written));
-            match page {
-                DirtyPage::Heap(page) => self.heap_pages.push(page.clone()),
-                DirtyPage::Stack(page) => self.stack_pages.push(page.clone()),
-            }
-        });
+        marks.take_dirty(|space, page| self.pages.copy(space, page));
         self.lives = marks.take_lives();
     }
 
@@ -93,11 +83,7 @@ impl Captured {
     pub fn clear(&mut self) {
         self.head.truncate(0);
         self.lives = Lives::default();
-        self.marks.clear();
-        self.heap_pages.clear();
-        self.heap_pages.shrink_to(USUAL_PAGES);
-        self.stack_pages.clear();
-        self.stack_pages.shrink_to(USUAL_PAGES);
+        self.pages.clear();
     }
 
     /// What changed since the keyframe before of the things that last.
@@ -112,14 +98,7 @@ impl Captured {
 
     /// The pages that it holds, in order.
     pub fn versions(&self) -> Vec<Version> {
-        let heaps = self.heap_pages.len();
-        let versions = self.marks.iter().enumerate();
-        let mut versions: Vec<_> = versions
-            .map(|(at, &(space, index, written))| Version {
-                page: (space, at >= heaps, index),
-                written,
-            })
-            .collect();
+        let mut versions: Vec<_> = self.pages.versions().collect();
         versions.sort_unstable_by_key(|version| version.page);
         versions
     }
@@ -128,15 +107,7 @@ impl Captured {
     pub fn encode(&self) -> Vec<u8> {
         let mut e = Encoder::default();
         encode_lives(&mut e, &self.lives);
-        e.number(self.marks.len() as u64);
-        let pages = self
-            .heap_pages
-            .iter()
-            .map(DirtyPage::Heap)
-            .chain(self.stack_pages.iter().map(DirtyPage::Stack));
-        for (&(space, index, written), page) in self.marks.iter().zip(pages) {
-            page::encode_page(&mut e, space, index, written, page);
-        }
+        self.pages.encode(&mut e);
         [self.head.bytes(), e.bytes()].concat()
     }
 }

@@ -101,18 +101,21 @@ impl Replay {
     /// From now on [`Self::take_written`] tells what was written.
     pub(crate) fn start_tracking(&mut self) {
         self.execution.start_tracking();
-        self.execution.take_dirty(|_, _, _, _| {});
+        self.execution.take_dirty(|_, _| {});
     }
 
     /// Pages that were written since the last call or the start of tracking, as far as their memories and stacks live, and
     /// which memories came to life or died.
     pub(crate) fn take_written(&mut self) -> (Vec<Version>, Lives) {
         let mut written = Vec::new();
-        self.execution.take_dirty(|space, index, mask, page| {
-            let is_stack = matches!(page, DirtyPage::Stack(_));
+        self.execution.take_dirty(|space, page| {
+            let (is_stack, index, words) = match page {
+                DirtyPage::Heap(page) => (false, page.index, page.written),
+                DirtyPage::Stack(page) => (true, page.index, page.written),
+            };
             written.push(Version {
                 page: (space, is_stack, index),
-                written: mask,
+                written: words,
             });
         });
         (written, self.execution.take_lives())

@@ -13,15 +13,16 @@ use crate::batch::SystemEnv;
 use crate::bootloader::Layout;
 use crate::flags::Flags;
 use crate::frame::{CallKind, Frame, NearFrame};
-use crate::heap::{Heap, HeapSlot, Heaps};
+use crate::heap::{Heap, HeapPage, HeapSlot, Heaps};
 use crate::kept::KeptPages;
 use crate::leftovers::Leftovers;
 use crate::observer::Observer;
 use crate::outcome::{End, PanicCause};
 use crate::page_ids::{aux_heap_page, heap_page, stack_page};
+use crate::paged::Dirty;
 use crate::program::Program;
 use crate::protocol::Revision;
-use crate::stack::Stack;
+use crate::stack::{Stack, StackPage};
 use crate::storage::BOOTLOADER;
 use crate::value::{FatPointer, Value};
 use rollback::Journal;
@@ -302,17 +303,17 @@ impl Execution {
         self.write_memory(heap, slot * 32, word);
     }
 
-    /// Clears all marks of written words, calling `f` for each page written since the last call: space (page id of the
-    /// stack or memory), index, mask, content.
-    pub fn take_dirty(&mut self, mut f: impl FnMut(u32, u32, u32, DirtyPage<'_>)) {
+    /// Clears all marks of written words, calling `f` for each page written since the last call, with the page id of its
+    /// memory or stack.
+    pub fn take_dirty(&mut self, mut f: impl FnMut(u32, DirtyPage<'_>)) {
         self.heaps
-            .take_dirty(|space, index, mask, page| f(space, index, mask, DirtyPage::Heap(page)));
+            .take_dirty(|space, page| f(space, DirtyPage::Heap(page)));
         for frame in self.frames_mut() {
             let space = stack_page(frame.base_page);
             frame
                 .stack
                 .pages_mut()
-                .take_dirty(|index, mask, page| f(space, index, mask, DirtyPage::Stack(page)));
+                .take_dirty(|page| f(space, DirtyPage::Stack(page)));
         }
         self.touch_frames();
     }
@@ -473,13 +474,13 @@ impl PartialEq for Execution {
     }
 }
 
-/// Content of a page that [`Execution::take_dirty`] hands out.
-#[derive(Debug, Clone, Copy)]
+/// A page that [`Execution::take_dirty`] hands out.
+#[derive(Debug)]
 pub enum DirtyPage<'a> {
     /// Of a memory.
-    Heap(&'a crate::heap::HeapPage),
+    Heap(Dirty<'a, HeapPage>),
     /// Of a stack.
-    Stack(&'a crate::stack::StackPage),
+    Stack(Dirty<'a, StackPage>),
 }
 
 /// Looks a frame's memories up by their page ids, making those that are missing.

@@ -9,7 +9,7 @@ use elsa::sync::FrozenMap;
 use primitive_types::U256;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::paged::{PAGE_WORDS, Page, Paged, Pool};
+use crate::paged::{Dirty, PAGE_WORDS, Page, Paged, Pool};
 use crate::value::{word_from_bytes, word_to_bytes};
 use turns::Turns;
 
@@ -339,7 +339,7 @@ impl Heaps {
     }
 
     /// Calls `f` with each page of each memory written since the last call, in order of page id and index.
-    pub fn take_dirty(&mut self, mut f: impl FnMut(u32, u32, u32, &HeapPage)) {
+    pub fn take_dirty(&mut self, mut f: impl FnMut(u32, Dirty<'_, HeapPage>)) {
         let touched = match &mut self.tracked {
             Some(tracked) => std::mem::take(&mut tracked.touched),
             None => self.by_page.keys().copied().collect(),
@@ -355,7 +355,7 @@ impl Heaps {
         written.dedup();
         for (id, slot) in written {
             let pages = &mut self.at_mut(slot).pages;
-            pages.take_dirty(|index, mask, page| f(id, index, mask, page));
+            pages.take_dirty(|page| f(id, page));
         }
         if let Some(tracked) = &mut self.tracked {
             tracked.touched = touched;
@@ -430,6 +430,7 @@ fn split(offset: u32) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paged::words_of;
 
     #[test]
     fn a_word_written_anywhere_reads_back_and_marks_each_word_that_it_touches() {
@@ -440,12 +441,8 @@ mod tests {
             assert_eq!(heap.read_word(offset), word, "offset {offset}");
             assert_eq!(heap.read_word(offset + 32), U256::zero());
             let mut touched = Vec::new();
-            heap.pages.take_dirty(|index, mask, _| {
-                touched.extend(
-                    (0..32)
-                        .filter(|bit| mask >> bit & 1 != 0)
-                        .map(|bit| index * 32 + bit),
-                );
+            heap.pages.take_dirty(|page| {
+                touched.extend(words_of(page.written).map(|word| page.index * 32 + word as u32));
             });
             let expected: Vec<u32> = (offset / 32..(offset + 32).div_ceil(32)).collect();
             assert_eq!(touched, expected, "offset {offset}");

@@ -294,7 +294,7 @@ impl<'a> Marks<'a> {
     }
 
     /// Calls `f` with each page written since the last call, and clears its marks: see [`Execution::take_dirty`].
-    pub fn take_dirty(&mut self, f: impl FnMut(u32, u32, u32, DirtyPage<'_>)) {
+    pub fn take_dirty(&mut self, f: impl FnMut(u32, DirtyPage<'_>)) {
         self.0.take_dirty(f);
     }
 

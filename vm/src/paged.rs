@@ -22,6 +22,26 @@ pub trait Page: Clone + PartialEq {
     fn clear(&mut self);
 }
 
+/// A page that was written since the last [`Paged::take_dirty`].
+#[derive(Debug)]
+pub struct Dirty<'a, P> {
+    /// Its index in the memory.
+    pub index: u32,
+    /// Bit n: word n was written since then.
+    pub written: u32,
+    /// Bit n: word n was ever written. The others are zero.
+    pub filled: u32,
+    /// Its content.
+    pub page: &'a P,
+}
+
+/// The numbers of the words in a mask, in order.
+pub fn words_of(mask: u32) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(mask), |mask| Some(mask & mask.wrapping_sub(1)))
+        .take_while(|&mask| mask != 0)
+        .map(|mask| mask.trailing_zeros() as usize)
+}
+
 /// Pages that memories have left behind, for the next ones.
 #[derive(Debug)]
 pub struct Pool<P>(Vec<Box<P>>);
@@ -83,6 +103,8 @@ struct Slot<P> {
     content: Option<Box<P>>,
     /// Bit n: word n was written since the last [`Paged::take_dirty`].
     written: u32,
+    /// Bit n: word n of the content was written before that.
+    filled: u32,
 }
 
 impl<P> Default for Paged<P> {
@@ -132,8 +154,11 @@ impl<P: Page> Paged<P> {
             self.dirty.push(index as u32);
         }
         slot.written |= mask;
-        slot.content
-            .get_or_insert_with(|| own_page(self.recorded.as_deref(), index, pool))
+        slot.content.get_or_insert_with(|| {
+            let page;
+            (page, slot.filled) = own_page(self.recorded.as_deref(), index, pool);
+            page
+        })
     }
 
     /// Makes it empty, for another memory; its pages go to the pool.
@@ -152,22 +177,20 @@ impl<P: Page> Paged<P> {
         indices.filter_map(|index| Some((index, self.page(index as usize)?)))
     }
 
-    /// Calls `f` with each page written since the last call: index, mask of its written words, content. In order of
-    /// index; the marks are cleared.
-    pub fn take_dirty(&mut self, mut f: impl FnMut(u32, u32, &P)) {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        dirty.sort_unstable();
-        for &index in &dirty {
+    /// Calls `f` with each page written since the last call, in order of index; the marks are cleared.
+    pub fn take_dirty(&mut self, mut f: impl FnMut(Dirty<'_, P>)) {
+        self.dirty.sort_unstable();
+        for index in self.dirty.drain(..) {
             let slot = slot_mut(&mut self.near, &mut self.far, index as usize);
-            let mask = std::mem::take(&mut slot.written);
-            f(
+            let written = std::mem::take(&mut slot.written);
+            slot.filled |= written;
+            f(Dirty {
                 index,
-                mask,
-                self.page(index as usize).expect("a written page exists"),
-            );
+                written,
+                filled: slot.filled,
+                page: slot.content.as_ref().expect("a written page exists"),
+            });
         }
-        dirty.clear();
-        self.dirty = dirty;
     }
 
     /// Whether a word was written since the last [`Self::take_dirty`].
@@ -225,18 +248,16 @@ fn slot_mut<'a, P>(
     &mut leaf[behind % LEAF_PAGES]
 }
 
-/// A page to write to, as the recording has it.
+/// A page to write to, as the recording has it, and which of its words may not be zero.
 #[cold]
-#[expect(
-    clippy::unnecessary_box_returns,
-    reason = "pages live in boxes, which the pool gives"
-)]
-fn own_page<P: Page>(recorded: Option<&RecordedPages<P>>, index: usize, pool: &mut Pool<P>) -> Box<P> {
+fn own_page<P: Page>(recorded: Option<&RecordedPages<P>>, index: usize, pool: &mut Pool<P>) -> (Box<P>, u32) {
     let mut own = pool.reuse().unwrap_or_else(P::zeroed);
-    if let Some(page) = recorded.and_then(|recorded| recorded.page(index)) {
+    let recorded = recorded.and_then(|recorded| recorded.page(index));
+    let filled = recorded.map_or(0, |page| {
         (*own).clone_from(page);
-    }
-    own
+        u32::MAX
+    });
+    (own, filled)
 }
 
 impl<P> Default for Slot<P> {
@@ -244,6 +265,7 @@ impl<P> Default for Slot<P> {
         Self {
             content: None,
             written: 0,
+            filled: 0,
         }
     }
 }
@@ -297,7 +319,7 @@ mod tests {
         let listed: Vec<usize> = memory.pages().map(|(index, _)| index as usize).collect();
         assert_eq!(listed, far);
         let mut dirty = Vec::new();
-        memory.take_dirty(|index, mask, _| dirty.push((index as usize, mask)));
+        memory.take_dirty(|page| dirty.push((page.index as usize, page.written)));
         assert_eq!(dirty, far.map(|index| (index, 1)));
         assert!(!memory.is_dirty());
 
@@ -307,5 +329,35 @@ mod tests {
         assert_ne!(copy, memory);
         copy.recycle(&mut pool);
         assert_eq!(copy, Paged::default());
+    }
+
+    #[test]
+    fn a_page_tells_all_words_that_were_ever_written_and_leaves_zeros_to_the_next_memory() {
+        let (mut memory, mut pool) = (Paged::<HeapPage>::default(), Pool::default());
+        let mut write = |memory: &mut Paged<HeapPage>, word: usize| {
+            memory.page_mut(0, 1 << word, &mut pool).0[word * 32] = 7;
+        };
+        let taken = |memory: &mut Paged<HeapPage>| {
+            let mut taken = Vec::new();
+            memory.take_dirty(|page| taken.push((page.written, page.filled)));
+            taken
+        };
+        write(&mut memory, 31);
+        assert_eq!(taken(&mut memory), [(1 << 31, 1 << 31)]);
+        write(&mut memory, 3);
+        assert_eq!(taken(&mut memory), [(1 << 3, 1 << 31 | 1 << 3)]);
+        assert_eq!(taken(&mut memory), []);
+        write(&mut memory, 9);
+        memory.recycle(&mut pool);
+        let page = memory.page_mut(0, 1 << 5, &mut pool);
+        assert_eq!(*page, *HeapPage::zeroed());
+        assert_eq!(taken(&mut memory), [(1 << 5, 1 << 5)]);
+    }
+
+    #[test]
+    fn the_words_of_a_mask_are_the_numbers_of_its_bits() {
+        assert_eq!(words_of(0).count(), 0);
+        assert_eq!(words_of(1 << 31 | 0b1010).collect::<Vec<_>>(), [1, 3, 31]);
+        assert_eq!(words_of(u32::MAX).count(), PAGE_WORDS);
     }
 }

@@ -101,14 +101,14 @@ impl FatPointer {
 
 /// The word of 32 big-endian bytes.
 #[inline(always)]
-pub(crate) fn word_from_bytes(bytes: &[u8; 32]) -> U256 {
+pub fn word_from_bytes(bytes: &[u8; 32]) -> U256 {
     let limb = |at: usize| u64::from_be_bytes(core::array::from_fn(|i| bytes[at + i]));
     U256([limb(24), limb(16), limb(8), limb(0)])
 }
 
 /// The 32 big-endian bytes of a word.
 #[inline(always)]
-pub(crate) fn word_to_bytes(word: U256) -> [u8; 32] {
+pub fn word_to_bytes(word: U256) -> [u8; 32] {
     let mut bytes = [0; 32];
     for (limb, chunk) in word.0.iter().rev().zip(bytes.chunks_exact_mut(8)) {
         chunk.copy_from_slice(&limb.to_be_bytes());

@@ -6,9 +6,11 @@ use std::sync::{Arc, OnceLock};
 use eradbg_vm::U256;
 use eradbg_vm::execution::DirtyPage;
 use eradbg_vm::heap::HeapPage;
-use eradbg_vm::paged::PAGE_WORDS;
+use eradbg_vm::paged::{PAGE_WORDS, words_of};
 use eradbg_vm::stack::StackPage;
+use eradbg_vm::value::{word_from_bytes, word_to_bytes};
 
+use crate::index::Version;
 use crate::store::codec::{Decoder, Encoder, Malformed};
 
 /// A page as it was at a keyframe.
@@ -67,7 +69,7 @@ impl PageVersion {
     fn decode_words(&self) -> [U256; PAGE_WORDS] {
         let mut d = Decoder::new(&self.bytes[self.words.start as usize..self.words.end as usize]);
         let mut words = [U256::zero(); PAGE_WORDS];
-        for at in (0..PAGE_WORDS).filter(|at| self.filled >> at & 1 != 0) {
+        for at in words_of(self.filled) {
             words[at] = d
                 .word()
                 .expect("the words were passed over when the keyframe was read");
@@ -76,33 +78,91 @@ impl PageVersion {
     }
 }
 
-/// Writes a page. Only words that are not zero are stored; a mask says which.
-pub(super) fn encode_page(e: &mut Encoder, space: u32, index: u32, written: u32, page: DirtyPage<'_>) {
-    e.number(space);
-    e.number(index);
-    e.number(written);
-    let mut words = [U256::zero(); PAGE_WORDS];
-    let pointers = match page {
-        DirtyPage::Heap(page) => {
-            for (word, bytes) in words.iter_mut().zip(page.0.as_chunks::<32>().0) {
-                *word = U256::from_big_endian(bytes);
+/// Copies of pages that were written since the keyframe before. Most words of most pages were never written, so what is
+/// copied is the others.
+#[derive(Debug, Default)]
+pub(super) struct Copies {
+    pages: Vec<Copied>,
+    /// Of all pages, one after the other, big-endian.
+    words: Vec<[u8; 32]>,
+}
+
+#[derive(Debug)]
+struct Copied {
+    space: u32,
+    index: u32,
+    written: u32,
+    /// As in [`PageVersion`].
+    pointers: Option<u32>,
+    /// Words that were copied.
+    filled: u32,
+}
+
+/// Pages that few chunks write more of.
+const USUAL_PAGES: usize = 1_024;
+
+impl Copies {
+    /// Copies a page of a memory or stack.
+    pub(super) fn copy(&mut self, space: u32, page: DirtyPage<'_>) {
+        let (index, written, filled, pointers) = match page {
+            DirtyPage::Heap(page) => {
+                let words = page.page.0.as_chunks::<32>().0;
+                self.words.extend(words_of(page.filled).map(|at| words[at]));
+                (page.index, page.written, page.filled, None)
             }
-            None
+            DirtyPage::Stack(page) => {
+                let StackPage { words, pointers } = page.page;
+                let words = words_of(page.filled).map(|at| word_to_bytes(words[at]));
+                self.words.extend(words);
+                (page.index, page.written, page.filled, Some(*pointers))
+            }
+        };
+        self.pages.push(Copied {
+            space,
+            index,
+            written,
+            pointers,
+            filled,
+        });
+    }
+
+    /// Drops them, and keeps the usual room for others.
+    pub(super) fn clear(&mut self) {
+        self.pages.clear();
+        self.pages.shrink_to(USUAL_PAGES);
+        self.words.clear();
+        self.words.shrink_to(USUAL_PAGES * PAGE_WORDS);
+    }
+
+    /// What they are versions of, in the order in which they came.
+    pub(super) fn versions(&self) -> impl Iterator<Item = Version> {
+        self.pages.iter().map(|page| Version {
+            page: (page.space, page.pointers.is_some(), page.index),
+            written: page.written,
+        })
+    }
+
+    /// Writes the pages, the last part of a keyframe: their number, then each. Only words that are not zero are stored; a
+    /// mask says which.
+    pub(super) fn encode(&self, e: &mut Encoder) {
+        e.number(self.pages.len() as u64);
+        let mut words = self.words.iter().map(word_from_bytes);
+        let mut of_page = Vec::with_capacity(PAGE_WORDS);
+        for page in &self.pages {
+            e.number(page.space);
+            e.number(page.index);
+            e.number(page.written);
+            e.option(page.pointers, Encoder::number);
+            let copied = words_of(page.filled).zip(&mut words);
+            of_page.clear();
+            of_page.extend(copied.filter(|(_, word)| !word.is_zero()));
+            let filled = of_page.iter().fold(0u32, |mask, (at, _)| mask | 1 << at);
+            e.number(filled);
+            for &(_, word) in &of_page {
+                e.word(word);
+            }
         }
-        DirtyPage::Stack(page) => {
-            words = page.words;
-            Some(page.pointers)
-        }
-    };
-    e.option(pointers, Encoder::number);
-    let filled = (0..PAGE_WORDS)
-        .filter(|&at| !words[at].is_zero())
-        .fold(0u32, |mask, at| mask | 1 << at);
-    e.number(filled);
-    words
-        .iter()
-        .filter(|word| !word.is_zero())
-        .for_each(|&word| e.word(word));
+    }
 }
 
 /// Reads the pages of a keyframe, the last part of it: their number, then each.

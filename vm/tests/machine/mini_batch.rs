@@ -36,7 +36,7 @@ impl Observer for Nosy {
 
     fn pause(&mut self, mut marks: Marks<'_>) -> ControlFlow<()> {
         self.steps_in_pause = marks.execution().steps();
-        marks.take_dirty(|_, _, _, _| {});
+        marks.take_dirty(|_, _| {});
         self.saw(0);
         ControlFlow::Continue(())
     }
