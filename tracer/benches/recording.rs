@@ -38,31 +38,35 @@ const SEEKS: usize = 3_000;
 fn main() {
     let inputs = vectors(&["mixed_batch_a", "perf_transfers_250", "perf_loop_80m_gas"]);
     println!(
-        "| input | steps | plain, M steps/s | record / plain | record / zksync_vm2 that counts | B/step on disk |"
+        "| input | steps | plain, M steps/s | record / plain | and closing | record / zksync_vm2 that counts | B/step on disk |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     let mut recordings = Vec::new();
     for input in &inputs {
-        let (mut plain, mut recorded, mut counted) = (Vec::new(), Vec::new(), Vec::new());
+        let mut times = [const { Vec::new() }; 4];
         let mut steps = 0;
         let case = batches::vector(&input.name).expect("it was loaded before");
         for _ in 0..RUNS {
             let mut session = Session::new(input.batch.clone(), Script::default(), ());
             let start = Instant::now();
             session.drive(&input.config).expect("the vector runs");
-            plain.push(start.elapsed());
+            let plain = start.elapsed();
             steps = session.into_parts().1.execution.steps();
-            recorded.push(time_recording(input));
-            counted.push(time_counting(&case));
+            let (flushed, closed) = time_recording(input);
+            let counted = time_counting(&case);
+            for (times, time) in times.iter_mut().zip([plain, flushed, closed, counted]) {
+                times.push(time);
+            }
         }
-        let [plain, recorded, counted] = [plain, recorded, counted].map(median);
+        let [plain, flushed, closed, counted] = times.map(median);
         let result = record(input, 16_384);
         let per_step = result.recording.disk_bytes() as f64 / steps as f64;
         let speed = steps as f64 / plain.as_secs_f64() / 1e6;
-        let [over_plain, over_peer] =
-            [plain, counted].map(|time| recorded.as_secs_f64() / time.as_secs_f64());
+        let over = |time: Duration, peer: Duration| time.as_secs_f64() / peer.as_secs_f64();
+        let ratios = [over(flushed, plain), over(closed, plain), over(flushed, counted)];
+        let [over_plain, and_closing, over_peer] = ratios;
         println!(
-            "| {} | {steps} | {speed:.1} | {over_plain:.2} | {over_peer:.2} | {per_step:.2} |",
+            "| {} | {steps} | {speed:.1} | {over_plain:.2} | {and_closing:.2} | {over_peer:.2} | {per_step:.2} |",
             input.name
         );
         recordings.push((input.name.clone(), result));
@@ -176,22 +180,33 @@ fn time_of_file(values: &[Stored]) -> Duration {
     start.elapsed()
 }
 
-/// Time of a recorded run until the recording is closed.
-fn time_recording(input: &Input) -> Duration {
+/// Time of a recorded run until the last flush, and until the recording is closed.
+fn time_recording(input: &Input) -> (Duration, Duration) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let manifest = support::manifest(input, 16_384);
     let control = Arc::new(eradbg_tracer::recorder::Control::new(Arc::default()));
     let path = folder.path().join("recording");
+    let start = Instant::now();
     let recorder =
         eradbg_tracer::recorder::Recorder::create(&path, &manifest, &[], control).expect("a new recording");
     let mut session = Session::new(input.batch.clone(), Script::default(), recorder);
-    let start = Instant::now();
     session.drive(&input.config).expect("the vector runs");
     let (recorder, machine) = session.into_parts();
-    recorder
-        .finish(&machine.execution, eradbg_tracer::manifest::EndKind::Finished)
-        .expect("it is written");
-    start.elapsed()
+    let live = recorder.live();
+    let flushed = std::thread::scope(|scope| {
+        let flushing = scope.spawn(|| {
+            while !live.is_over() {
+                std::thread::sleep(Duration::from_micros(20));
+            }
+            start.elapsed()
+        });
+        recorder
+            .finish(&machine.execution, eradbg_tracer::manifest::EndKind::Finished)
+            .expect("it is written");
+        flushing.join().expect("it only waits")
+    });
+    drop(live);
+    (flushed, start.elapsed())
 }
 
 fn print_seeks(name: &str, result: &Recorded) {
