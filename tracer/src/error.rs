@@ -35,6 +35,16 @@ pub enum Error {
         /// What it should have.
         expected: String,
     },
+    /// There is no transaction of this number.
+    #[error("{path}: there is no transaction {index}: the recording has {count}, counted from 0")]
+    NoTransaction {
+        /// The recording.
+        path: PathBuf,
+        /// The number.
+        index: u32,
+        /// How many there are.
+        count: usize,
+    },
     /// The recording is packed already.
     #[error("{path}: it is packed already; copy the file, or unpack it")]
     Packed {

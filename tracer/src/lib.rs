@@ -5,6 +5,7 @@
 //! [`export`] of it. What a batch leaves to the next one is a [`chain`].
 
 mod again;
+pub mod analysis;
 pub mod chain;
 pub mod delta;
 pub mod drive;

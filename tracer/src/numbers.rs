@@ -1,4 +1,19 @@
-//! Numbers as people type them.
+//! Numbers as people type and read them.
+
+use std::fmt::Display;
+
+/// A decimal number with a comma before every three digits.
+pub fn grouped(number: impl Display) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
 
 /// Reads a count: decimal with optional `_`, `,` and a factor `k` or `M`, or hex with `0x`.
 pub fn parse_count(text: &str) -> Option<u64> {

@@ -82,6 +82,11 @@ impl Replay {
         &self.execution
     }
 
+    /// The state that it has come to.
+    pub(crate) fn into_execution(self) -> Execution {
+        self.execution
+    }
+
     /// Executes up to a position, at most to the end of the chunk. With `observer`, operator writes come after the step
     /// that they follow.
     ///

@@ -57,6 +57,13 @@ pub(crate) enum Command {
                             eradbg export recordings/dump steps | head"
     )]
     Export(ExportArgs),
+    /// Says why a transaction failed: from its verdict down to the first cause.
+    ///
+    /// Each line names the step to look at. Without a number, it is about the first transaction that failed.
+    #[command(
+        after_help = "Examples:\n  eradbg why recordings/dump\n  eradbg why recordings/dump --tx 3 --json"
+    )]
+    Why(WhyArgs),
     /// Lists the steps of a recording that match a query.
     #[command(
         after_help = "Examples:\n  eradbg query recordings/dump 'write storage L2BaseToken and undone'\n  \
@@ -209,6 +216,19 @@ pub(crate) struct UnpackArgs {
     pub(crate) file: PathBuf,
     /// The new directory.
     pub(crate) directory: PathBuf,
+}
+
+/// Arguments of `why`.
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// The recording.
+    pub(crate) recording: PathBuf,
+    /// Number of the transaction, counted from 0.
+    #[arg(long, value_name = "N")]
+    pub(crate) tx: Option<u32>,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `query`.

@@ -9,6 +9,7 @@ pub(crate) mod query;
 pub(crate) mod record;
 pub(crate) mod state;
 pub(crate) mod verify;
+pub(crate) mod why;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -39,35 +40,11 @@ pub(crate) fn stop_flag() -> std::io::Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
-/// A number with a thin space between groups of three digits.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A number of bytes in the unit that fits.
 pub(crate) fn bytes(number: u64) -> String {
     match number {
         0..10_000 => format!("{number} B"),
         10_000..10_000_000 => format!("{:.1} KB", number as f64 / 1e3),
         _ => format!("{:.1} MB", number as f64 / 1e6),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digits_are_grouped_in_threes() {
-        let texts = [0, 999, 1000, 1_234_567].map(grouped);
-        assert_eq!(texts, ["0", "999", "1,000", "1,234,567"]);
     }
 }

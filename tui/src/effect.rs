@@ -129,7 +129,7 @@ fn travel(timeline: &mut Timeline, motion: Motion, count: u64) -> Result<Option<
         }
     }
     let way = timeline.position().abs_diff(start);
-    Ok((way > 1).then(|| format!("{} steps", text::thousands(way))))
+    Ok((way > 1).then(|| format!("{} steps", text::grouped(way))))
 }
 
 fn edge(direction: Direction) -> &'static str {

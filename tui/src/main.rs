@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::Open(args) => commands::open::open(&args),
         Command::Info(args) => commands::info::info(&args),
         Command::Export(args) => commands::export::export(&args),
+        Command::Why(args) => commands::why::why(&args),
         Command::Query(args) => commands::query::query(&args),
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Pack(args) => commands::pack::pack(&args),

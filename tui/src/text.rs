@@ -1,5 +1,6 @@
 //! Numbers and words as people read and type them.
 
+pub(crate) use eradbg_tracer::numbers::grouped;
 use eradbg_tracer::numbers::parse_count;
 use eradbg_tracer::symbols;
 use eradbg_vm::value::{address_of, word_of};
@@ -17,11 +18,6 @@ pub(crate) enum Base {
     Decimal,
 }
 
-/// A number with a comma after every three digits.
-pub(crate) fn thousands(number: u64) -> String {
-    group(&number.to_string())
-}
-
 /// A signed number with its sign always shown, `±0` for none.
 pub(crate) fn signed(number: i64) -> String {
     let sign = match number {
@@ -29,16 +25,12 @@ pub(crate) fn signed(number: i64) -> String {
         1.. => "+",
         _ => "−",
     };
-    format!("{sign}{}", thousands(number.unsigned_abs()))
+    format!("{sign}{}", grouped(number.unsigned_abs()))
 }
 
 /// `1 event`, `2 events`.
 pub(crate) fn plural(count: usize, noun: &str) -> String {
-    format!(
-        "{} {noun}{}",
-        thousands(count as u64),
-        if count == 1 { "" } else { "s" }
-    )
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// A word in a base, cut in the middle to at most `width` columns.
@@ -46,7 +38,7 @@ pub(crate) fn word(word: U256, base: Base, width: usize) -> String {
     match base {
         Base::Hex => middle(&format!("{word:#x}"), width),
         Base::Decimal => {
-            let grouped = group(&word.to_string());
+            let grouped = grouped(word);
             if grouped.len() <= width {
                 grouped
             } else {
@@ -131,17 +123,6 @@ pub(crate) fn parse_number(text: &str) -> Result<u64, String> {
     parse_count(text).ok_or_else(|| format!("`{text}` is no number (try 1200, 120k, 1.5M or 0x1f3)"))
 }
 
-fn group(digits: &str) -> String {
-    let mut grouped = String::with_capacity(digits.len() * 4 / 3 + 1);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,7 +130,7 @@ mod tests {
     #[test]
     fn numbers_are_grouped_and_signed() {
         assert_eq!(
-            [0, 999, 1000, 1_234_567].map(thousands),
+            [0, 999, 1000, 1_234_567].map(grouped),
             ["0", "999", "1,000", "1,234,567"]
         );
         assert_eq!([-5511, 0, 80].map(signed), ["−5,511", "±0", "+80"]);
@@ -165,9 +146,6 @@ mod tests {
             assert!(parse_number(wrong).is_err(), "{wrong}");
         }
     }
-
-    #[test]
-    fn addresses_are_hex_of_up_to_twenty_bytes() {}
 
     #[test]
     fn cut_texts_have_exactly_the_width() {

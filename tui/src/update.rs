@@ -267,7 +267,7 @@ fn escape(model: &mut Model) -> Effect {
         model.mode = Mode::Normal;
     } else if let Some(running) = model.running.take() {
         model.left_from = None;
-        model.status = Status::Note(format!("run cancelled near step {}", text::thousands(running.at)));
+        model.status = Status::Note(format!("run cancelled near step {}", text::grouped(running.at)));
         return Effect::Cancel;
     } else if model.selected_frame > 0 {
         select_frame(model, 0);
@@ -394,7 +394,7 @@ fn mark(model: &mut Model, letter: char) -> Effect {
     match (purpose, model.marks.get(&letter)) {
         (MarkUse::Set, _) => {
             model.marks.insert(letter, model.moment.position);
-            let step = text::thousands(model.moment.position);
+            let step = text::grouped(model.moment.position);
             model.status = Status::Note(format!("mark {letter} set at step {step}"));
             Effect::None
         }

@@ -142,7 +142,7 @@ impl<'a> View<'a> {
             Pane::Memory => memory::note(self),
             Pane::State => state::note(self),
             Pane::Stack => stack::note(self),
-            Pane::Bootloader => self.timeline.phase().to_owned(),
+            Pane::Bootloader => self.timeline.phase().name().to_owned(),
             Pane::Registers | Pane::Changes => String::new(),
         }
     }

@@ -67,6 +67,16 @@ impl Recording {
             .map_or(&[], |overview| &overview.transactions)
     }
 
+    /// Index of the transaction that a position lies in.
+    pub fn transaction_at(&self, position: u64) -> Option<usize> {
+        let transactions = self.transactions();
+        let index = transactions
+            .partition_point(|row| row.first_step <= position)
+            .checked_sub(1)?;
+        let row = &transactions[index];
+        (position < row.first_step + row.steps.max(1)).then_some(index)
+    }
+
     /// Hooks in order of time.
     pub fn hooks(&self) -> &[HookRow] {
         self.0.overview.get().map_or(&[], |overview| &overview.hooks)

@@ -1,5 +1,6 @@
 //! Moves by meaning: over and out of calls, to the next call, transaction, hook, failure.
 
+use crate::analysis::phase::Phase;
 use crate::error::Result;
 use crate::ledger::CallRow;
 use crate::timeline::{Direction, Timeline};
@@ -102,42 +103,12 @@ impl Timeline {
 
     /// Index of the transaction that the cursor is in.
     pub fn transaction(&self) -> Option<usize> {
-        let transactions = self.recording.transactions();
-        let index = transactions
-            .partition_point(|row| row.first_step <= self.position)
-            .checked_sub(1)?;
-        let row = &transactions[index];
-        (self.position < row.first_step + row.steps.max(1)).then_some(index)
+        self.recording.transaction_at(self.position)
     }
 
     /// What the bootloader is about: told by the hooks before the cursor.
-    pub fn phase(&self) -> &'static str {
-        use eradbg_vm::bootloader::Hook;
-        let hooks = self.recording.hooks();
-        let seen = &hooks[..hooks.partition_point(|hook| hook.step <= self.position)];
-        let start = self.transaction().map_or(0, |index| {
-            let transaction = &self.recording.transactions()[index];
-            let rerun = transaction.rerun_at.filter(|&step| step <= self.position);
-            rerun.unwrap_or(transaction.first_step)
-        });
-        let telling = seen.iter().rev().filter(|hook| hook.step > start);
-        let last = telling
-            .filter_map(|row| Hook::new(row.hook))
-            .find(|hook| !matches!(hook, Hook::DebugLog | Hook::DebugReturnData | Hook::NearCallCatch));
-        let batch_end = self.recording.batch_end();
-        let is_over = batch_end.is_some_and(|step| step <= self.position);
-        match last {
-            _ if is_over => "batch end",
-            None if self.transaction().is_none() && seen.is_empty() => "batch start",
-            None => "transaction start",
-            Some(Hook::AccountValidationEntered) => "account validation",
-            Some(Hook::PaymasterValidationEntered) => "paymaster validation",
-            Some(Hook::ValidationExited) => "payment",
-            Some(Hook::ValidationStepEnded) => "execution",
-            Some(Hook::PostResult | Hook::AskOperatorForRefund) => "refund",
-            Some(Hook::NotifyAboutRefund | Hook::TxHasEnded) => "transaction end",
-            Some(_) => "batch end",
-        }
+    pub fn phase(&self) -> Phase {
+        Phase::at(&self.recording, self.position)
     }
 
     /// Whether an operator rollback takes this moment back.

@@ -136,7 +136,7 @@ const CANCELLED: &str = "search cancelled";
 
 /// What a step does to a place, in words.
 fn answer(origin: Origin, place: &PlacePattern, hit: &Hit) -> String {
-    let step = text::thousands(hit.step);
+    let step = text::grouped(hit.step);
     let access = hit.effects.iter().find_map(|effect| match effect {
         Effect::Access(access) => Some(*access),
         _ => None,

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use crate::Exit;
 use crate::cli::InfoArgs;
+use crate::commands::bytes;
 use crate::commands::record::transaction_line;
-use crate::commands::{bytes, grouped};
+use crate::text::grouped;
 
 /// Prints what a recording holds.
 pub(crate) fn info(args: &InfoArgs) -> Result<Exit> {

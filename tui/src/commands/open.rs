@@ -83,7 +83,7 @@ fn position(recording: &Recording, text: &str) -> Result<u64> {
     }
 }
 
-/// A step, with `k` and `M` for thousands and millions.
+/// A step, with `k` and `M` for grouped and millions.
 fn step(text: &str) -> Option<u64> {
     let (digits, factor) = match text.strip_suffix(['k', 'K']) {
         Some(digits) => (digits, 1_000),

@@ -12,8 +12,9 @@ use serde_json::json;
 
 use crate::Exit;
 use crate::cli::QueryArgs;
-use crate::commands::{grouped, stop_flag};
+use crate::commands::stop_flag;
 use crate::text;
+use crate::text::grouped;
 
 /// Prints the steps of a recording that match.
 pub(crate) fn query(args: &QueryArgs) -> Result<Exit> {

@@ -28,7 +28,8 @@ use crate::Exit;
 use crate::app;
 use crate::cli::{DebugArgs, OpenArgs, RecordArgs};
 use crate::commands::state::{self, Chain, Ran};
-use crate::commands::{bytes, grouped, open, stop_flag};
+use crate::commands::{bytes, open, stop_flag};
+use crate::text::grouped;
 
 /// Time between updates of the progress bar.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -396,7 +397,7 @@ pub(crate) fn transaction_line(row: &TransactionRow) -> String {
         status,
         row.l2_block,
         grouped(row.steps),
-        grouped(row.gas_used.into()),
+        grouped(row.gas_used),
         grouped(row.gas_refunded),
         row.pubdata,
     );

@@ -4,7 +4,7 @@ use anyhow::Result;
 use eradbg_tracer::chain::{ChainState, ClosedBatch, Contents, Uncommittable};
 
 use crate::Exit;
-use crate::commands::grouped;
+use crate::text::grouped;
 
 /// A state that this process holds while a batch runs.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Exit;
 use crate::cli::VerifyArgs;
-use crate::commands::{grouped, stop_flag};
+use crate::commands::stop_flag;
+use crate::text::grouped;
 
 /// Checks a recording and prints what it found.
 pub(crate) fn verify(args: &VerifyArgs) -> Result<Exit> {

@@ -10,7 +10,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use crate::layout::Pane;
-use crate::text::{self, thousands};
+use crate::text::{self, grouped};
 use crate::theme::CHANGED;
 use crate::view::{View, draw, first_row};
 
@@ -53,11 +53,7 @@ fn render_hooks(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         .map(|row| match row.cmp(&passed) {
             Ordering::Less => hook(view, row, &hooks[row]),
             Ordering::Equal => {
-                let text = format!(
-                    "▶ step {} {}",
-                    thousands(position),
-                    "─".repeat(area.width as usize)
-                );
+                let text = format!("▶ step {} {}", grouped(position), "─".repeat(area.width as usize));
                 Line::styled(text, view.theme.accent())
             }
             Ordering::Greater => hook(view, row - 1, &hooks[row - 1]),
@@ -90,7 +86,7 @@ fn hook(view: &View<'_>, index: usize, row: &HookRow) -> Line<'static> {
         spans.push(Span::styled(format!("  {name} "), theme.faint()));
         spans.push(Span::styled(shown, theme.text()));
     }
-    spans.push(Span::styled(format!("  @{}", thousands(row.step)), theme.faint()));
+    spans.push(Span::styled(format!("  @{}", grouped(row.step)), theme.faint()));
     Line::from(spans)
 }
 
@@ -107,7 +103,7 @@ fn parameter(name: &str, value: U256) -> String {
     } else if name == "message" {
         message(value)
     } else {
-        u64::try_from(value).map_or_else(|_| text::word(value, text::Base::Hex, 18), thousands)
+        u64::try_from(value).map_or_else(|_| text::word(value, text::Base::Hex, 18), grouped)
     }
 }
 

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::layout::Pane;
-use crate::text::thousands;
+use crate::text::grouped;
 use crate::view::frames::{self, FrameRow};
 use crate::view::{View, draw, first_row};
 
@@ -89,7 +89,7 @@ fn row(
         spans.push(Span::styled(format!(" {:#06x}", frame.current.pc), theme.faint()));
     }
     let used: usize = spans.iter().map(Span::width).sum();
-    let ergs = thousands(frame.current.ergs.into());
+    let ergs = grouped(frame.current.ergs);
     if let Some(gap) = width.checked_sub(used + ergs.len() + 2) {
         spans.push(Span::raw(" ".repeat(gap + 1)));
         spans.push(Span::styled(ergs, theme.text()));

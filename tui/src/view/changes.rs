@@ -15,7 +15,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::layout::Pane;
-use crate::text::{self, signed, thousands};
+use crate::text::{self, grouped, signed};
 use crate::theme::CHANGED;
 use crate::view::{View, draw, first_row};
 
@@ -166,7 +166,7 @@ fn machine(view: &View<'_>, change: &Change, width: usize) -> Option<Line<'stati
 
 /// Ergs within a frame, and ways between frames.
 fn frame(view: &View<'_>, change: &FrameChange) -> Option<Line<'static>> {
-    let ergs = |ergs: u32| thousands(ergs.into());
+    let ergs = |ergs: u32| grouped(ergs);
     let text = match change {
         FrameChange::Stays { old, new } if old.near.ergs == new.near.ergs => return None,
         FrameChange::Stays { old, new } => {
@@ -339,7 +339,7 @@ fn storage(view: &View<'_>, access: &StorageAccess) -> Line<'static> {
     };
     let mut aside = format!("  {warmth}");
     if access.refund > 0 {
-        let _ = write!(aside, ", refund {}", thousands(access.refund.into()));
+        let _ = write!(aside, ", refund {}", grouped(access.refund));
     }
     let key = slot(&access.key);
     let mut line = match access.new {

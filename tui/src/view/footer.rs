@@ -10,7 +10,7 @@ use tui_input::Input;
 use crate::command;
 use crate::keymap::{self, Scope};
 use crate::model::{MarkUse, Mode, Running, Status};
-use crate::text::{clip, thousands};
+use crate::text::{clip, grouped};
 use crate::tour::Tour;
 use crate::view::{View, draw};
 
@@ -142,7 +142,7 @@ fn progress(view: &View<'_>, running: &Running) -> Vec<Span<'static>> {
         Span::styled(format!(" {word} "), view.theme.accent()),
         Span::styled("█".repeat(cells), view.theme.accent()),
         Span::styled("░".repeat(BAR - cells), view.theme.faint()),
-        Span::raw(format!(" {percent} %  step {}", thousands(running.at))),
+        Span::raw(format!(" {percent} %  step {}", grouped(running.at))),
         Span::styled("  Esc cancels", view.theme.strong()),
     ]
 }

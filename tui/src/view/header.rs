@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::text::thousands;
+use crate::text::grouped;
 use crate::theme::{status_sign, status_word};
 use crate::view::{View, changed, draw};
 
@@ -78,7 +78,7 @@ fn place(view: &View<'_>) -> Vec<Piece> {
         7,
         [
             ("phase ".to_owned(), theme.faint()),
-            (view.timeline.phase().to_owned(), theme.strong()),
+            (view.timeline.phase().name().to_owned(), theme.strong()),
         ],
     ));
     let end = match recording.end() {
@@ -100,8 +100,8 @@ fn numbers(view: &View<'_>) -> Vec<Piece> {
         9,
         [
             ("step ".to_owned(), theme.faint()),
-            (thousands(position), theme.strong()),
-            (format!(" / {}", thousands(total)), theme.faint()),
+            (grouped(position), theme.strong()),
+            (format!(" / {}", grouped(total)), theme.faint()),
         ],
     )];
     if let Some(percent) = (u128::from(position) * 1000).checked_div(u128::from(total)) {
@@ -112,7 +112,7 @@ fn numbers(view: &View<'_>) -> Vec<Piece> {
     }
     let mut spans = vec![
         ("ergs ".to_owned(), theme.faint()),
-        (thousands(ergs.into()), theme.strong()),
+        (grouped(ergs), theme.strong()),
     ];
     if let Some(change) = changed::ergs_change(view.timeline.last_changes()) {
         spans.push((format!(" ({change})"), theme.changed()));

@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::model::MemorySource;
-use crate::text::{self, Base, thousands};
+use crate::text::{self, Base, grouped};
 use crate::theme::{CHANGED, POINTER};
 use crate::view::{View, draw, frames};
 
@@ -36,7 +36,7 @@ pub(super) fn note(view: &View<'_>) -> String {
     };
     let bound = match shown.bound {
         Some(u32::MAX) => ", unlimited".to_owned(),
-        Some(bytes) => format!(", {} bytes paid", thousands(bytes.into())),
+        Some(bytes) => format!(", {} bytes paid", grouped(bytes)),
         None => String::new(),
     };
     let follows = if view.model.memory_offset.is_none() {

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::text::{self, thousands};
+use crate::text::{self, grouped};
 use crate::theme::{CHANGED, Theme};
 use crate::view::{View, draw, frames};
 
@@ -54,7 +54,7 @@ pub(super) fn render(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         let own = [
             ("pc", format!("{:#06x}", frame.current.pc)),
             ("sp", format!("{:#06x}", frame.current.sp)),
-            ("ergs", thousands(frame.current.ergs.into())),
+            ("ergs", grouped(frame.current.ergs)),
         ];
         lines.push(fields(theme, &own));
         let rest = [

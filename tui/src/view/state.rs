@@ -12,7 +12,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use crate::layout::Pane;
-use crate::text::{clip, signed, thousands};
+use crate::text::{clip, grouped, signed};
 use crate::theme::CHANGED;
 use crate::view::changes::{log_name, short, slot};
 use crate::view::{View, draw, first_row};
@@ -195,7 +195,7 @@ fn entries(view: &View<'_>, part: usize, first: usize, count: usize) -> Vec<Entr
         }
         5 => {
             let rows = state.refunds.iter().skip(first).take(count).enumerate();
-            rows.map(|(index, refund)| numbered(index, format!("{} ergs", thousands((*refund).into()))))
+            rows.map(|(index, refund)| numbered(index, format!("{} ergs", grouped(refund))))
                 .collect()
         }
         6 => {
@@ -276,14 +276,10 @@ fn count(state: &StateView, part: usize) -> String {
     match part {
         3 => format!("{} bytes", signed(state.pubdata.into())),
         5 => match state.refunds.last() {
-            Some(&last) => format!(
-                "{} (last {})",
-                thousands(state.refunds.len() as u64),
-                thousands(last.into())
-            ),
+            Some(&last) => format!("{} (last {})", grouped(state.refunds.len() as u64), grouped(last)),
             None => "0".to_owned(),
         },
-        _ => thousands(length(state, part) as u64),
+        _ => grouped(length(state, part) as u64),
     }
 }
 

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::text::thousands;
+use crate::text::grouped;
 use crate::view::{View, changes, draw, operands, registers};
 
 pub(super) fn render(view: &View<'_>, is_innermost: bool, area: Rect, buffer: &mut Buffer) {
@@ -54,7 +54,7 @@ fn meaning(view: &View<'_>, step: &StepInfo) -> Line<'static> {
     let ergs = if i.ergs == u32::MAX {
         "all".to_owned()
     } else {
-        thousands(i.ergs.into())
+        grouped(i.ergs)
     };
     let mut spans = vec![Span::styled(format!(" {ergs} ergs  "), theme.strong())];
     if let Some(callee) = operands::callee(view, i) {

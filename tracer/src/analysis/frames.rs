@@ -1,0 +1,206 @@
+//! The frames of a stretch of steps: far calls, and near frames that failed, as a tree.
+
+use std::ops::Range;
+
+use eradbg_vm::outcome::{PanicCause, RetKind};
+use eradbg_vm::{CallKind, H160};
+
+use crate::error::Result;
+use crate::ledger::{CallRow, Timed};
+use crate::recording::{FailureRow, Recording};
+
+/// How a far frame was entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// How it was called.
+    pub kind: CallKind,
+    /// Address that its code belongs to.
+    pub code_address: H160,
+    /// Ergs that it got.
+    pub ergs: u32,
+}
+
+/// How a frame ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit {
+    /// The step that left it.
+    pub step: u64,
+    /// Return, revert or panic.
+    pub kind: RetKind,
+    /// Why it panicked.
+    pub cause: Option<PanicCause>,
+    /// Ergs that a far frame gave back; `None` for a near frame.
+    pub ergs: Option<u32>,
+}
+
+/// A frame that was entered or left in the stretch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The step that entered it.
+    pub entered_at: u64,
+    /// Address whose storage it works on; zero when a frame that was entered before the stretch returns.
+    pub this: H160,
+    /// How it was called; `None` for a near frame, and for one that was entered before the stretch.
+    pub entry: Option<Entry>,
+    /// Whether it is a near frame.
+    pub is_near: bool,
+    /// How it ended; `None` when it runs on at the end of the stretch.
+    pub exit: Option<Exit>,
+    /// The frame around it, by its place in the list.
+    pub parent: Option<usize>,
+}
+
+/// Frames of a stretch in the order in which they were entered. Near frames are among them when they failed.
+#[derive(Debug, Clone, Default)]
+pub struct Frames(Vec<Span>);
+
+impl Frames {
+    /// The frames of some steps. The recording's overview is loaded.
+    ///
+    /// # Errors
+    /// When rows are damaged.
+    pub fn of(recording: &Recording, steps: Range<u64>) -> Result<Self> {
+        let mut frames = Self::default();
+        if steps.is_empty() {
+            return Ok(frames);
+        }
+        for chunk in recording.chunk_of(steps.start)..=recording.chunk_of(steps.end - 1) {
+            for row in recording.rows::<CallRow>(chunk)? {
+                if steps.contains(&row.step) {
+                    frames.add(&row);
+                }
+            }
+        }
+        let failures = recording.failures();
+        let first = failures.partition_point(|failure| failure.step < steps.start);
+        let failed = failures[first..]
+            .iter()
+            .take_while(|failure| failure.step < steps.end);
+        failed.for_each(|failure| frames.add_failure(failure));
+        frames.link();
+        Ok(frames)
+    }
+
+    /// All of them.
+    pub fn spans(&self) -> &[Span] {
+        &self.0
+    }
+
+    /// Frames that this one called, in order.
+    pub fn children(&self, parent: usize) -> impl DoubleEndedIterator<Item = usize> {
+        (parent + 1..self.0.len()).filter(move |&at| self.0[at].parent == Some(parent))
+    }
+
+    /// The frames around one, innermost first.
+    pub fn around(&self, at: usize) -> impl Iterator<Item = usize> {
+        std::iter::successors(self.0[at].parent, |&parent| self.0[parent].parent)
+    }
+
+    fn add(&mut self, row: &Timed<CallRow>) {
+        match row.row {
+            CallRow::Entered {
+                kind,
+                this,
+                code_address,
+                ergs,
+                ..
+            } => self.0.push(Span {
+                entered_at: row.step,
+                this,
+                entry: Some(Entry {
+                    kind,
+                    code_address,
+                    ergs,
+                }),
+                is_near: false,
+                exit: None,
+                parent: None,
+            }),
+            CallRow::Left {
+                entered_at,
+                kind,
+                ergs,
+                ..
+            } => {
+                let exit = Exit {
+                    step: row.step,
+                    kind,
+                    cause: None,
+                    ergs: Some(ergs),
+                };
+                self.span(entered_at).exit = Some(exit);
+            }
+        }
+    }
+
+    fn add_failure(&mut self, failure: &FailureRow) {
+        if failure.is_near {
+            self.0.push(Span {
+                entered_at: failure.entered_at,
+                this: failure.address,
+                entry: None,
+                is_near: true,
+                exit: Some(Exit {
+                    step: failure.step,
+                    kind: failure.kind,
+                    cause: failure.cause,
+                    ergs: None,
+                }),
+                parent: None,
+            });
+            return;
+        }
+        let span = self.span(failure.entered_at);
+        span.this = failure.address;
+        if let Some(exit) = &mut span.exit {
+            exit.cause = failure.cause;
+        }
+    }
+
+    /// The far frame that a step entered; one from before the stretch is made.
+    fn span(&mut self, entered_at: u64) -> &mut Span {
+        let known = self
+            .0
+            .iter()
+            .rposition(|span| span.entered_at == entered_at && !span.is_near);
+        let at = known.unwrap_or_else(|| {
+            self.0.push(Span {
+                entered_at,
+                this: H160::zero(),
+                entry: None,
+                is_near: false,
+                exit: None,
+                parent: None,
+            });
+            self.0.len() - 1
+        });
+        &mut self.0[at]
+    }
+
+    /// Puts them in order, and finds the frame around each.
+    fn link(&mut self) {
+        self.0.sort_by_key(|span| span.entered_at);
+        let mut open: Vec<usize> = Vec::new();
+        for at in 0..self.0.len() {
+            let entered_at = self.0[at].entered_at;
+            let is_over = |&outer: &usize| self.0[outer].exit.is_some_and(|exit| exit.step < entered_at);
+            while open.last().is_some_and(is_over) {
+                open.pop();
+            }
+            self.0[at].parent = open.last().copied();
+            open.push(at);
+        }
+    }
+}
+
+impl Span {
+    /// Whether it reverted or panicked.
+    pub fn failed(&self) -> bool {
+        self.exit.is_some_and(|exit| exit.kind.undoes())
+    }
+
+    /// Address that its code belongs to, as far as that is known.
+    pub fn code_address(&self) -> H160 {
+        self.entry.map_or(self.this, |entry| entry.code_address)
+    }
+}
