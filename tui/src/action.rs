@@ -1,5 +1,6 @@
 //! What a user can ask for: keys, mouse and typed commands all end here.
 
+use eradbg_tracer::analysis::why::Line;
 use eradbg_tracer::query::{Origin, PlacePattern, Query};
 use eradbg_tracer::timeline::{Direction, Jump};
 use tui_input::InputRequest;
@@ -49,6 +50,8 @@ pub(crate) enum Action {
     FindAgain(Direction),
     /// Asks who wrote or reads a place, in the background.
     Ask(Origin, PlacePattern),
+    /// Asks why a transaction failed; `None`: the one that the cursor is in, or else the first that failed.
+    Why(Option<u32>),
     /// Steps back out of whatever is open or running: run, prompt, overlay, zoom, count.
     Escape,
 
@@ -120,6 +123,8 @@ pub(crate) enum Action {
 
     /// The cursor stands here now; a note says what is worth saying.
     Arrived(Box<Moment>, Option<String>),
+    /// A question was answered, with this title.
+    Answered(String, Vec<Line>),
     /// The background run passed a position.
     RunProgress(u64),
     /// The background run of this number ended.

@@ -68,6 +68,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         parse: |words| ask(words, Origin::NextRead),
     },
     Command {
+        name: "why",
+        arguments: "[N]",
+        help: "say why transaction N failed, or the one at the cursor",
+        parse: why,
+    },
+    Command {
         name: "delete",
         arguments: "N",
         help: "clear breakpoint N of the list",
@@ -218,6 +224,13 @@ fn ask(arguments: &[&str], origin: Origin) -> Result<Action, String> {
     Ok(Action::Ask(origin, place))
 }
 
+fn why(arguments: &[&str]) -> Result<Action, String> {
+    if arguments.is_empty() {
+        return Ok(Action::Why(None));
+    }
+    one(arguments, u32::MAX.into()).map(|number| Action::Why(Some(number as u32)))
+}
+
 fn delete(arguments: &[&str]) -> Result<Action, String> {
     one(arguments, u32::MAX.into()).map(|number| Action::DeleteBreakpoint(Some(number as usize)))
 }
@@ -266,6 +279,8 @@ mod tests {
         assert_eq!(read("g tx 3"), Action::Transaction(3));
         assert_eq!(read("page 2058 0x40"), Action::Page(2058, Some(0x40)));
         assert_eq!(read("q"), Action::Quit);
+        assert_eq!(read("why"), Action::Why(None));
+        assert_eq!(read("why 4"), Action::Why(Some(4)));
         assert_eq!(read(" "), Action::Escape);
     }
 

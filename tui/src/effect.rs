@@ -1,6 +1,7 @@
 //! What a request needs of the timeline, and how it is done.
 
 use eradbg_tracer::Error;
+use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::delta::Change;
 use eradbg_tracer::query::{Origin, PlacePattern, Query};
 use eradbg_tracer::recording::TransactionRow;
@@ -28,6 +29,8 @@ pub(crate) enum Effect {
     Transaction(u32),
     /// Move the cursor behind a hook.
     Hook(usize),
+    /// Say why a transaction failed; `None`: see [`Action::Why`].
+    Why(Option<u32>),
     /// Say where a breakpoint at the frame selected would be.
     BreakHere {
         /// Frames between it and the innermost.
@@ -63,6 +66,7 @@ pub(crate) fn perform(effect: &Effect, timeline: &mut Timeline) -> Option<Action
         Effect::Seek(position) => timeline.seek(*position).map(|()| None),
         Effect::Transaction(index) => return Some(transaction(timeline, *index)),
         Effect::Hook(index) => return Some(hook(timeline, *index)),
+        Effect::Why(index) => return Some(why(timeline, *index)),
         Effect::BreakHere { frame } => return Some(breakpoint(timeline, *frame)),
     };
     Some(match done {
@@ -180,6 +184,20 @@ fn hook(timeline: &mut Timeline, index: usize) -> Action {
     match rows.get(index).map(|row| row.step) {
         Some(position) => seek(timeline, position),
         None => Action::Failed(format!("there is no hook {index}: {}", available(rows.len()))),
+    }
+}
+
+fn why(timeline: &Timeline, index: Option<u32>) -> Action {
+    let recording = timeline.recording();
+    let here = timeline
+        .transaction()
+        .map(|at| recording.transactions()[at].index);
+    let Some(index) = index.or(here).or_else(|| Why::first(recording)) else {
+        return Action::Failed("no transaction failed".to_owned());
+    };
+    match Why::of(recording, index) {
+        Ok(why) => Action::Answered(format!("Why: transaction {index}"), why.lines()),
+        Err(error) => Action::Failed(error.to_string()),
     }
 }
 

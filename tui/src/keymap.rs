@@ -116,6 +116,7 @@ pub(crate) fn read(pending: &mut Pending, mode: &Mode, event: &KeyEvent) -> Opti
     match mode {
         Mode::Normal => read_sequence(pending, Scope::Normal, key),
         Mode::Breakpoints { .. } => read_sequence(pending, Scope::Breakpoints, key),
+        Mode::Answer { .. } => read_sequence(pending, Scope::Answer, key),
         Mode::Prompt(_) => read_text(Scope::Prompt, key, event),
         Mode::Help { .. } => read_text(Scope::Help, key, event),
         Mode::Mark(_) => match key {
@@ -275,6 +276,11 @@ mod tests {
                     scroll: 0,
                 },
                 Scope::Breakpoints => Mode::Breakpoints { selected: 0 },
+                Scope::Answer => Mode::Answer {
+                    title: String::new(),
+                    lines: Vec::new(),
+                    selected: 0,
+                },
             };
             for keys in binding.keys {
                 assert_eq!(

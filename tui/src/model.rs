@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use eradbg_tracer::analysis::why::Line;
 use eradbg_tracer::query::Query;
 use eradbg_tracer::timeline::Direction;
 use tui_input::Input;
@@ -30,6 +31,15 @@ pub(crate) enum Mode {
     /// They move in the list of breakpoints.
     Breakpoints {
         /// Index of the selected one.
+        selected: usize,
+    },
+    /// They move in an answer.
+    Answer {
+        /// What was asked.
+        title: String,
+        /// The answer.
+        lines: Vec<Line>,
+        /// Index of the selected line.
         selected: usize,
     },
     /// The next letter names a mark.

@@ -54,6 +54,7 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
         }
         Action::FindAgain(direction) => return find_again(model, direction),
         Action::Ask(origin, place) => return ask(model, origin, place),
+        Action::Why(index) => return Effect::Why(index),
         Action::Escape => return escape(model),
 
         Action::Focus(pane) => focus(model, pane),
@@ -123,7 +124,7 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
                 filter.handle(request);
                 *scroll = 0;
             }
-            Mode::Normal | Mode::Breakpoints { .. } | Mode::Mark(_) => {}
+            Mode::Normal | Mode::Breakpoints { .. } | Mode::Answer { .. } | Mode::Mark(_) => {}
         },
         Action::Complete => {
             if let Mode::Prompt(input) = &mut model.mode
@@ -146,6 +147,13 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
         Action::Resize(width, height) => model.size = (width, height),
 
         Action::Arrived(moment, note) => arrive(model, *moment, note),
+        Action::Answered(title, lines) => {
+            model.mode = Mode::Answer {
+                title,
+                lines,
+                selected: 0,
+            }
+        }
         Action::RunProgress(position) => {
             if let Some(running) = &mut model.running {
                 running.at = position;
@@ -294,6 +302,14 @@ fn scroll(model: &mut Model, lines: i32) {
             let last = model.breakpoints.len().saturating_sub(1);
             *selected = selected.saturating_add_signed(lines as isize).min(last);
         }
+        Mode::Answer {
+            lines: rows,
+            selected,
+            ..
+        } => {
+            let last = rows.len().saturating_sub(1);
+            *selected = selected.saturating_add_signed(lines as isize).min(last);
+        }
         Mode::Normal | Mode::Prompt(_) | Mode::Mark(_) => match model.focus() {
             Pane::Memory => {
                 let offset = model
@@ -407,16 +423,28 @@ fn mark(model: &mut Model, letter: char) -> Effect {
 }
 
 fn enter(model: &mut Model) -> Effect {
-    let Mode::Prompt(input) = std::mem::take(&mut model.mode) else {
-        return Effect::None;
-    };
-    match command::parse(input.value()) {
-        Ok(Action::Escape) => Effect::None,
-        Ok(action) => update(model, action),
-        Err(problem) => {
-            model.status = Status::Error(problem);
-            Effect::None
+    match std::mem::take(&mut model.mode) {
+        Mode::Prompt(input) => match command::parse(input.value()) {
+            Ok(Action::Escape) => Effect::None,
+            Ok(action) => update(model, action),
+            Err(problem) => refuse(model, &problem),
+        },
+        Mode::Answer {
+            title,
+            lines,
+            selected,
+        } => {
+            if let Some(step) = lines.get(selected).and_then(|line| line.step) {
+                return jump(model, Effect::Seek(step));
+            }
+            model.mode = Mode::Answer {
+                title,
+                lines,
+                selected,
+            };
+            refuse(model, "this line names no step")
         }
+        Mode::Normal | Mode::Help { .. } | Mode::Breakpoints { .. } | Mode::Mark(_) => Effect::None,
     }
 }
 

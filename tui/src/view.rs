@@ -3,6 +3,7 @@
 pub(crate) mod frames;
 pub(crate) mod state;
 
+mod answer;
 mod bootloader;
 mod breakpoints;
 mod calls;
@@ -17,6 +18,8 @@ mod operands;
 mod registers;
 mod stack;
 mod strip;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use eradbg_tracer::timeline::Timeline;
 use ratatui::Frame;
@@ -89,6 +92,11 @@ impl<'a> View<'a> {
         match &self.model.mode {
             Mode::Help { filter, scroll } => help::render(self, filter, *scroll, body, buffer),
             Mode::Breakpoints { selected } => breakpoints::render(self, *selected, body, buffer),
+            Mode::Answer {
+                title,
+                lines,
+                selected,
+            } => answer::render(self, title, lines, *selected, body, buffer),
             Mode::Normal | Mode::Prompt(_) | Mode::Mark(_) => {}
         }
         if let Some(cursor) = footer::render(self, screen.footer, buffer) {

@@ -115,7 +115,7 @@ fn open_cached(folder: &Path, loaded: &Loaded) -> Option<Recording> {
     Recording::open(&path).ok()
 }
 
-fn make(path: &Path, loaded: Loaded) -> Result<()> {
+pub(crate) fn make(path: &Path, loaded: Loaded) -> Result<()> {
     let config = loaded.run;
     let control = Arc::new(Control::new(Arc::default()));
     record::write(path, loaded, &config, DEFAULT_CHUNK_STEPS, control)?.end?;
@@ -141,16 +141,12 @@ fn fingerprint(loaded: &Loaded) -> String {
 mod tests {
     use eradbg_tracer::Timeline;
     use eradbg_vm::outcome::RetKind;
-    use ratatui::Terminal;
-    use ratatui::backend::TestBackend;
 
     use super::*;
     use crate::effect;
-    use crate::highlight::Highlighter;
     use crate::model::Model;
-    use crate::theme::Theme;
     use crate::update::update;
-    use crate::view::View;
+    use crate::view::testing::screen;
 
     fn demo() -> Loaded {
         scenario::embedded(SCENARIOS[0].name).unwrap()
@@ -190,25 +186,13 @@ mod tests {
         let step = reverted.unwrap().step;
         let mut timeline = Timeline::new(recording).unwrap();
         timeline.seek(step).unwrap();
-        let screen = screen(&timeline, 100, 32);
+        let mut model = Model::new((100, 32));
+        update(&mut model, effect::arrived(&timeline, None));
+        let screen = screen(&model, &timeline);
         assert!(
             text.contains(&format!("```\n{screen}```\n")),
             "the README's screen should be:\n{screen}"
         );
-    }
-
-    /// The screen at the timeline's cursor, without blanks at the ends of lines.
-    fn screen(timeline: &Timeline, width: u16, height: u16) -> String {
-        let mut model = Model::new((width, height));
-        update(&mut model, effect::arrived(timeline, None));
-        let highlighter = Highlighter::new();
-        let view = View::new(&model, timeline, Theme::plain(), &highlighter);
-        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        terminal.draw(|frame| view.render(frame)).unwrap();
-        let buffer = terminal.backend().buffer();
-        let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
-        let rows: Vec<String> = (0..height).map(|y| row(y).trim_end().to_owned()).collect();
-        rows.join("\n") + "\n"
     }
 
     #[test]

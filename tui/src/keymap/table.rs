@@ -18,6 +18,8 @@ pub(crate) enum Scope {
     Help,
     /// The list of breakpoints.
     Breakpoints,
+    /// An answer.
+    Answer,
 }
 
 /// A row of the table.
@@ -80,6 +82,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     key(&["N"], Action::FindAgain(Backward), "find the previous one"),
     key(&["w"], Action::Prompt("wrote "), "who wrote a place last: r1, eq, stack 3, heap 2050 0x40, storage"),
     key(&["W"], Action::Prompt("reads "), "who reads a place next"),
+    hint(&["!"], Action::Why(None), "why the transaction failed, down to the first cause", "why"),
     key(&["u"], Action::FrameUp(1), "look at the caller's frame"),
     key(&["d"], Action::FrameDown(1), "look at the callee's frame"),
     hint(&["Tab"], Action::FocusNext, "focus the next pane", "pane"),
@@ -118,6 +121,12 @@ pub(crate) static BINDINGS: &[Binding] = &[
     within(Scope::Breakpoints, &["k", "Up"], Action::Scroll(-1), "previous breakpoint", "previous"),
     within(Scope::Breakpoints, &["x", "Delete"], Action::DeleteBreakpoint(None), "clear the selected breakpoint", "clear"),
     within(Scope::Breakpoints, &["Esc", "Enter", "B", "q", "Ctrl-c"], Action::Escape, "close the list", "close"),
+    within(Scope::Answer, &["j", "Down"], Action::Scroll(1), "next line", "next"),
+    within(Scope::Answer, &["k", "Up"], Action::Scroll(-1), "previous line", "previous"),
+    within(Scope::Answer, &["PageDown"], Action::ScrollPage(1), "a page down", "page"),
+    within(Scope::Answer, &["PageUp"], Action::ScrollPage(-1), "a page up", "page back"),
+    within(Scope::Answer, &["Enter"], Action::Enter, "go to the step of the line", "go"),
+    within(Scope::Answer, &["Esc", "!", "q", "Ctrl-c"], Action::Escape, "close the answer", "close"),
 ];
 
 const fn to(motion: Motion) -> Action {

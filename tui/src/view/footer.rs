@@ -48,6 +48,7 @@ pub(super) fn render(view: &View<'_>, area: Rect, buffer: &mut Buffer) -> Option
             )
         }
         Mode::Breakpoints { .. } => (said(view), Scope::Breakpoints),
+        Mode::Answer { .. } => (said(view), Scope::Answer),
         Mode::Mark(MarkUse::Set) => (
             vec![Span::styled(" set mark: a to z", theme.accent())],
             Scope::Prompt,
