@@ -72,6 +72,8 @@ struct Inner {
     keyframes_made_again: Mutex<BTreeMap<u32, Arc<Keyframe>>>,
     /// Summaries that cannot be read, made again.
     groups_made_again: Mutex<BTreeMap<u32, Arc<Vec<Summary>>>>,
+    /// Summaries that were read last, the newest at the end.
+    recent_groups: Mutex<Vec<(u32, Arc<Vec<Summary>>)>>,
     pages: OnceLock<Arc<PageIndex>>,
     slots: OnceLock<SlotIndex>,
     states: Mutex<States>,
@@ -161,6 +163,7 @@ impl Recording {
             read: read.unwrap_or_default(),
             keyframes_made_again: Mutex::default(),
             groups_made_again: Mutex::default(),
+            recent_groups: Mutex::default(),
             pages: OnceLock::new(),
             slots: OnceLock::new(),
             states: Mutex::new(states.unwrap_or_default()),

@@ -14,6 +14,9 @@ use crate::store::envelope::Kind;
 use crate::store::key;
 use crate::store::tree::Tree;
 
+/// Groups whose summaries are kept when they were read.
+const RECENT_GROUPS: usize = 4;
+
 impl Recording {
     /// How many groups of chunks there are.
     pub fn groups(&self) -> u32 {
@@ -48,14 +51,29 @@ impl Recording {
         if let Some(made) = lock(&self.0.groups_made_again).get(&group) {
             return Arc::clone(made);
         }
-        if let Ok(Some(summaries)) = self.stored_group(group) {
-            return Arc::new(summaries);
+        if let Some(summaries) = self.recent_group(group) {
+            return summaries;
         }
         let chunks = self.group_chunks(group).into_par_iter();
         let summaries: Vec<_> = chunks.map(|chunk| self.summarize(chunk)).collect();
         let made = Arc::new(summaries);
         lock(&self.0.groups_made_again).insert(group, Arc::clone(&made));
         made
+    }
+
+    /// A group as it is stored; those that were read last are kept, since one question follows the other.
+    fn recent_group(&self, group: u32) -> Option<Arc<Vec<Summary>>> {
+        let recent = &self.0.recent_groups;
+        if let Some((_, summaries)) = lock(recent).iter().find(|(number, _)| *number == group) {
+            return Some(Arc::clone(summaries));
+        }
+        let summaries = Arc::new(self.stored_group(group).ok()??);
+        let mut kept = lock(recent);
+        if kept.len() >= RECENT_GROUPS {
+            kept.remove(0);
+        }
+        kept.push((group, Arc::clone(&summaries)));
+        Some(summaries)
     }
 
     /// Chunks of a group.
