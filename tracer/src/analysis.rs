@@ -1,10 +1,16 @@
 //! Answers to the questions that people open a recording for, as plain data that screens and commands print and tests
 //! compare. All of it is computed from a recording alone.
 
+pub mod calls;
 pub mod frames;
+pub mod hooks;
 pub mod operand;
 pub mod phase;
+pub mod pubdata;
 pub mod reason;
+pub mod refunds;
+pub mod rollbacks;
+mod walk;
 pub mod why;
 
 use eradbg_vm::Execution;

@@ -1,14 +1,19 @@
-//! What is told of transactions that failed.
+//! What is told of transactions that failed, and ledgers whose sums are those of the batch.
 
 #![allow(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
 
 mod support;
 
-use eradbg_tracer::Recording;
+use eradbg_tracer::analysis::calls::calls;
+use eradbg_tracer::analysis::hooks::hooks;
+use eradbg_tracer::analysis::pubdata::pubdata;
+use eradbg_tracer::analysis::refunds::refunds;
+use eradbg_tracer::analysis::rollbacks::rollbacks;
 use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::ledger::TxStatus;
 use eradbg_tracer::source::scenario;
-use support::{Input, Recorded, record};
+use eradbg_tracer::{Recording, Timeline};
+use support::{Input, Recorded, all_vectors, record, record_as_far_as_it_goes};
 
 fn scenario(name: &str) -> Recorded {
     let loaded = scenario::embedded(name).unwrap();
@@ -173,4 +178,146 @@ fn every_failure_of_every_scenario_has_a_cause_below_nested_frames_within_the_tr
             }
         }
     }
+}
+
+/// Rows of a ledger.
+fn rows<T>(
+    ledger: impl FnOnce(&mut dyn FnMut(T) -> Result<(), eradbg_tracer::Error>) -> Result<(), eradbg_tracer::Error>,
+) -> Vec<T> {
+    let mut rows = Vec::new();
+    ledger(&mut |row| {
+        rows.push(row);
+        Ok(())
+    })
+    .unwrap();
+    rows
+}
+
+/// The ledgers of a recording give what its batch reports.
+fn ledgers_agree_with_the_report(name: &str, recording: &Recording) {
+    let Some(report) = recording.batch_report().unwrap() else {
+        return;
+    };
+    let state = report.final_execution_state;
+    let refunds = rows(|each| refunds(recording, each));
+    let kept = refunds
+        .iter()
+        .filter(|row| matches!(row.kind, "read" | "write") && row.keeps_warm);
+    let kept: Vec<u32> = kept.map(|row| row.refund).collect();
+    assert_eq!(kept, state.storage_refunds, "{name}");
+    let sum: u64 = kept.into_iter().map(u64::from).sum();
+    assert_eq!(refunds.last().map_or(0, |row| row.total), sum, "{name}");
+    for row in refunds.iter().filter(|row| row.refund > 0) {
+        assert!(
+            row.refund < row.price && !row.rule.is_empty() && row.before != "cold",
+            "{name}: {row:?}"
+        );
+    }
+
+    let writes = rows(|each| pubdata(recording, each));
+    let of_rolled_back = |step: u64| {
+        let mut ranges = recording.undone().iter();
+        ranges.any(|range| (range.first_step..range.end_step).contains(&step))
+    };
+    // Reads and transient accesses cost nothing.
+    let costs = state.pubdata_costs.into_iter().filter(|&cost| cost != 0);
+    let deltas = writes
+        .iter()
+        .filter(|row| row.kind == "write" && row.delta != 0 && !of_rolled_back(row.step));
+    assert!(deltas.map(|row| row.delta).eq(costs), "{name}");
+    let mut end = Timeline::new(recording.clone()).unwrap();
+    end.seek(recording.steps()).unwrap();
+    assert_eq!(
+        writes.last().map_or(0, |row| row.total),
+        end.state().pubdata,
+        "{name}"
+    );
+    for row in writes.iter().filter(|row| row.kind == "write") {
+        assert_eq!(row.delta, row.price as i32 - row.paid as i32, "{name}: {row:?}");
+    }
+
+    let calls = rows(|each| calls(recording, each));
+    let mut open: Vec<(u64, u64)> = Vec::new();
+    for call in &calls {
+        open.retain(|&(_, left_at)| left_at > call.step);
+        assert_eq!(
+            call.within,
+            open.last().map(|&(step, _)| step),
+            "{name}: {call:?}"
+        );
+        assert_eq!(call.depth as usize, open.len(), "{name}: {call:?}");
+        assert!(
+            call.returned.is_none_or(|back| back <= call.ergs),
+            "{name}: {call:?}"
+        );
+        open.push((call.step, call.left_at.unwrap_or(u64::MAX)));
+    }
+    let hooks = rows(|each| hooks(recording, each));
+    assert_eq!(hooks.len(), recording.hooks().len(), "{name}");
+    let undone = rows(|each| rollbacks(recording, each));
+    let mut causes: Vec<_> = undone.iter().map(|row| (row.step, row.kind, row.since)).collect();
+    causes.dedup();
+    assert_eq!(
+        causes.len(),
+        recording.failures().len() + recording.undone().len(),
+        "{name}"
+    );
+}
+
+#[test]
+fn ledgers_of_every_scenario_agree_with_its_batch() {
+    for embedded in eradbg_fixtures::embedded::SCENARIOS {
+        ledgers_agree_with_the_report(embedded.name, &scenario(embedded.name).recording);
+    }
+}
+
+#[test]
+fn ledgers_of_every_vector_agree_with_its_batch() {
+    for input in all_vectors() {
+        let recorded = record_as_far_as_it_goes(&input, 16_384);
+        ledgers_agree_with_the_report(&input.name, &recorded.recording);
+    }
+}
+
+#[test]
+fn a_write_that_a_frame_undoes_says_when_and_stays_warm() {
+    let recorded = scenario("unaffordable_pubdata");
+    let writes = rows(|each| pubdata(&recorded.recording, each));
+    let undone = writes.iter().find(|row| row.kind == "undone").unwrap();
+    let write = writes
+        .iter()
+        .find(|row| row.delta != 0 && row.undone_at == Some(undone.step))
+        .unwrap();
+    assert_eq!(write.delta, -undone.delta);
+    let accesses = rows(|each| refunds(&recorded.recording, each));
+    let access = accesses.iter().find(|row| row.step == write.step).unwrap();
+    assert!(access.keeps_warm && access.undone_at == Some(undone.step));
+}
+
+#[test]
+fn what_a_transaction_did_survives_the_halt_and_rollback_of_a_later_one() {
+    let recorded = scenario("demo");
+    let writes = rows(|each| pubdata(&recorded.recording, each));
+    let of = |tx| {
+        writes
+            .iter()
+            .filter(move |row| row.kind == "write" && row.tx == Some(tx))
+    };
+    // Transaction 7 halts, and the bootloader's own frame with it.
+    assert!(of(0).count() > 0 && of(0).all(|row| row.undone_at.is_none()));
+    assert!(of(7).count() > 0 && of(7).all(|row| row.undone_at.is_some()));
+    assert!(of(8).any(|row| row.undone_at.is_none()));
+}
+
+#[test]
+fn a_hook_has_its_parameters_and_the_operators_answer() {
+    let recorded = scenario("transfer");
+    let hooks = rows(|each| hooks(&recorded.recording, each));
+    let asked = hooks
+        .iter()
+        .find(|hook| hook.name == "AskOperatorForRefund")
+        .unwrap();
+    assert!(asked.parameters.starts_with("proposed refund=0x"), "{asked:?}");
+    assert!(asked.answer.starts_with("operator refund 0=0x"), "{asked:?}");
+    assert_eq!(asked.tx, Some(0));
 }

@@ -54,7 +54,8 @@ pub(crate) enum Command {
     /// Writes results or steps of a recording for other programs.
     #[command(
         after_help = "Examples:\n  eradbg export recordings/dump batch -o batch.json\n  \
-                            eradbg export recordings/dump steps | head"
+                            eradbg export recordings/dump steps | head\n  \
+                            eradbg export recordings/dump refunds --format csv"
     )]
     Export(ExportArgs),
     /// Says why a transaction failed: from its verdict down to the first cause.
@@ -174,7 +175,7 @@ pub(crate) struct ExportArgs {
     pub(crate) recording: PathBuf,
     /// What to write.
     pub(crate) kind: ExportKind,
-    /// The format: `json` for a batch, `csv` for steps.
+    /// The format: `json` for a batch, `csv` for steps, either of them for the others, whose default is `json`.
     #[arg(long)]
     pub(crate) format: Option<ExportFormat>,
     /// File to write; without it, standard output.
@@ -189,6 +190,16 @@ pub(crate) enum ExportKind {
     Batch,
     /// One line for each opcode.
     Steps,
+    /// Far calls: who called whom, ergs, how it ended.
+    Calls,
+    /// Each access to storage and load of code: price, refund, and why.
+    Refunds,
+    /// Each write to storage: bytes of pubdata, and why.
+    Pubdata,
+    /// What failed frames and the operator took back.
+    Rollbacks,
+    /// Hooks of the bootloader, with the operator's answers.
+    Hooks,
 }
 
 /// Formats of exports.

@@ -250,6 +250,12 @@ pub fn find_variant(wanted: impl Fn(&Variant) -> bool) -> Option<usize> {
     TABLE.iter().position(wanted)
 }
 
+/// Static price of an opcode, in ergs.
+pub fn price(opcode: Opcode) -> u32 {
+    let row = TABLE.iter().find(|row| row.opcode == opcode);
+    row.map_or(0, |row| row.ergs)
+}
+
 static TABLE: LazyLock<Vec<Variant>> = LazyLock::new(|| {
     let rows = defs::OPCODES_TABLE.iter().zip(defs::OPCODES_PRICES.iter());
     rows.map(|(row, &ergs)| from_definition(*row, ergs)).collect()

@@ -183,7 +183,8 @@ impl EffectReport {
         }
     }
 
-    fn of_restored(restored: &Restored) -> Self {
+    /// What a rollback restored.
+    pub(crate) fn of_restored(restored: &Restored) -> Self {
         let count = |what: &str, count: usize| Self::new("restore", format!("{count} {what}"));
         match restored {
             Restored::Storage {

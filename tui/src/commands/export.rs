@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write};
 use anyhow::{Context, Result};
 use eradbg_tracer::Recording;
 use eradbg_tracer::export::steps::ExportError;
+use eradbg_tracer::export::table::{self, Form, Table};
 use eradbg_tracer::export::{batch, steps};
 
 use crate::Exit;
@@ -14,43 +15,70 @@ use crate::cli::{ExportArgs, ExportFormat, ExportKind};
 /// Bytes gathered before they are written.
 const BUFFER: usize = 1 << 16;
 
+/// What is written, and in which form.
+enum Content {
+    Batch,
+    Steps,
+    Table(Table, Form),
+}
+
+impl Content {
+    /// `None`: the kind is not written in that format.
+    fn of(kind: ExportKind, format: Option<ExportFormat>) -> Option<Self> {
+        let table = match kind {
+            ExportKind::Batch => return (format != Some(ExportFormat::Csv)).then_some(Self::Batch),
+            ExportKind::Steps => return (format != Some(ExportFormat::Json)).then_some(Self::Steps),
+            ExportKind::Calls => Table::Calls,
+            ExportKind::Refunds => Table::Refunds,
+            ExportKind::Pubdata => Table::Pubdata,
+            ExportKind::Rollbacks => Table::Rollbacks,
+            ExportKind::Hooks => Table::Hooks,
+        };
+        let form = match format {
+            None | Some(ExportFormat::Json) => Form::Json,
+            Some(ExportFormat::Csv) => Form::Csv,
+        };
+        Some(Self::Table(table, form))
+    }
+}
+
 /// Writes an export.
 pub(crate) fn export(args: &ExportArgs) -> Result<Exit> {
-    let fitting = match args.kind {
-        ExportKind::Batch => ExportFormat::Json,
-        ExportKind::Steps => ExportFormat::Csv,
-    };
-    if args.format.is_some_and(|format| format != fitting) {
+    let Some(content) = Content::of(args.kind, args.format) else {
         eprintln!("eradbg: batch is exported as json and steps as csv");
         return Ok(Exit::Usage);
-    }
+    };
     let recording = Recording::open(&args.recording)?;
     if let Some(path) = &args.output {
         let file = File::create(path).with_context(|| path.display().to_string())?;
         let mut out = BufWriter::with_capacity(BUFFER, file);
-        write(args.kind, &recording, &mut out)?;
+        write(&content, &recording, &mut out)?;
         out.flush().with_context(|| path.display().to_string())?;
     } else {
         let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
-        write(args.kind, &recording, &mut out)?;
+        write(&content, &recording, &mut out)?;
         out.flush()?;
+    }
+    if !recording.is_complete() {
+        eprintln!("eradbg: the recording was not finished; this is as far as it goes");
     }
     Ok(Exit::Done)
 }
 
-fn write(kind: ExportKind, recording: &Recording, out: &mut impl Write) -> Result<()> {
-    match kind {
-        ExportKind::Batch => {
+fn write(content: &Content, recording: &Recording, out: &mut impl Write) -> Result<()> {
+    let written = match content {
+        Content::Batch => {
             let name = &recording.manifest().name;
             let document = batch::document(name, &recording.reports()?, recording.batch_report()?.as_ref());
             serde_json::to_writer(&mut *out, &document).map_err(io::Error::from)?;
-            writeln!(out)?;
+            return Ok(writeln!(out)?);
         }
-        ExportKind::Steps => match steps::export(recording, out) {
-            Ok(()) => {}
-            Err(ExportError::Recording(error)) => return Err(error.into()),
-            Err(ExportError::Io(error)) => return Err(error.into()),
-        },
-    }
-    Ok(())
+        Content::Steps => steps::export(recording, out),
+        &Content::Table(table, form) => table::export(recording, table, form, out),
+    };
+    written.map_err(|error| match error {
+        ExportError::Recording(error) => error.into(),
+        // A closed pipe is told by what it is.
+        ExportError::Io(error) => error.into(),
+    })
 }

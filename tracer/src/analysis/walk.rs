@@ -1,0 +1,101 @@
+//! Rows in order of time, with the transaction that each belongs to and what became of it.
+
+use crate::error::Result;
+use crate::ledger::{Row, Timed};
+use crate::recording::{FailureRow, Recording, UndoneRange};
+
+/// A row of a ledger.
+#[derive(Debug)]
+pub(super) struct Told<'a, R> {
+    /// The row, with its step.
+    pub(super) row: &'a Timed<R>,
+    /// The transaction that it belongs to.
+    pub(super) tx: Option<u32>,
+    /// What became of what it did.
+    pub(super) fate: Fate,
+}
+
+/// What becomes of what a step does to the chain's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Fate {
+    /// The step at which the first frame around it failed, or else the position at which the operator rolled back.
+    pub(super) undone_at: Option<u64>,
+    /// Whether the operator rolled it back, which takes refunds and warm marks back too.
+    pub(super) rolled_back: bool,
+}
+
+/// Hands on all rows of a kind. The recording's overview is loaded.
+///
+/// # Errors
+/// When rows are damaged, and what `each` says.
+pub(super) fn walk<R: Row, E: From<crate::Error>>(
+    recording: &Recording,
+    each: &mut dyn FnMut(Told<'_, R>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut fates = Fates::new(recording);
+    for block in 0..recording.row_blocks() {
+        for row in &recording.rows::<R>(block)? {
+            let tx = recording.transaction_at(row.step);
+            each(Told {
+                row,
+                tx: tx.map(|at| recording.transactions()[at].index),
+                fate: fates.of(row.step),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells fates of steps that ascend.
+#[derive(Debug)]
+struct Fates<'a> {
+    /// Frames that failed, by the steps that entered them; those that were entered first at the end.
+    coming: Vec<&'a FailureRow>,
+    /// Those around the step, the outermost first.
+    around: Vec<&'a FailureRow>,
+    rollbacks: &'a [UndoneRange],
+}
+
+impl<'a> Fates<'a> {
+    fn new(recording: &'a Recording) -> Self {
+        let mut coming: Vec<_> = recording.failures().iter().collect();
+        // Where two were entered by one step the outer one, which fails last, comes first.
+        coming
+            .sort_by_key(|failure| std::cmp::Reverse((failure.entered_at, std::cmp::Reverse(failure.step))));
+        Self {
+            coming,
+            around: Vec::new(),
+            rollbacks: recording.undone(),
+        }
+    }
+
+    fn of(&mut self, step: u64) -> Fate {
+        while let Some(failure) = self.coming.pop_if(|failure| failure.entered_at < step) {
+            self.leave(failure.entered_at);
+            self.around.push(failure);
+        }
+        self.leave(step);
+        // Where the operator rolls back a frame that failed, what the frame did before the snapshot is there again.
+        let stays = |failure: &&&FailureRow| {
+            let rollback = self.rollback_of(failure.step);
+            rollback.is_none_or(|range| range.first_step <= step)
+        };
+        let failed_at = self.around.iter().rev().find(stays).map(|failure| failure.step);
+        let rollback = self.rollback_of(step);
+        Fate {
+            undone_at: failed_at.or(rollback.map(|range| range.end_step)),
+            rolled_back: rollback.is_some(),
+        }
+    }
+
+    /// The rollback of the operator that takes a step back.
+    fn rollback_of(&self, step: u64) -> Option<&UndoneRange> {
+        let at = self.rollbacks.partition_point(|range| range.end_step <= step);
+        self.rollbacks.get(at).filter(|range| range.first_step <= step)
+    }
+
+    /// Leaves the frames that have failed before a step.
+    fn leave(&mut self, step: u64) {
+        while self.around.pop_if(|failure| failure.step < step).is_some() {}
+    }
+}
