@@ -13,7 +13,7 @@ use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::ledger::TxStatus;
 use eradbg_tracer::source::scenario;
 use eradbg_tracer::{Recording, Timeline};
-use support::{Input, Recorded, all_vectors, record, record_as_far_as_it_goes};
+use support::{Input, Recorded, all_vectors, record, record_as_far_as_it_goes, vectors};
 
 fn scenario(name: &str) -> Recorded {
     let loaded = scenario::embedded(name).unwrap();
@@ -114,6 +114,25 @@ fn a_success_that_the_bootloader_takes_back_for_its_pubdata_is_told_apart() {
         remark.contains("call succeeded") && remark.contains("pubdata"),
         "{remark}"
     );
+}
+
+#[test]
+fn real_transactions_that_run_out_of_gas_are_told_apart() {
+    for input in vectors(&["out_of_gas_execution"]) {
+        let recorded = record(&input, 16_384);
+        let recording = &recorded.recording;
+        // An endless loop: the account's call, and below it the contract.
+        let endless = why(recording, 0);
+        let last = endless.path.last().unwrap();
+        assert_eq!(
+            (endless.cause.unwrap().name, last.is_near),
+            ("out_of_ergs", false)
+        );
+        assert_eq!((endless.remark, endless.ergs.len()), (None, 2));
+        // A deployment whose code would have to be published.
+        let remark = why(recording, 1).remark.unwrap();
+        assert!(remark.starts_with("nothing that was called failed"), "{remark}");
+    }
 }
 
 #[test]

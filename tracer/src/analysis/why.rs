@@ -10,7 +10,7 @@ use eradbg_vm::disasm::disassemble;
 use eradbg_vm::operator::ExecutionResult;
 use eradbg_vm::outcome::{End, RetKind};
 use eradbg_vm::storage::BOOTLOADER;
-use eradbg_vm::{Execution, FatPointer, H160, PanicCause};
+use eradbg_vm::{Execution, FatPointer, H160, Opcode, PanicCause, value};
 use serde::Serialize;
 
 use crate::analysis::frames::{Exit, Frames, Span};
@@ -176,7 +176,7 @@ impl Told<'_> {
             verdict: self.row.reason.clone(),
             verdict_at,
             phase: Phase::at(self.recording, cause_step),
-            remark: self.remark(&path),
+            remark: self.remark(&path)?,
             path: listed,
             cause,
             ergs,
@@ -265,7 +265,8 @@ impl Told<'_> {
         let data = data.collect::<Result<Vec<_>>>()?;
         let mut failures = Vec::new();
         for (place, &at) in path.iter().enumerate() {
-            let passes_on = data[place].is_some() && data.get(place + 1) == Some(&data[place]);
+            let says_something = data[place].as_ref().is_some_and(|data| !data.is_empty());
+            let passes_on = says_something && data.get(place + 1) == Some(&data[place]);
             failures.push(self.failed(at, passes_on)?);
         }
         Ok(failures)
@@ -355,25 +356,44 @@ impl Told<'_> {
         })
     }
 
-    /// What the frames do not tell: the bootloader failed a transaction whose call succeeded.
-    fn remark(&self, path: &[usize]) -> Option<String> {
-        let spans = self.frames.spans();
-        let &[only] = path else {
-            return (path.is_empty() && self.row.status == TxStatus::Halted)
-                .then(|| "the bootloader did not fail: the operator refused the transaction".to_owned());
+    /// What the frames do not tell: the operator refused, or the bootloader itself decided.
+    fn remark(&self, path: &[usize]) -> Result<Option<String>> {
+        let remark = match *path {
+            [] if self.row.status == TxStatus::Halted => {
+                "the bootloader did not fail: the operator refused the transaction"
+            }
+            [only] if self.is_given_up(&self.frames.spans()[only])? => {
+                let spans = self.frames.spans();
+                let has_called = |child: usize| !value::is_kernel(spans[child].this);
+                if self.frames.children(only).any(has_called) {
+                    "the transaction's call succeeded, and the bootloader reverted it later: what is left of the gas does not \
+                     pay for the pubdata"
+                } else {
+                    "nothing that was called failed: the bootloader burnt what was left of the gas, which does not pay for the \
+                     pubdata of what the transaction brings along"
+                }
+            }
+            _ => return Ok(None),
         };
-        let is_undone_success = self.row.status == TxStatus::Reverted
-            && spans[only].is_near
-            && spans[only].this == BOOTLOADER
-            && matches!(
-                spans[only].exit?.cause,
-                Some(PanicCause::Explicit | PanicCause::InvalidOpcode)
-            );
-        is_undone_success.then(|| {
-            "the transaction's call succeeded, and the bootloader reverted it later: what is left of the gas does not pay for \
-             its pubdata"
-                .to_owned()
-        })
+        Ok(Some(remark.to_owned()))
+    }
+
+    /// Whether the bootloader gives a near call up on purpose, as it does when pubdata is not paid for: it panics, or
+    /// gives all ergs to a precompile call, so that the next step panics.
+    ///
+    /// Source: `nearCallPanic` in `matter-labs/era-contracts` `system-contracts/bootloader/bootloader.yul`.
+    fn is_given_up(&self, span: &Span) -> Result<bool> {
+        let Some(exit) = span.exit.filter(|_| span.is_near && span.this == BOOTLOADER) else {
+            return Ok(false);
+        };
+        match exit.cause {
+            Some(PanicCause::Explicit | PanicCause::InvalidOpcode) => Ok(true),
+            Some(PanicCause::OutOfErgs) if exit.step > 0 => {
+                let burning = before(self.recording, exit.step - 1)?.next_instruction();
+                Ok(burning.opcode == Opcode::Precompile)
+            }
+            _ => Ok(false),
+        }
     }
 }
 
