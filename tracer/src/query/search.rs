@@ -18,6 +18,8 @@ use crate::timeline::Direction;
 
 /// Chunks that are searched at once, at most: what was asked to stop does so after them.
 const CHUNKS_AT_ONCE: usize = GROUP_CHUNKS as usize;
+/// Chunks that are searched one by one before others are searched at once, where one hit is enough.
+const CHUNKS_ALONE: u32 = 3;
 
 /// What to look for, and where.
 #[derive(Debug)]
@@ -211,6 +213,10 @@ impl<'a> Search<'a> {
         let times = Times::new(self.recording);
         let filter = Filter::new(self.recording, &self.any, &times);
         let mut group = None;
+        // A chunk of which it is known that it writes the place has a hit as a rule, and so has any that may have it: the first
+        // ones are not looked at together.
+        let knows = most == 1 && filter.knows_chunks();
+        let mut alone = if most == 1 { CHUNKS_ALONE } else { 0 };
         let mut batch = if most == 1 { 1 } else { CHUNKS_AT_ONCE };
         let mut waiting = Vec::new();
         let mut chunks = self.chunks().into_iter().peekable();
@@ -225,7 +231,7 @@ impl<'a> Search<'a> {
             passed = (passed + 1) % CHUNKS_AT_ONCE;
             if filter.may_match_at_all(chunk) {
                 // What is near is looked at sooner than its summary is read.
-                let may_match = batch == 1 || {
+                let may_match = knows || alone == CHUNKS_ALONE || {
                     let number = chunk / GROUP_CHUNKS;
                     let summaries = match &group {
                         Some((of, summaries)) if *of == number => summaries,
@@ -254,8 +260,8 @@ impl<'a> Search<'a> {
                 if stop.load(Ordering::Relaxed) {
                     return false;
                 }
-                // A chunk of which it is known that it writes the place has a hit as a rule.
-                if !(most == 1 && filter.knows_chunks()) {
+                alone = alone.saturating_sub(1);
+                if alone == 0 && !knows {
                     batch = (batch * 2).min(CHUNKS_AT_ONCE);
                 }
             }
