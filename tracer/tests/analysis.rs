@@ -256,20 +256,11 @@ fn ledgers_agree_with_the_report(name: &str, recording: &Recording) {
     }
 
     let calls = rows(|each| calls(recording, each));
-    let mut open: Vec<(u64, u64)> = Vec::new();
     for call in &calls {
-        open.retain(|&(_, left_at)| left_at > call.step);
-        assert_eq!(
-            call.within,
-            open.last().map(|&(step, _)| step),
-            "{name}: {call:?}"
-        );
-        assert_eq!(call.depth as usize, open.len(), "{name}: {call:?}");
         assert!(
             call.returned.is_none_or(|back| back <= call.ergs),
             "{name}: {call:?}"
         );
-        open.push((call.step, call.left_at.unwrap_or(u64::MAX)));
     }
     let hooks = rows(|each| hooks(recording, each));
     assert_eq!(hooks.len(), recording.hooks().len(), "{name}");
@@ -311,6 +302,21 @@ fn a_write_that_a_frame_undoes_says_when_and_stays_warm() {
     let accesses = rows(|each| refunds(&recorded.recording, each));
     let access = accesses.iter().find(|row| row.step == write.step).unwrap();
     assert!(access.keeps_warm && access.undone_at == Some(undone.step));
+}
+
+#[test]
+fn calls_are_as_deep_as_the_machine_says_after_rollbacks_too() {
+    for name in ["validation_out_of_gas", "taken_back_by_the_operator", "demo"] {
+        let recorded = scenario(name);
+        let mut timeline = Timeline::new(recorded.recording.clone()).unwrap();
+        for call in rows(|each| calls(&recorded.recording, each)) {
+            timeline.seek(call.step + 1).unwrap();
+            let callers = timeline.execution().callers();
+            assert_eq!(call.depth as usize + 1, callers.len(), "{name}: {call:?}");
+            let within = callers.last().map(eradbg_vm::Frame::far_entered_at);
+            assert_eq!(call.within.unwrap_or(0), within.unwrap(), "{name}: {call:?}");
+        }
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub struct FarCall {
     pub cause: &'static str,
 }
 
-/// Hands on all far calls, transaction by transaction.
+/// Hands on all far calls in order of time.
 ///
 /// # Errors
 /// When rows are damaged, and what `each` says.

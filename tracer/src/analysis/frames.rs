@@ -77,7 +77,7 @@ impl Frames {
             .iter()
             .take_while(|failure| failure.step < steps.end);
         failed.for_each(|failure| frames.add_failure(failure));
-        frames.link();
+        frames.link(|step| recording.rollback_of(step).map(|range| range.end_step));
         Ok(frames)
     }
 
@@ -178,15 +178,19 @@ impl Frames {
     }
 
     /// Puts them in order, and finds the frame around each.
-    fn link(&mut self) {
+    /// `gone_at` says where the operator rolls a step back.
+    fn link(&mut self, gone_at: impl Fn(u64) -> Option<u64>) {
         self.0.sort_by_key(|span| span.entered_at);
         let mut open: Vec<usize> = Vec::new();
         for at in 0..self.0.len() {
             let entered_at = self.0[at].entered_at;
-            let is_over = |&outer: &usize| self.0[outer].exit.is_some_and(|exit| exit.step < entered_at);
-            while open.last().is_some_and(is_over) {
-                open.pop();
-            }
+            // A frame in which the operator rolled back is gone without having ended.
+            let is_over = |&mut outer: &mut usize| {
+                let gone_at = gone_at(self.0[outer].entered_at);
+                self.0[outer].exit.is_some_and(|exit| exit.step < entered_at)
+                    || gone_at.is_some_and(|gone_at| gone_at <= entered_at)
+            };
+            while open.pop_if(is_over).is_some() {}
             self.0[at].parent = open.last().copied();
             open.push(at);
         }
@@ -202,5 +206,33 @@ impl Span {
     /// Address that its code belongs to, as far as that is known.
     pub fn code_address(&self) -> H160 {
         self.entry.map_or(self.this, |entry| entry.code_address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_in_which_the_operator_rolled_back_is_around_nothing_that_comes_later() {
+        let span = |entered_at, left_at: Option<u64>| Span {
+            entered_at,
+            this: H160::zero(),
+            entry: None,
+            is_near: false,
+            exit: left_at.map(|step| Exit {
+                step,
+                kind: RetKind::Ok,
+                cause: None,
+                ergs: None,
+            }),
+            parent: None,
+        };
+        // The frame of step 1 stays; those of 10 and 11 are rolled back at 20.
+        let spans = [(1, None), (10, None), (11, None), (12, Some(15)), (20, Some(25))];
+        let mut frames = Frames(spans.map(|(entered, left)| span(entered, left)).to_vec());
+        frames.link(|step| (5..20).contains(&step).then_some(20));
+        let parents: Vec<_> = frames.spans().iter().map(|span| span.parent).collect();
+        assert_eq!(parents, [None, Some(0), Some(1), Some(2), Some(0)]);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::ledger::{Row, Timed};
-use crate::recording::{FailureRow, Recording, UndoneRange};
+use crate::recording::{FailureRow, Recording};
 
 /// A row of a ledger.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ struct Fates<'a> {
     coming: Vec<&'a FailureRow>,
     /// Those around the step, the outermost first.
     around: Vec<&'a FailureRow>,
-    rollbacks: &'a [UndoneRange],
+    recording: &'a Recording,
 }
 
 impl<'a> Fates<'a> {
@@ -65,7 +65,7 @@ impl<'a> Fates<'a> {
         Self {
             coming,
             around: Vec::new(),
-            rollbacks: recording.undone(),
+            recording,
         }
     }
 
@@ -77,21 +77,15 @@ impl<'a> Fates<'a> {
         self.leave(step);
         // Where the operator rolls back a frame that failed, what the frame did before the snapshot is there again.
         let stays = |failure: &&&FailureRow| {
-            let rollback = self.rollback_of(failure.step);
+            let rollback = self.recording.rollback_of(failure.step);
             rollback.is_none_or(|range| range.first_step <= step)
         };
         let failed_at = self.around.iter().rev().find(stays).map(|failure| failure.step);
-        let rollback = self.rollback_of(step);
+        let rollback = self.recording.rollback_of(step);
         Fate {
             undone_at: failed_at.or(rollback.map(|range| range.end_step)),
             rolled_back: rollback.is_some(),
         }
-    }
-
-    /// The rollback of the operator that takes a step back.
-    fn rollback_of(&self, step: u64) -> Option<&UndoneRange> {
-        let at = self.rollbacks.partition_point(|range| range.end_step <= step);
-        self.rollbacks.get(at).filter(|range| range.first_step <= step)
     }
 
     /// Leaves the frames that have failed before a step.

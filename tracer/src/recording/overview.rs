@@ -140,6 +140,13 @@ impl Recording {
         self.0.overview.get().map_or(&[], |overview| &overview.undone)
     }
 
+    /// The operator rollback that takes a step back.
+    pub fn rollback_of(&self, step: u64) -> Option<&UndoneRange> {
+        let undone = self.undone();
+        let at = undone.partition_point(|range| range.end_step <= step);
+        undone.get(at).filter(|range| range.first_step <= step)
+    }
+
     /// What the lists above may lack, since rows are damaged.
     pub fn overview_problems(&self) -> &[Error] {
         self.0.overview.get().map_or(&[], |overview| &overview.problems)
