@@ -2,6 +2,7 @@
 //! compare. All of it is computed from a recording alone.
 
 pub mod calls;
+pub mod ergs;
 pub mod frames;
 pub mod hooks;
 pub mod operand;

@@ -200,6 +200,8 @@ pub(crate) enum ExportKind {
     Rollbacks,
     /// Hooks of the bootloader, with the operator's answers.
     Hooks,
+    /// What each near and far frame did with its ergs.
+    Ergs,
 }
 
 /// Formats of exports.

@@ -19,6 +19,8 @@ pub const NOP_COST: u32 = 6;
 /// Ergs of decommitting one word of code (`ERGS_PER_CODE_WORD_DECOMMITTMENT`).
 pub const ERGS_PER_CODE_WORD: u32 = defs::ERGS_PER_CODE_WORD_DECOMMITTMENT;
 
+/// Address in kernel space whose system calls take extra ergs along: `MsgValueSimulator`.
+pub const MSG_VALUE_SIMULATOR: u16 = 0x8009;
 /// Ergs that every system call to `MsgValueSimulator` takes from the caller and hands to the callee.
 pub const MSG_VALUE_SIMULATOR_ERGS: u32 = defs::system_params::MSG_VALUE_SIMULATOR_ADDITIVE_COST;
 

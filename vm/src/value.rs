@@ -99,6 +99,28 @@ impl FatPointer {
     }
 }
 
+/// Which memory a far call or a return hands over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forwarding {
+    /// A slice of the own heap.
+    Heap,
+    /// A pointer that the frame has.
+    Pointer,
+    /// A slice of the own aux heap.
+    AuxHeap,
+}
+
+impl Forwarding {
+    /// Bits 224..231 of an ABI word; unknown values mean the heap.
+    pub const fn of_abi(word: U256) -> Self {
+        match (word.0[3] >> 32) as u8 {
+            1 => Self::Pointer,
+            2 => Self::AuxHeap,
+            _ => Self::Heap,
+        }
+    }
+}
+
 /// The word of 32 big-endian bytes.
 #[inline(always)]
 pub fn word_from_bytes(bytes: &[u8; 32]) -> U256 {

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::recording::Recording;
 
 /// A far call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct FarCall {
     /// The step that made it.
     pub step: u64,

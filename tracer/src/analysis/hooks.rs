@@ -11,7 +11,7 @@ use crate::ledger::OperatorRow;
 use crate::recording::Recording;
 
 /// A hook.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct HookCall {
     /// Position right after the write that called it.
     pub step: u64,

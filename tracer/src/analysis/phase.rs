@@ -6,10 +6,11 @@ use serde::Serialize;
 use crate::recording::{HookRow, Recording};
 
 /// A part of what the bootloader does with a transaction, or of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Before the first hook.
+    #[default]
     BatchStart,
     /// Until the account's validation.
     TransactionStart,

@@ -10,7 +10,7 @@ use crate::ledger::StateRow;
 use crate::recording::Recording;
 
 /// A write to storage, pubdata that a precompile call declared, or a rollback.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct PubdataRow {
     /// The step.
     pub step: u64,
@@ -106,18 +106,7 @@ fn empty(told: &Told<'_, StateRow>) -> PubdataRow {
     PubdataRow {
         step: told.row.step,
         tx: told.tx,
-        kind: "",
-        address: String::new(),
-        slot: String::new(),
-        write: "",
-        initial: String::new(),
-        old: String::new(),
-        new: String::new(),
-        compression: "",
-        price: 0,
-        paid: 0,
-        delta: 0,
-        total: 0,
         undone_at: told.fate.undone_at,
+        ..PubdataRow::default()
     }
 }

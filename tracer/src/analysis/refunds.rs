@@ -11,7 +11,7 @@ use crate::ledger::StateRow;
 use crate::recording::Recording;
 
 /// An access to storage, or a load of code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct RefundRow {
     /// The step.
     pub step: u64,
@@ -129,15 +129,8 @@ fn empty(told: &Told<'_, StateRow>) -> RefundRow {
     RefundRow {
         step: told.row.step,
         tx: told.tx,
-        kind: "",
-        address: String::new(),
-        slot: String::new(),
-        before: "",
-        price: 0,
-        refund: 0,
-        rule: "",
-        total: 0,
         undone_at: told.fate.undone_at,
         keeps_warm: !told.fate.rolled_back,
+        ..RefundRow::default()
     }
 }

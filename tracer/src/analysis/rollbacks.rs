@@ -11,7 +11,7 @@ use crate::query::EffectReport;
 use crate::recording::Recording;
 
 /// Something that a rollback restored; a rollback that had nothing to restore has one row all the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct RollbackRow {
     /// The step that left the frame, or the last one that the operator took back.
     pub step: u64,
@@ -92,10 +92,7 @@ fn causes(recording: &Recording) -> Vec<RollbackRow> {
         by: format!("{:#x}", failure.address),
         since: failure.entered_at,
         steps: failure.step - failure.entered_at,
-        what: String::new(),
-        from: None,
-        to: None,
-        pubdata: None,
+        ..RollbackRow::default()
     });
     let of_operator = recording.undone().iter().map(|range| {
         let step = range.end_step.saturating_sub(1);
@@ -103,14 +100,9 @@ fn causes(recording: &Recording) -> Vec<RollbackRow> {
             step,
             tx: tx(step),
             kind: "operator",
-            cause: "",
-            by: String::new(),
             since: range.first_step,
             steps: range.end_step - range.first_step,
-            what: String::new(),
-            from: None,
-            to: None,
-            pubdata: None,
+            ..RollbackRow::default()
         }
     });
     frames.chain(of_operator).collect()

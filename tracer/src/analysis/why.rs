@@ -18,7 +18,7 @@ use crate::analysis::operand::{self, Operand};
 use crate::analysis::phase::Phase;
 use crate::analysis::reason::reason;
 use crate::analysis::{after, before};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ledger::{TransactionRow, TxStatus};
 use crate::recording::Recording;
 use crate::symbols;
@@ -108,12 +108,7 @@ impl Why {
     pub fn of(recording: &Recording, tx: u32) -> Result<Self> {
         recording.check_machine()?;
         recording.load_overview();
-        let rows = recording.transactions();
-        let row = rows.get(tx as usize).ok_or_else(|| Error::NoTransaction {
-            path: recording.path().to_owned(),
-            index: tx,
-            count: rows.len(),
-        })?;
+        let row = recording.transaction(tx)?;
         let start = row.rerun_at.unwrap_or(row.first_step);
         let end = (row.first_step + row.steps).min(recording.steps());
         let told = Told {

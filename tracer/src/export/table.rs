@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::analysis::{calls, hooks, pubdata, refunds, rollbacks};
+use crate::analysis::{calls, ergs, hooks, pubdata, refunds, rollbacks};
 use crate::export::steps::ExportError;
 use crate::recording::Recording;
 
@@ -21,6 +21,8 @@ pub enum Table {
     Rollbacks,
     /// [`hooks::HookCall`].
     Hooks,
+    /// [`ergs::FrameErgs`].
+    Ergs,
 }
 
 /// The form of an exported table.
@@ -42,42 +44,80 @@ pub fn export(
     form: Form,
     out: &mut dyn Write,
 ) -> Result<(), ExportError> {
-    let mut rows = match form {
+    let rows = match form {
         Form::Json => Rows::Json { out, count: 0 },
-        Form::Csv => Rows::Csv(Box::new(csv::Writer::from_writer(out))),
+        Form::Csv => Rows::Csv {
+            out: Box::new(csv::Writer::from_writer(out)),
+            is_empty: true,
+        },
     };
     match table {
-        Table::Calls => calls::calls(recording, &mut |row| rows.add(&row)),
-        Table::Refunds => refunds::refunds(recording, &mut |row| rows.add(&row)),
-        Table::Pubdata => pubdata::pubdata(recording, &mut |row| rows.add(&row)),
-        Table::Rollbacks => rollbacks::rollbacks(recording, &mut |row| rows.add(&row)),
-        Table::Hooks => hooks::hooks(recording, &mut |row| rows.add(&row)),
-    }?;
-    Ok(rows.end()?)
+        Table::Calls => rows.fill(|each| calls::calls(recording, each)),
+        Table::Refunds => rows.fill(|each| refunds::refunds(recording, each)),
+        Table::Pubdata => rows.fill(|each| pubdata::pubdata(recording, each)),
+        Table::Rollbacks => rows.fill(|each| rollbacks::rollbacks(recording, each)),
+        Table::Hooks => rows.fill(|each| hooks::hooks(recording, each)),
+        Table::Ergs => rows.fill(|each| ergs::ergs(recording, each)),
+    }
 }
 
+type Done = Result<(), ExportError>;
+
 enum Rows<'a> {
-    Json { out: &'a mut dyn Write, count: u64 },
-    Csv(Box<csv::Writer<&'a mut dyn Write>>),
+    Json {
+        out: &'a mut dyn Write,
+        count: u64,
+    },
+    Csv {
+        out: Box<csv::Writer<&'a mut dyn Write>>,
+        is_empty: bool,
+    },
 }
 
 impl Rows<'_> {
-    fn add(&mut self, row: &impl Serialize) -> Result<(), ExportError> {
+    /// Writes what a ledger hands on, and the end.
+    fn fill<R: Serialize + Default>(
+        mut self,
+        ledger: impl FnOnce(&mut dyn FnMut(R) -> Done) -> Done,
+    ) -> Done {
+        ledger(&mut |row| Ok(self.add(&row)?))?;
+        Ok(self.end(&R::default())?)
+    }
+
+    fn add(&mut self, row: &impl Serialize) -> io::Result<()> {
         match self {
             Self::Json { out, count } => {
                 write!(out, "{}", if *count == 0 { "[\n" } else { ",\n" })?;
                 *count += 1;
-                serde_json::to_writer(out, row).map_err(io::Error::from)?;
+                serde_json::to_writer(out, row)?;
             }
-            Self::Csv(out) => out.serialize(row).map_err(io::Error::from)?,
+            Self::Csv { out, is_empty } => {
+                *is_empty = false;
+                out.serialize(row)?;
+            }
         }
         Ok(())
     }
 
-    fn end(self) -> io::Result<()> {
+    /// Ends the table; one without rows has the names of `any` row's columns all the same.
+    fn end(self, any: &impl Serialize) -> io::Result<()> {
         match self {
             Self::Json { out, count } => writeln!(out, "{}", if count == 0 { "[]" } else { "\n]" }),
-            Self::Csv(mut out) => out.flush(),
+            Self::Csv { mut out, is_empty } => {
+                if is_empty {
+                    out.write_record(&columns(any)?)?;
+                }
+                out.flush()
+            }
         }
     }
+}
+
+/// Names of a row's columns.
+fn columns(row: &impl Serialize) -> io::Result<csv::StringRecord> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.serialize(row)?;
+    let written = table.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    let mut reader = csv::Reader::from_reader(&written[..]);
+    Ok(reader.headers()?.clone())
 }

@@ -67,6 +67,19 @@ impl Recording {
             .map_or(&[], |overview| &overview.transactions)
     }
 
+    /// The transaction of a number. The overview is loaded.
+    ///
+    /// # Errors
+    /// When there is no such transaction.
+    pub fn transaction(&self, number: u32) -> Result<&TransactionRow> {
+        let rows = self.transactions();
+        rows.get(number as usize).ok_or_else(|| Error::NoTransaction {
+            path: self.path().to_owned(),
+            index: number,
+            count: rows.len(),
+        })
+    }
+
     /// Index of the transaction that a position lies in.
     pub fn transaction_at(&self, position: u64) -> Option<usize> {
         let transactions = self.transactions();

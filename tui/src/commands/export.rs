@@ -33,6 +33,7 @@ impl Content {
             ExportKind::Pubdata => Table::Pubdata,
             ExportKind::Rollbacks => Table::Rollbacks,
             ExportKind::Hooks => Table::Hooks,
+            ExportKind::Ergs => Table::Ergs,
         };
         let form = match format {
             None | Some(ExportFormat::Json) => Form::Json,

@@ -10,7 +10,6 @@ use primitive_types::{H160, U256};
 use crate::code_hash::CodeHash;
 use crate::decode::Instruction;
 use crate::edit::program_on_page;
-use crate::exec::ret::{Forwarding, forwarding_mode};
 use crate::exec::{Cx, Done, Fault, Next};
 use crate::flags::Flags;
 use crate::frame::{CallKind, Frame};
@@ -20,10 +19,7 @@ use crate::observer::Observer;
 use crate::outcome::PanicCause;
 use crate::page_ids::{NO_PAGE, PageNumbering, aux_heap_page, heap_page};
 use crate::program::Program;
-use crate::value::{self, FatPointer, Value};
-
-/// Address whose system calls take extra ergs along: `MsgValueSimulator`.
-const MSG_VALUE_SIMULATOR: u16 = 0x8009;
+use crate::value::{self, FatPointer, Forwarding, Value};
 
 /// The ABI word of a far call, upper half.
 struct Abi {
@@ -71,7 +67,7 @@ pub(super) fn far_call<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &Instruct
     if !growth.paid {
         failure = failure.or(Some(PanicCause::CallUnpaidGrowth));
     }
-    let mut extra = if abi.system && value::low16(destination) == MSG_VALUE_SIMULATOR {
+    let mut extra = if abi.system && value::low16(destination) == isa::MSG_VALUE_SIMULATOR {
         isa::MSG_VALUE_SIMULATOR_ERGS
     } else {
         0
@@ -102,7 +98,7 @@ fn read_abi(word: U256, caller_is_kernel: bool, destination: H160) -> Abi {
     let [_, shard, constructor, system] = ((word.0[3] >> 32) as u32).to_le_bytes();
     Abi {
         ergs: word.0[3] as u32,
-        forwarding: forwarding_mode(word),
+        forwarding: Forwarding::of_abi(word),
         shard,
         constructor: constructor != 0 && caller_is_kernel,
         system: system != 0 && value::is_kernel(destination),

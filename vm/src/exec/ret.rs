@@ -2,8 +2,6 @@
 //!
 //! Rules of the return ABI: `matter-labs/zksync-protocol` `crates/zk_evm/src/opcodes/execution/ret.rs` (0.153.8).
 
-use primitive_types::U256;
-
 use crate::decode::Instruction;
 use crate::exec::{Cx, Done, Next};
 use crate::flags::Flags;
@@ -13,7 +11,7 @@ use crate::isa;
 use crate::observer::{FrameEnd, Observer};
 use crate::outcome::{End, PanicCause, RetKind};
 use crate::page_ids::{PageNumbering, aux_heap_page, heap_page};
-use crate::value::{FatPointer, Value};
+use crate::value::{FatPointer, Forwarding, Value};
 
 /// Leaves the current frame with src0 as returndata, unless it breaks a rule: then with a panic.
 #[inline(always)]
@@ -45,7 +43,7 @@ pub(super) fn explicit_panic<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, i: &In
         let abi = cx.pointer_register(i.src0).word;
         let pointer = FatPointer::from_word(abi);
         if pointer.start.checked_add(pointer.length).is_none()
-            && let Some((_, bound)) = own_memory(cx, forwarding_mode(abi))
+            && let Some((_, bound)) = own_memory(cx, Forwarding::of_abi(abi))
         {
             cx.charge(u32::MAX - bound);
         }
@@ -200,7 +198,7 @@ fn returndata<H: Host, O: Observer>(cx: &mut Cx<'_, H, O>, abi: Value) -> Result
     let frame = &cx.ex.frame;
     let first_own_page = cx.ex.settings.revision.pages().first_of(frame.base_page);
     let pointer = FatPointer::from_word(abi.word);
-    let mode = forwarding_mode(abi.word);
+    let mode = Forwarding::of_abi(abi.word);
     let overflows = pointer.start.checked_add(pointer.length).is_none();
     let checked = if mode == Forwarding::Pointer {
         if !abi.is_pointer {
@@ -244,25 +242,5 @@ fn own_memory<H: Host, O: Observer>(cx: &Cx<'_, H, O>, mode: Forwarding) -> Opti
         Forwarding::Pointer => None,
         Forwarding::Heap => Some((heap_page(frame.base_page), frame.heap_bound)),
         Forwarding::AuxHeap => Some((aux_heap_page(frame.base_page), frame.aux_heap_bound)),
-    }
-}
-
-/// Which memory a call or return hands over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Forwarding {
-    /// A slice of the own heap.
-    Heap,
-    /// A pointer that the frame has.
-    Pointer,
-    /// A slice of the own aux heap.
-    AuxHeap,
-}
-
-/// Bits 224..231 of an ABI word; unknown values mean the heap.
-pub(super) fn forwarding_mode(abi: U256) -> Forwarding {
-    match (abi.0[3] >> 32) as u8 {
-        1 => Forwarding::Pointer,
-        2 => Forwarding::AuxHeap,
-        _ => Forwarding::Heap,
     }
 }

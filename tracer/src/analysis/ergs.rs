@@ -1,0 +1,164 @@
+//! Where ergs went: an account for each near and far frame, whose sums are those of the machine.
+
+mod meter;
+
+use std::ops::Range;
+
+use eradbg_vm::H160;
+use serde::Serialize;
+
+use crate::analysis::ergs::meter::Meter;
+use crate::error::Result;
+use crate::recording::Recording;
+use crate::replay::Replay;
+
+/// What a frame did with its ergs.
+///
+/// Of a frame that was entered and left: `got = itself + below + returned`, and `itself = opcodes + growth + decommits +
+/// precompiles + burnt - refunds`. A frame that is there before a stretch or after it has an account for each stretch.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct FrameErgs {
+    /// The step that entered it.
+    pub step: u64,
+    /// The step that left it; `None` where the stretch ends first.
+    pub left_at: Option<u64>,
+    /// The transaction that the stretch belongs to, counted from 0.
+    pub tx: Option<u32>,
+    /// Near and far frames around it.
+    pub depth: u32,
+    /// The step that entered the frame around it.
+    pub within: Option<u64>,
+    /// `normal`, `delegate`, `mimic` or `near`.
+    pub kind: &'static str,
+    /// Address whose storage it works on.
+    pub this: H160,
+    /// Address that its code belongs to.
+    pub code: H160,
+    /// Ergs that the caller asked to pass on; 0 means all for a near call. `None` for a frame from before the stretch, as
+    /// in the next two.
+    pub asked: Option<u32>,
+    /// The most that the caller may pass on once the rest of the call is paid: 63 of 64 parts for a far call.
+    pub allowed: Option<u32>,
+    /// Ergs passed on: as asked, at most as allowed.
+    pub passed: Option<u32>,
+    /// Ergs on top of these, which a call of `MsgValueSimulator` takes along.
+    pub extra: u32,
+    /// Ergs that it had at first: those passed on and the extra ones; of a frame from before the stretch, what it has then.
+    pub got: u32,
+    /// Static prices of its instructions.
+    pub opcodes: u64,
+    /// Growth of its memories, of calldata and returndata too.
+    pub growth: u64,
+    /// Code that it loaded, as data or for a call.
+    pub decommits: u64,
+    /// Ergs that its precompile calls asked for.
+    pub precompiles: u64,
+    /// What was given back of the price of its storage accesses.
+    pub refunds: u64,
+    /// Ergs that were taken without anything in return: all that were left, when they did not suffice.
+    pub burnt: u64,
+    /// Ergs that it used itself.
+    pub itself: u64,
+    /// Ergs used by the frames that it called, and by those that they called.
+    pub below: u64,
+    /// Ergs that went back to the caller; `None` where the stretch ends first.
+    pub returned: Option<u32>,
+    /// `ok`, `revert`, `panic`; nothing where the stretch ends first.
+    pub end: &'static str,
+    /// Why it panicked: the short name of the cause.
+    pub cause: &'static str,
+    /// Position at which the operator rolls it back.
+    pub rolled_back_at: Option<u64>,
+    /// The frame around it, by its place in the stretch.
+    #[serde(skip)]
+    pub parent: Option<usize>,
+}
+
+/// Hands on the accounts of all frames, stretch by stretch, within a stretch in the order in which they were entered.
+///
+/// # Errors
+/// When the recording is damaged, and what `each` says.
+pub fn ergs<E: From<crate::Error>>(
+    recording: &Recording,
+    each: &mut dyn FnMut(FrameErgs) -> Result<(), E>,
+) -> Result<(), E> {
+    recording.load_overview();
+    let mut place = Place::default();
+    for stretch in stretches(recording, 0..recording.steps()) {
+        for account in place.accounts(recording, stretch)? {
+            each(account)?;
+        }
+    }
+    Ok(())
+}
+
+/// Accounts of a transaction's stretches, each with those of its frames. The recording's overview is loaded.
+///
+/// # Errors
+/// When there is no such transaction, or the recording is damaged.
+pub fn of_transaction(recording: &Recording, number: u32) -> Result<Vec<(Range<u64>, Vec<FrameErgs>)>> {
+    let row = recording.transaction(number)?;
+    let mut place = Place::default();
+    let end = (row.first_step + row.steps).min(recording.steps());
+    stretches(recording, row.first_step..end)
+        .into_iter()
+        .map(|stretch| Ok((stretch.clone(), place.accounts(recording, stretch)?)))
+        .collect()
+}
+
+/// Cuts steps where a transaction begins or ends, and where the operator takes a snapshot that it rolls back to or does
+/// so: a stretch belongs to one transaction at most, and is rolled back as a whole or not at all.
+fn stretches(recording: &Recording, steps: Range<u64>) -> Vec<Range<u64>> {
+    let mut cuts = vec![steps.start, steps.end];
+    for row in recording.transactions() {
+        cuts.extend([row.first_step, row.first_step + row.steps]);
+        cuts.extend(row.rerun_at);
+    }
+    for undone in recording.undone() {
+        cuts.extend([undone.first_step, undone.end_step]);
+    }
+    cuts.retain(|cut| (steps.start..=steps.end).contains(cut));
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts.windows(2).map(|pair| pair[0]..pair[1]).collect()
+}
+
+/// Where the last stretch ended: the next one goes on there.
+#[derive(Debug, Default)]
+struct Place(Option<(u32, Replay)>);
+
+impl Place {
+    fn accounts(&mut self, recording: &Recording, stretch: Range<u64>) -> Result<Vec<FrameErgs>> {
+        let mut replay = self.at(recording, stretch.start)?;
+        let mut meter = Meter::new(replay.1.execution());
+        loop {
+            replay.1.run_to(stretch.end, &mut meter)?;
+            let next = replay.0 + 1;
+            if replay.1.execution().steps() >= stretch.end || next >= recording.chunks() {
+                break;
+            }
+            replay = (next, Replay::new(recording, next)?);
+        }
+        self.0 = Some(replay);
+        let tx = recording.transaction_at(stretch.start);
+        let tx = tx.map(|at| recording.transactions()[at].index);
+        let rollback = recording.rollback_of(stretch.start);
+        let mut accounts = meter.finish();
+        for account in &mut accounts {
+            account.tx = tx;
+            account.rolled_back_at = rollback.map(|range| range.end_step);
+        }
+        Ok(accounts)
+    }
+
+    fn at(&mut self, recording: &Recording, position: u64) -> Result<(u32, Replay)> {
+        let chunk = recording.chunk_of(position);
+        let known = self.0.take();
+        let mut replay = match known {
+            Some((at, replay)) if at == chunk => replay,
+            _ => Replay::new(recording, chunk)?,
+        };
+        replay.run_to(position, &mut ())?;
+        Ok((chunk, replay))
+    }
+}

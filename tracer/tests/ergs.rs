@@ -1,0 +1,116 @@
+//! Accounts of ergs whose sums are those of the machine.
+
+#![allow(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
+
+mod support;
+
+use std::ops::Range;
+
+use eradbg_tracer::analysis::ergs::{FrameErgs, of_transaction};
+use eradbg_tracer::analysis::refunds::refunds;
+use eradbg_tracer::ledger::TxStatus;
+use eradbg_tracer::source::scenario;
+use eradbg_tracer::{Recording, Timeline};
+use eradbg_vm::Execution;
+use support::{Input, Recorded, all_vectors, record, record_as_far_as_it_goes};
+
+fn scenario(name: &str) -> Recorded {
+    let loaded = scenario::embedded(name).unwrap();
+    let config = loaded.run;
+    record(&Input::of(loaded, config), 16_384)
+}
+
+/// Ergs of all frames on the call stack.
+fn held(execution: &Execution) -> u64 {
+    let parts = execution
+        .frames()
+        .flat_map(|frame| frame.waiting.iter().copied().chain([frame.current()]));
+    parts.map(|part| u64::from(part.ergs)).sum()
+}
+
+/// Accounts of frames close, and all of them together make up what the machine has less after the stretch.
+fn stretch_closes(at: &str, timeline: &mut Timeline, steps: Range<u64>, accounts: &[FrameErgs]) {
+    for account in accounts {
+        let expenses = account.opcodes + account.growth + account.decommits + account.precompiles;
+        assert_eq!(
+            account.itself,
+            expenses + account.burnt - account.refunds,
+            "{at}: {account:?}"
+        );
+        if let (Some(returned), Some(passed)) = (account.returned, account.passed) {
+            let spent = account.itself + account.below + u64::from(returned);
+            assert_eq!(u64::from(account.got), spent, "{at}: {account:?}");
+            assert_eq!(account.got, passed + account.extra, "{at}: {account:?}");
+        }
+        if let (Some(asked), Some(allowed), Some(passed)) = (account.asked, account.allowed, account.passed) {
+            let wanted = if account.kind == "near" && asked == 0 {
+                allowed
+            } else {
+                asked
+            };
+            assert_eq!(passed, wanted.min(allowed), "{at}: {account:?}");
+        }
+    }
+    timeline.seek(steps.start).unwrap();
+    let before = held(timeline.execution());
+    // The state at the end of a stretch that is rolled back is the one after the rollback.
+    if accounts
+        .iter()
+        .any(|account| account.rolled_back_at == Some(steps.end))
+    {
+        return;
+    }
+    timeline.seek(steps.end).unwrap();
+    let used: u64 = accounts.iter().map(|account| account.itself).sum();
+    assert_eq!(before - held(timeline.execution()), used, "{at}: {steps:?}");
+}
+
+fn accounts_close(name: &str, recording: &Recording) {
+    let mut timeline = Timeline::new(recording.clone()).unwrap();
+    for row in recording.transactions() {
+        let at = format!("{name} tx {}", row.index);
+        let stretches = of_transaction(recording, row.index).unwrap();
+        let attempt = row.rerun_at.unwrap_or(row.first_step);
+        let mut used = 0;
+        for (steps, accounts) in stretches {
+            if steps.start >= attempt {
+                used += accounts.iter().map(|account| account.itself).sum::<u64>();
+            }
+            stretch_closes(&at, &mut timeline, steps, &accounts);
+        }
+        // Where a batch runs in one go nobody measures its transactions.
+        if row.gas_used > 0 && matches!(row.status, TxStatus::Success | TxStatus::Reverted) {
+            assert_eq!(used, u64::from(row.gas_used), "{at}");
+        }
+    }
+    let mut of_frames = 0;
+    let mut at_end = 0;
+    eradbg_tracer::analysis::ergs::ergs::<eradbg_tracer::Error>(recording, &mut |account| {
+        if account.rolled_back_at.is_none() {
+            of_frames += account.refunds;
+        }
+        Ok(())
+    })
+    .unwrap();
+    refunds::<eradbg_tracer::Error>(recording, &mut |row| {
+        at_end = row.total;
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(of_frames, at_end, "{name}");
+}
+
+#[test]
+fn accounts_of_every_scenario_close() {
+    for embedded in eradbg_fixtures::embedded::SCENARIOS {
+        accounts_close(embedded.name, &scenario(embedded.name).recording);
+    }
+}
+
+#[test]
+fn accounts_of_every_vector_close() {
+    for input in all_vectors() {
+        let recorded = record_as_far_as_it_goes(&input, 16_384);
+        accounts_close(&input.name, &recorded.recording);
+    }
+}
