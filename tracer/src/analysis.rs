@@ -1,6 +1,7 @@
 //! Answers to the questions that people open a recording for, as plain data that screens and commands print and tests
 //! compare. All of it is computed from a recording alone.
 
+pub mod answer;
 pub mod calls;
 pub mod ergs;
 pub mod frames;
@@ -11,6 +12,7 @@ pub mod pubdata;
 pub mod reason;
 pub mod refunds;
 pub mod rollbacks;
+pub mod sheet;
 mod walk;
 pub mod why;
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use eradbg_tracer::analysis::ergs::{FrameErgs, of_transaction};
 use eradbg_tracer::analysis::refunds::refunds;
+use eradbg_tracer::analysis::sheet::{Entry, sheet};
 use eradbg_tracer::ledger::TxStatus;
 use eradbg_tracer::source::scenario;
 use eradbg_tracer::{Recording, Timeline};
@@ -92,12 +93,67 @@ fn accounts_close(name: &str, recording: &Recording) {
         Ok(())
     })
     .unwrap();
-    refunds::<eradbg_tracer::Error>(recording, &mut |row| {
+    refunds::<eradbg_tracer::Error>(recording, 0..u64::MAX, &mut |row| {
         at_end = row.total;
         Ok(())
     })
     .unwrap();
     assert_eq!(of_frames, at_end, "{name}");
+}
+
+/// A number of a sheet.
+fn number(sheet: &[Entry], name: &str) -> Option<i128> {
+    sheet
+        .iter()
+        .find(|entry| entry.name == name)
+        .map(|entry| entry.value)
+}
+
+/// The sheets give what the machine and the operator reckoned.
+fn sheets_agree(name: &str, recording: &Recording) {
+    for report in recording.reports().unwrap() {
+        let row = recording.transaction(report.index as u32).unwrap();
+        let sheet = sheet(recording, row.index).unwrap();
+        let at = format!("{name} tx {}: {sheet:#?}", row.index);
+        if row.gas_used == 0 {
+            // The batch runs in one go.
+            continue;
+        }
+        if row.status != TxStatus::Halted {
+            assert_eq!(number(&sheet, "all of it"), Some(row.gas_used.into()), "{at}");
+        }
+        let Some(formula) = number(&sheet, "operator's formula") else {
+            assert_eq!(report.run.operator_suggested_refund, 0, "{at}");
+            continue;
+        };
+        assert_eq!(formula, report.run.operator_suggested_refund.into(), "{at}");
+        assert_eq!(number(&sheet, "written by the operator"), Some(formula), "{at}");
+        assert_eq!(
+            number(&sheet, "bytes published"),
+            Some(row.pubdata.into()),
+            "{at}"
+        );
+        if let Some(paid) = number(&sheet, "paid back") {
+            let proposed = number(&sheet, "proposed by the bootloader").unwrap();
+            assert_eq!(paid, row.gas_refunded.into(), "{at}");
+            assert_eq!(paid, formula.max(proposed), "{at}");
+        }
+    }
+}
+
+#[test]
+fn sheets_of_every_scenario_agree_with_machine_and_operator() {
+    for embedded in eradbg_fixtures::embedded::SCENARIOS {
+        sheets_agree(embedded.name, &scenario(embedded.name).recording);
+    }
+}
+
+#[test]
+fn sheets_of_every_vector_agree_with_machine_and_operator() {
+    for input in all_vectors() {
+        let recorded = record_as_far_as_it_goes(&input, 16_384);
+        sheets_agree(&input.name, &recorded.recording);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a user can ask for: keys, mouse and typed commands all end here.
 
-use eradbg_tracer::analysis::why::Line;
+use eradbg_tracer::analysis::answer::{Answer, Question, Topic};
 use eradbg_tracer::query::{Origin, PlacePattern, Query};
 use eradbg_tracer::timeline::{Direction, Jump};
 use tui_input::InputRequest;
@@ -50,8 +50,14 @@ pub(crate) enum Action {
     FindAgain(Direction),
     /// Asks who wrote or reads a place, in the background.
     Ask(Origin, PlacePattern),
-    /// Asks why a transaction failed; `None`: the one that the cursor is in, or else the first that failed.
-    Why(Option<u32>),
+    /// Asks about a transaction; `None`: the one that the cursor is in, or else the first that failed.
+    Question(Topic, Option<u32>),
+    /// Shows the answer in its next order.
+    NextView,
+    /// Opens or closes the selected line of the answer.
+    Fold,
+    /// Filters the lines of the answer.
+    Filter,
     /// Steps back out of whatever is open or running: run, prompt, overlay, zoom, count.
     Escape,
 
@@ -123,8 +129,8 @@ pub(crate) enum Action {
 
     /// The cursor stands here now; a note says what is worth saying.
     Arrived(Box<Moment>, Option<String>),
-    /// A question was answered, with this title.
-    Answered(String, Vec<Line>),
+    /// A question was answered.
+    Answered(Question, Box<Answer>),
     /// The background run passed a position.
     RunProgress(u64),
     /// The background run of this number ended.

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use eradbg_tracer::analysis::answer::Topic;
 use eradbg_vm::protocol::Revision;
 
 /// Time-travel debugger for EraVM batches.
@@ -65,6 +66,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  eradbg why recordings/dump\n  eradbg why recordings/dump --tx 3 --json"
     )]
     Why(WhyArgs),
+    /// Answers a question about a transaction: who used its ergs, what was refunded, what was undone.
+    #[command(after_help = "Examples:\n  eradbg show recordings/dump transactions\n  \
+                            eradbg show recordings/dump ergs --tx 3\n  \
+                            eradbg show recordings/dump pubdata --tx 3 --by contract")]
+    Show(ShowArgs),
     /// Lists the steps of a recording that match a query.
     #[command(
         after_help = "Examples:\n  eradbg query recordings/dump 'write storage L2BaseToken and undone'\n  \
@@ -242,6 +248,30 @@ pub(crate) struct WhyArgs {
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The recording.
+    pub(crate) recording: PathBuf,
+    /// What to show.
+    #[arg(value_parser = topic_parser())]
+    pub(crate) topic: Topic,
+    /// Number of the transaction, counted from 0.
+    #[arg(long, value_name = "N")]
+    pub(crate) tx: Option<u32>,
+    /// The order: `slot` or `contract` instead of time, `ergs`, `steps`, `pubdata` or `status` for transactions.
+    #[arg(long, value_name = "ORDER")]
+    pub(crate) by: Option<String>,
+}
+
+fn topic_parser() -> impl TypedValueParser<Value = Topic> {
+    let values = Topic::ALL.map(|topic| PossibleValue::new(topic.name()).help(topic.help()));
+    PossibleValuesParser::new(values).map(|name| {
+        let topic = Topic::ALL.into_iter().find(|topic| topic.name() == name);
+        topic.expect("the parser has accepted the name")
+    })
 }
 
 /// Arguments of `query`.

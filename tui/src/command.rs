@@ -1,5 +1,6 @@
 //! Commands typed after `:`: one table for parsing, completion and help.
 
+use eradbg_tracer::analysis::answer::Topic;
 use eradbg_tracer::query::{self, Origin, Query};
 
 use crate::action::Action;
@@ -71,7 +72,43 @@ pub(crate) const COMMANDS: &[Command] = &[
         name: "why",
         arguments: "[N]",
         help: "say why transaction N failed, or the one at the cursor",
-        parse: why,
+        parse: |words| ask_about(Topic::Why, words),
+    },
+    Command {
+        name: "transactions",
+        arguments: "",
+        help: "list the transactions of the batch",
+        parse: |words| ask_about(Topic::Transactions, words),
+    },
+    Command {
+        name: "sheet",
+        arguments: "[N]",
+        help: "show how the gas of transaction N was reckoned, from the gas limit to what it paid",
+        parse: |words| ask_about(Topic::Sheet, words),
+    },
+    Command {
+        name: "ergs",
+        arguments: "[N]",
+        help: "show which frame used the ergs of transaction N, and for what",
+        parse: |words| ask_about(Topic::Ergs, words),
+    },
+    Command {
+        name: "refunds",
+        arguments: "[N]",
+        help: "show what storage accesses and code of transaction N cost, and what was given back",
+        parse: |words| ask_about(Topic::Refunds, words),
+    },
+    Command {
+        name: "pubdata",
+        arguments: "[N]",
+        help: "show what the writes of transaction N add to the pubdata",
+        parse: |words| ask_about(Topic::Pubdata, words),
+    },
+    Command {
+        name: "rollbacks",
+        arguments: "[N]",
+        help: "show what was undone in transaction N, by whom, and what survived",
+        parse: |words| ask_about(Topic::Rollbacks, words),
     },
     Command {
         name: "delete",
@@ -224,11 +261,11 @@ fn ask(arguments: &[&str], origin: Origin) -> Result<Action, String> {
     Ok(Action::Ask(origin, place))
 }
 
-fn why(arguments: &[&str]) -> Result<Action, String> {
+fn ask_about(topic: Topic, arguments: &[&str]) -> Result<Action, String> {
     if arguments.is_empty() {
-        return Ok(Action::Why(None));
+        return Ok(Action::Question(topic, None));
     }
-    one(arguments, u32::MAX.into()).map(|number| Action::Why(Some(number as u32)))
+    one(arguments, u32::MAX.into()).map(|number| Action::Question(topic, Some(number as u32)))
 }
 
 fn delete(arguments: &[&str]) -> Result<Action, String> {
@@ -279,8 +316,8 @@ mod tests {
         assert_eq!(read("g tx 3"), Action::Transaction(3));
         assert_eq!(read("page 2058 0x40"), Action::Page(2058, Some(0x40)));
         assert_eq!(read("q"), Action::Quit);
-        assert_eq!(read("why"), Action::Why(None));
-        assert_eq!(read("why 4"), Action::Why(Some(4)));
+        assert_eq!(read("why"), Action::Question(Topic::Why, None));
+        assert_eq!(read("why 4"), Action::Question(Topic::Why, Some(4)));
         assert_eq!(read(" "), Action::Escape);
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod open;
 pub(crate) mod pack;
 pub(crate) mod query;
 pub(crate) mod record;
+pub(crate) mod show;
 pub(crate) mod state;
 pub(crate) mod verify;
 pub(crate) mod why;

@@ -1,6 +1,7 @@
 //! What a request needs of the timeline, and how it is done.
 
 use eradbg_tracer::Error;
+use eradbg_tracer::analysis::answer::{Question, Topic};
 use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::delta::Change;
 use eradbg_tracer::query::{Origin, PlacePattern, Query};
@@ -29,8 +30,8 @@ pub(crate) enum Effect {
     Transaction(u32),
     /// Move the cursor behind a hook.
     Hook(usize),
-    /// Say why a transaction failed; `None`: see [`Action::Why`].
-    Why(Option<u32>),
+    /// Answer a question about a transaction, in one of its views; `None`: see [`Action::Question`].
+    Answer(Topic, usize, Option<u32>),
     /// Say where a breakpoint at the frame selected would be.
     BreakHere {
         /// Frames between it and the innermost.
@@ -66,7 +67,7 @@ pub(crate) fn perform(effect: &Effect, timeline: &mut Timeline) -> Option<Action
         Effect::Seek(position) => timeline.seek(*position).map(|()| None),
         Effect::Transaction(index) => return Some(transaction(timeline, *index)),
         Effect::Hook(index) => return Some(hook(timeline, *index)),
-        Effect::Why(index) => return Some(why(timeline, *index)),
+        Effect::Answer(topic, view, tx) => return Some(answer(timeline, *topic, *view, *tx)),
         Effect::BreakHere { frame } => return Some(breakpoint(timeline, *frame)),
     };
     Some(match done {
@@ -187,16 +188,17 @@ fn hook(timeline: &mut Timeline, index: usize) -> Action {
     }
 }
 
-fn why(timeline: &Timeline, index: Option<u32>) -> Action {
+fn answer(timeline: &Timeline, topic: Topic, view: usize, tx: Option<u32>) -> Action {
     let recording = timeline.recording();
-    let here = timeline
-        .transaction()
-        .map(|at| recording.transactions()[at].index);
-    let Some(index) = index.or(here).or_else(|| Why::first(recording)) else {
-        return Action::Failed("no transaction failed".to_owned());
+    let rows = recording.transactions();
+    let here = timeline.transaction().map(|at| rows[at].index);
+    let first = || Why::first(recording).or_else(|| rows.first().map(|row| row.index));
+    let Some(tx) = tx.or(here).or_else(first) else {
+        return Action::Failed("the recording has no transaction".to_owned());
     };
-    match Why::of(recording, index) {
-        Ok(why) => Action::Answered(format!("Why: transaction {index}"), why.lines()),
+    let question = Question { topic, view, tx };
+    match question.answer(recording) {
+        Ok(answer) => Action::Answered(question, Box::new(answer)),
         Err(error) => Action::Failed(error.to_string()),
     }
 }

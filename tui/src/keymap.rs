@@ -8,6 +8,7 @@ use crate::action::Action;
 use crate::model::Mode;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+use table::Binding;
 pub(crate) use table::{BINDINGS, Scope};
 
 /// A key with its modifiers; Shift is part of a character.
@@ -116,7 +117,8 @@ pub(crate) fn read(pending: &mut Pending, mode: &Mode, event: &KeyEvent) -> Opti
     match mode {
         Mode::Normal => read_sequence(pending, Scope::Normal, key),
         Mode::Breakpoints { .. } => read_sequence(pending, Scope::Breakpoints, key),
-        Mode::Answer { .. } => read_sequence(pending, Scope::Answer, key),
+        Mode::Answer(shown) if shown.is_filtering => read_text(Scope::Filter, key, event),
+        Mode::Answer(_) => read_sequence(pending, Scope::Answer, key),
         Mode::Prompt(_) => read_text(Scope::Prompt, key, event),
         Mode::Help { .. } => read_text(Scope::Help, key, event),
         Mode::Mark(_) => match key {
@@ -169,7 +171,12 @@ fn read_sequence(pending: &mut Pending, scope: Scope, key: Key) -> Option<Action
     }
     pending.keys.push(key);
     let mut is_start = false;
-    for binding in BINDINGS.iter().filter(|binding| binding.scope == scope) {
+    let holds = |binding: &&Binding| {
+        // An answer leads to the next question.
+        let asks = scope == Scope::Answer && matches!(binding.action, Action::Question(..));
+        binding.scope == scope || asks
+    };
+    for binding in BINDINGS.iter().filter(holds) {
         for keys in binding.keys {
             let keys = parse(keys);
             if keys == pending.keys {
@@ -230,10 +237,12 @@ fn parse(text: &str) -> Vec<Key> {
 
 #[cfg(test)]
 mod tests {
+    use eradbg_tracer::analysis::answer::{Answer, Question, Topic};
     use eradbg_tracer::timeline::Direction::{Backward, Forward};
 
     use super::*;
     use crate::action::Motion;
+    use crate::answer::Shown;
 
     fn type_keys(mode: &Mode, text: &str) -> Vec<Action> {
         let mut pending = Pending::default();
@@ -244,6 +253,15 @@ mod tests {
         events
             .filter_map(|event| read(&mut pending, mode, &event))
             .collect()
+    }
+
+    fn answer() -> Shown {
+        let answer = Answer {
+            title: String::new(),
+            heading: String::new(),
+            lines: Vec::new(),
+        };
+        Shown::new(Question::new(Topic::Why, 0), answer)
     }
 
     #[test]
@@ -276,11 +294,11 @@ mod tests {
                     scroll: 0,
                 },
                 Scope::Breakpoints => Mode::Breakpoints { selected: 0 },
-                Scope::Answer => Mode::Answer {
-                    title: String::new(),
-                    lines: Vec::new(),
-                    selected: 0,
-                },
+                Scope::Answer | Scope::Filter => {
+                    let mut shown = answer();
+                    shown.is_filtering = binding.scope == Scope::Filter;
+                    Mode::Answer(Box::new(shown))
+                }
             };
             for keys in binding.keys {
                 assert_eq!(

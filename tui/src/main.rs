@@ -1,6 +1,7 @@
 //! `eradbg`: the command line, and the debugger in the terminal.
 
 mod action;
+mod answer;
 mod app;
 mod cli;
 mod command;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Info(args) => commands::info::info(&args),
         Command::Export(args) => commands::export::export(&args),
         Command::Why(args) => commands::why::why(&args),
+        Command::Show(args) => commands::show::show(&args),
         Command::Query(args) => commands::query::query(&args),
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Pack(args) => commands::pack::pack(&args),

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use eradbg_tracer::analysis::why::Line;
 use eradbg_tracer::query::Query;
 use eradbg_tracer::timeline::Direction;
 use tui_input::Input;
 
 use crate::action::Motion;
+use crate::answer::Shown;
 use crate::keymap::Pending;
 use crate::layout::Pane;
 use crate::text::Base;
@@ -34,14 +34,7 @@ pub(crate) enum Mode {
         selected: usize,
     },
     /// They move in an answer.
-    Answer {
-        /// What was asked.
-        title: String,
-        /// The answer.
-        lines: Vec<Line>,
-        /// Index of the selected line.
-        selected: usize,
-    },
+    Answer(Box<Shown>),
     /// The next letter names a mark.
     Mark(MarkUse),
 }

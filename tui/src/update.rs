@@ -8,6 +8,7 @@ use ratatui::layout::Position;
 use tui_input::Input;
 
 use crate::action::{Action, Motion};
+use crate::answer::{Fold, Shown};
 use crate::command;
 use crate::effect::{Effect, Task};
 use crate::layout::Pane;
@@ -54,7 +55,14 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
         }
         Action::FindAgain(direction) => return find_again(model, direction),
         Action::Ask(origin, place) => return ask(model, origin, place),
-        Action::Why(index) => return Effect::Why(index),
+        Action::Question(topic, tx) => return Effect::Answer(topic, 0, tx),
+        Action::NextView => return next_view(model),
+        Action::Fold => fold(model, Fold::Leaf),
+        Action::Filter => {
+            if let Mode::Answer(shown) = &mut model.mode {
+                shown.is_filtering = true;
+            }
+        }
         Action::Escape => return escape(model),
 
         Action::Focus(pane) => focus(model, pane),
@@ -124,7 +132,8 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
                 filter.handle(request);
                 *scroll = 0;
             }
-            Mode::Normal | Mode::Breakpoints { .. } | Mode::Answer { .. } | Mode::Mark(_) => {}
+            Mode::Answer(shown) => shown.edit(request),
+            Mode::Normal | Mode::Breakpoints { .. } | Mode::Mark(_) => {}
         },
         Action::Complete => {
             if let Mode::Prompt(input) = &mut model.mode
@@ -147,12 +156,8 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
         Action::Resize(width, height) => model.size = (width, height),
 
         Action::Arrived(moment, note) => arrive(model, *moment, note),
-        Action::Answered(title, lines) => {
-            model.mode = Mode::Answer {
-                title,
-                lines,
-                selected: 0,
-            }
+        Action::Answered(question, answer) => {
+            model.mode = Mode::Answer(Box::new(Shown::new(question, *answer)));
         }
         Action::RunProgress(position) => {
             if let Some(running) = &mut model.running {
@@ -271,7 +276,11 @@ fn find_again(model: &mut Model, direction: Direction) -> Effect {
 }
 
 fn escape(model: &mut Model) -> Effect {
-    if !matches!(model.mode, Mode::Normal) {
+    if let Mode::Answer(shown) = &mut model.mode
+        && (shown.is_filtering || !shown.filter.value().is_empty())
+    {
+        shown.clear_filter();
+    } else if !matches!(model.mode, Mode::Normal) {
         model.mode = Mode::Normal;
     } else if let Some(running) = model.running.take() {
         model.left_from = None;
@@ -302,14 +311,7 @@ fn scroll(model: &mut Model, lines: i32) {
             let last = model.breakpoints.len().saturating_sub(1);
             *selected = selected.saturating_add_signed(lines as isize).min(last);
         }
-        Mode::Answer {
-            lines: rows,
-            selected,
-            ..
-        } => {
-            let last = rows.len().saturating_sub(1);
-            *selected = selected.saturating_add_signed(lines as isize).min(last);
-        }
+        Mode::Answer(shown) => shown.scroll(lines),
         Mode::Normal | Mode::Prompt(_) | Mode::Mark(_) => match model.focus() {
             Pane::Memory => {
                 let offset = model
@@ -325,7 +327,28 @@ fn scroll(model: &mut Model, lines: i32) {
     }
 }
 
+fn next_view(model: &mut Model) -> Effect {
+    let Mode::Answer(shown) = &model.mode else {
+        return Effect::None;
+    };
+    let question = shown.question.next_view();
+    if question == shown.question {
+        return refuse(model, "this answer has one order only");
+    }
+    Effect::Answer(question.topic, question.view, Some(question.tx))
+}
+
+fn fold(model: &mut Model, to: Fold) {
+    if let Mode::Answer(shown) = &mut model.mode {
+        shown.fold(to);
+    }
+}
+
 fn part(model: &mut Model, by: i32) {
+    if let Mode::Answer(shown) = &mut model.mode {
+        shown.fold(if by > 0 { Fold::Open } else { Fold::Closed });
+        return;
+    }
     match model.focus() {
         Pane::Memory => {
             let next = match model.memory {
@@ -429,19 +452,17 @@ fn enter(model: &mut Model) -> Effect {
             Ok(action) => update(model, action),
             Err(problem) => refuse(model, &problem),
         },
-        Mode::Answer {
-            title,
-            lines,
-            selected,
-        } => {
-            if let Some(step) = lines.get(selected).and_then(|line| line.step) {
+        Mode::Answer(mut shown) => {
+            if !shown.is_filtering
+                && let Some(step) = shown.line().and_then(|line| line.step)
+            {
                 return jump(model, Effect::Seek(step));
             }
-            model.mode = Mode::Answer {
-                title,
-                lines,
-                selected,
-            };
+            let was_filtering = std::mem::take(&mut shown.is_filtering);
+            model.mode = Mode::Answer(shown);
+            if was_filtering {
+                return Effect::None;
+            }
             refuse(model, "this line names no step")
         }
         Mode::Normal | Mode::Help { .. } | Mode::Breakpoints { .. } | Mode::Mark(_) => Effect::None,

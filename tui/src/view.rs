@@ -92,11 +92,7 @@ impl<'a> View<'a> {
         match &self.model.mode {
             Mode::Help { filter, scroll } => help::render(self, filter, *scroll, body, buffer),
             Mode::Breakpoints { selected } => breakpoints::render(self, *selected, body, buffer),
-            Mode::Answer {
-                title,
-                lines,
-                selected,
-            } => answer::render(self, title, lines, *selected, body, buffer),
+            Mode::Answer(shown) => answer::render(self, shown, body, buffer),
             Mode::Normal | Mode::Prompt(_) | Mode::Mark(_) => {}
         }
         if let Some(cursor) = footer::render(self, screen.footer, buffer) {

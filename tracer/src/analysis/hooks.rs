@@ -1,5 +1,7 @@
 //! Hooks of the bootloader: what it told or asked, and what the operator wrote in answer.
 
+use std::ops::Range;
+
 use eradbg_vm::U256;
 use eradbg_vm::bootloader::Hook;
 use serde::Serialize;
@@ -29,17 +31,18 @@ pub struct HookCall {
     pub answer: String,
 }
 
-/// Hands on all hooks in order of time.
+/// Hands on the hooks of some steps in order of time.
 ///
 /// # Errors
 /// When rows are damaged, and what `each` says.
 pub fn hooks<E: From<crate::Error>>(
     recording: &Recording,
+    steps: Range<u64>,
     each: &mut dyn FnMut(HookCall) -> Result<(), E>,
 ) -> Result<(), E> {
     recording.load_overview();
     let mut last: Option<HookCall> = None;
-    walk::<OperatorRow, E>(recording, &mut |told| {
+    walk::<OperatorRow, E>(recording, steps, &mut |told| {
         let step = told.row.step;
         match told.row.row {
             OperatorRow::Hook { id, parameters } => {

@@ -1,5 +1,7 @@
 //! The pubdata ledger: what each write adds to what has to be published.
 
+use std::ops::Range;
+
 use eradbg_vm::pubdata::compression::{Operation, compress_value};
 use eradbg_vm::state::{Restored, StorageAccess};
 use serde::Serialize;
@@ -45,17 +47,18 @@ pub struct PubdataRow {
     pub undone_at: Option<u64>,
 }
 
-/// Hands on the pubdata ledger in order of time.
+/// Hands on the pubdata ledger of some steps in order of time; totals count from the first of them.
 ///
 /// # Errors
 /// When rows are damaged, and what `each` says.
 pub fn pubdata<E: From<crate::Error>>(
     recording: &Recording,
+    steps: Range<u64>,
     each: &mut dyn FnMut(PubdataRow) -> Result<(), E>,
 ) -> Result<(), E> {
     recording.load_overview();
     let mut total = 0i32;
-    walk::<StateRow, E>(recording, &mut |told| {
+    walk::<StateRow, E>(recording, steps, &mut |told| {
         let row = match &told.row.row {
             StateRow::Storage(access) if access.new.is_some() => of_write(&told, access),
             StateRow::Pubdata(bytes) => PubdataRow {

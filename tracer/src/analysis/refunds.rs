@@ -1,5 +1,7 @@
 //! The refund ledger: what each access to storage and each load of code cost, and what was given back.
 
+use std::ops::Range;
+
 use eradbg_vm::code_hash::CodeHash;
 use eradbg_vm::isa::{self, Opcode};
 use eradbg_vm::state::{Restored, StorageAccess};
@@ -40,18 +42,19 @@ pub struct RefundRow {
     pub keeps_warm: bool,
 }
 
-/// Hands on the refund ledger in order of time.
+/// Hands on the refund ledger of some steps in order of time; totals count from the first of them.
 ///
 /// # Errors
 /// When rows are damaged, and what `each` says.
 pub fn refunds<E: From<crate::Error>>(
     recording: &Recording,
+    steps: Range<u64>,
     each: &mut dyn FnMut(RefundRow) -> Result<(), E>,
 ) -> Result<(), E> {
     recording.load_overview();
     let prices = [Opcode::StorageRead, Opcode::StorageWrite].map(isa::price);
     let mut total = 0;
-    walk::<StateRow, E>(recording, &mut |told| {
+    walk::<StateRow, E>(recording, steps, &mut |told| {
         let row = match &told.row.row {
             StateRow::Storage(access) => {
                 total += u64::from(access.refund);

@@ -1,6 +1,7 @@
 //! The rollback ledger: what failed frames and the operator took back.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::Serialize;
 
@@ -37,17 +38,18 @@ pub struct RollbackRow {
     pub pubdata: Option<i32>,
 }
 
-/// Hands on the rollback ledger in order of time.
+/// Hands on the rollback ledger of some steps in order of time.
 ///
 /// # Errors
 /// When rows are damaged, and what `each` says.
 pub fn rollbacks<E: From<crate::Error>>(
     recording: &Recording,
+    steps: Range<u64>,
     each: &mut dyn FnMut(RollbackRow) -> Result<(), E>,
 ) -> Result<(), E> {
     recording.load_overview();
     let mut restored: BTreeMap<u64, Vec<EffectReport>> = BTreeMap::new();
-    walk::<StateRow, crate::Error>(recording, &mut |told| {
+    walk::<StateRow, crate::Error>(recording, steps.clone(), &mut |told| {
         if let StateRow::Restored(what) = &told.row.row {
             let at = restored.entry(told.row.step).or_default();
             at.push(EffectReport::of_restored(what));
@@ -55,6 +57,7 @@ pub fn rollbacks<E: From<crate::Error>>(
         Ok(())
     })?;
     let mut causes = causes(recording);
+    causes.retain(|row| steps.contains(&row.step));
     causes.sort_by_key(|row| row.step);
     for cause in causes {
         let restored = restored.remove(&cause.step).unwrap_or_default();
@@ -80,7 +83,12 @@ fn causes(recording: &Recording) -> Vec<RollbackRow> {
         let at = recording.transaction_at(step)?;
         Some(recording.transactions()[at].index)
     };
-    let frames = recording.failures().iter().map(|failure| RollbackRow {
+    // What the outermost frame did is the operator's to take back.
+    let inner = recording
+        .failures()
+        .iter()
+        .filter(|failure| !recording.ends_with(failure));
+    let frames = inner.map(|failure| RollbackRow {
         step: failure.step,
         tx: tx(failure.step),
         kind: if failure.cause.is_some() {

@@ -1,5 +1,7 @@
 //! Rows in order of time, with the transaction that each belongs to and what became of it.
 
+use std::ops::Range;
+
 use crate::error::Result;
 use crate::ledger::{Row, Timed};
 use crate::recording::{FailureRow, Recording};
@@ -24,17 +26,25 @@ pub(super) struct Fate {
     pub(super) rolled_back: bool,
 }
 
-/// Hands on all rows of a kind. The recording's overview is loaded.
+/// Hands on the rows of a kind whose time is within some steps. The recording's overview is loaded.
 ///
 /// # Errors
 /// When rows are damaged, and what `each` says.
 pub(super) fn walk<R: Row, E: From<crate::Error>>(
     recording: &Recording,
+    steps: Range<u64>,
     each: &mut dyn FnMut(Told<'_, R>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut fates = Fates::new(recording);
-    for block in 0..recording.row_blocks() {
-        for row in &recording.rows::<R>(block)? {
+    // A row at the edge of a chunk may stand in the block before it, and after the last chunk in the one that follows.
+    let first = recording.chunk_of(steps.start).saturating_sub(1);
+    let end = recording.chunk_of(steps.end).saturating_add(2);
+    for block in first..end.min(recording.row_blocks()) {
+        for row in recording
+            .rows::<R>(block)?
+            .iter()
+            .filter(|row| steps.contains(&row.step))
+        {
             let tx = recording.transaction_at(row.step);
             each(Told {
                 row,
@@ -58,7 +68,11 @@ struct Fates<'a> {
 
 impl<'a> Fates<'a> {
     fn new(recording: &'a Recording) -> Self {
-        let mut coming: Vec<_> = recording.failures().iter().collect();
+        let inner = recording
+            .failures()
+            .iter()
+            .filter(|failure| !recording.ends_with(failure));
+        let mut coming: Vec<_> = inner.collect();
         // Where two were entered by one step the outer one, which fails last, comes first.
         coming
             .sort_by_key(|failure| std::cmp::Reverse((failure.entered_at, std::cmp::Reverse(failure.step))));

@@ -24,7 +24,6 @@ use crate::recording::Recording;
 use crate::symbols;
 
 pub use ergs::{ErgsOf, ErgsUser};
-pub use lines::Line;
 
 /// Failures beside the path that are listed, at most.
 const MOST_SWALLOWED: usize = 50;

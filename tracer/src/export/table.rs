@@ -1,12 +1,16 @@
 //! Tables of rows, as JSON or CSV.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use serde::Serialize;
 
 use crate::analysis::{calls, ergs, hooks, pubdata, refunds, rollbacks};
 use crate::export::steps::ExportError;
 use crate::recording::Recording;
+
+/// Every step there may be.
+const ALL: Range<u64> = 0..u64::MAX;
 
 /// A table that can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,10 +57,10 @@ pub fn export(
     };
     match table {
         Table::Calls => rows.fill(|each| calls::calls(recording, each)),
-        Table::Refunds => rows.fill(|each| refunds::refunds(recording, each)),
-        Table::Pubdata => rows.fill(|each| pubdata::pubdata(recording, each)),
-        Table::Rollbacks => rows.fill(|each| rollbacks::rollbacks(recording, each)),
-        Table::Hooks => rows.fill(|each| hooks::hooks(recording, each)),
+        Table::Refunds => rows.fill(|each| refunds::refunds(recording, ALL, each)),
+        Table::Pubdata => rows.fill(|each| pubdata::pubdata(recording, ALL, each)),
+        Table::Rollbacks => rows.fill(|each| rollbacks::rollbacks(recording, ALL, each)),
+        Table::Hooks => rows.fill(|each| hooks::hooks(recording, ALL, each)),
         Table::Ergs => rows.fill(|each| ergs::ergs(recording, each)),
     }
 }

@@ -160,6 +160,15 @@ impl Recording {
         undone.get(at).filter(|range| range.first_step <= step)
     }
 
+    /// Whether the machine ended with a failure, which is that of the outermost frame then: nobody undoes it but the
+    /// operator.
+    pub fn ends_with(&self, failure: &FailureRow) -> bool {
+        let is_far_and_first = failure.entered_at == 0 && !failure.is_near;
+        let end = failure.step + 1;
+        let is_end = end == self.steps() || self.undone().iter().any(|range| range.end_step == end);
+        is_far_and_first && is_end
+    }
+
     /// What the lists above may lack, since rows are damaged.
     pub fn overview_problems(&self) -> &[Error] {
         self.0.overview.get().map_or(&[], |overview| &overview.problems)

@@ -9,10 +9,7 @@ use eradbg_tracer::recording::{TransactionRow, TxStatus};
 
 use crate::Exit;
 use crate::cli::WhyArgs;
-use crate::text::grouped;
-
-/// Columns that a step takes.
-const STEP_COLUMNS: usize = 13;
+use crate::commands::show::{print, tell_gaps};
 
 /// Prints why a transaction failed.
 pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
@@ -27,27 +24,13 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&why)?)?;
     } else {
-        for line in why.lines() {
-            let step = line.step.map_or_else(String::new, grouped);
-            let indent = "  ".repeat(line.indent);
-            writeln!(out, "{step:>STEP_COLUMNS$}  {indent}{}", line.text)?;
-        }
+        print(&mut out, &why.lines())?;
         out.flush()?;
         if args.tx.is_none() {
             tell_others(recording.transactions(), tx);
         }
     }
-    if !recording.is_complete() {
-        eprintln!("eradbg: the recording was not finished; this is as far as it goes");
-    }
-    for problem in recording.overview_problems() {
-        eprintln!("eradbg: not considered: {problem}");
-    }
-    Ok(if recording.overview_problems().is_empty() {
-        Exit::Done
-    } else {
-        Exit::Bad
-    })
+    Ok(tell_gaps(&recording))
 }
 
 /// Names the other transactions that failed.

@@ -1,5 +1,6 @@
 //! The table of keys, in the order of the help.
 
+use eradbg_tracer::analysis::answer::Topic;
 use eradbg_tracer::timeline::{Direction, Jump};
 
 use crate::action::{Action, Motion};
@@ -20,6 +21,8 @@ pub(crate) enum Scope {
     Breakpoints,
     /// An answer.
     Answer,
+    /// Typing the filter of an answer.
+    Filter,
 }
 
 /// A row of the table.
@@ -82,7 +85,13 @@ pub(crate) static BINDINGS: &[Binding] = &[
     key(&["N"], Action::FindAgain(Backward), "find the previous one"),
     key(&["w"], Action::Prompt("wrote "), "who wrote a place last: r1, eq, stack 3, heap 2050 0x40, storage"),
     key(&["W"], Action::Prompt("reads "), "who reads a place next"),
-    hint(&["!"], Action::Why(None), "why the transaction failed, down to the first cause", "why"),
+    hint(&["!"], ask(Topic::Why), "why the transaction failed, down to the first cause", "why"),
+    key(&["T"], ask(Topic::Transactions), "the transactions of the batch"),
+    key(&["="], ask(Topic::Sheet), "how the transaction's gas was reckoned, from the gas limit to what it paid"),
+    key(&["$"], ask(Topic::Ergs), "which frame used the transaction's ergs, and for what"),
+    key(&["R"], ask(Topic::Refunds), "what its storage accesses and code cost, and what was given back"),
+    key(&["P"], ask(Topic::Pubdata), "what its writes add to the pubdata"),
+    key(&["U"], ask(Topic::Rollbacks), "what was undone in it, by whom, and what survived"),
     key(&["u"], Action::FrameUp(1), "look at the caller's frame"),
     key(&["d"], Action::FrameDown(1), "look at the callee's frame"),
     hint(&["Tab"], Action::FocusNext, "focus the next pane", "pane"),
@@ -123,11 +132,22 @@ pub(crate) static BINDINGS: &[Binding] = &[
     within(Scope::Breakpoints, &["Esc", "Enter", "B", "q", "Ctrl-c"], Action::Escape, "close the list", "close"),
     within(Scope::Answer, &["j", "Down"], Action::Scroll(1), "next line", "next"),
     within(Scope::Answer, &["k", "Up"], Action::Scroll(-1), "previous line", "previous"),
+    within(Scope::Answer, &["Enter"], Action::Enter, "go to the step of the line", "go"),
+    within(Scope::Answer, &["Tab"], Action::NextView, "the next order: by time, by slot", "order"),
+    within(Scope::Answer, &["Space"], Action::Fold, "open or close the line", "fold"),
+    within(Scope::Answer, &["/"], Action::Filter, "show the lines with a text only", "filter"),
     within(Scope::Answer, &["PageDown"], Action::ScrollPage(1), "a page down", "page"),
     within(Scope::Answer, &["PageUp"], Action::ScrollPage(-1), "a page up", "page back"),
-    within(Scope::Answer, &["Enter"], Action::Enter, "go to the step of the line", "go"),
-    within(Scope::Answer, &["Esc", "!", "q", "Ctrl-c"], Action::Escape, "close the answer", "close"),
+    within(Scope::Answer, &["Right"], Action::Part(1), "open the line", "open"),
+    within(Scope::Answer, &["Left"], Action::Part(-1), "close the line, or go to the one above it", "close"),
+    within(Scope::Answer, &["Esc", "q", "Ctrl-c"], Action::Escape, "close the answer; any question's key asks that", "leave"),
+    within(Scope::Filter, &["Enter"], Action::Enter, "keep the filter", "keep"),
+    within(Scope::Filter, &["Esc", "Ctrl-c"], Action::Escape, "show all lines again", "all"),
 ];
+
+const fn ask(topic: Topic) -> Action {
+    Action::Question(topic, None)
+}
 
 const fn to(motion: Motion) -> Action {
     Action::Move(motion, 1)

@@ -29,26 +29,15 @@ pub(super) fn render(view: &View<'_>, area: Rect, buffer: &mut Buffer) -> Option
         Mode::Help { filter, .. } => {
             let at = filter.visual_cursor() as u16;
             cursor = Some(Position::new(area.x + 9 + at, area.y));
-            let text = if filter.value().is_empty() {
-                " type to filter".to_owned()
-            } else {
-                format!(" {}", filter.value())
-            };
-            let style = if filter.value().is_empty() {
-                theme.faint()
-            } else {
-                theme.strong()
-            };
-            (
-                vec![
-                    Span::styled(" filter:", theme.accent()),
-                    Span::styled(text, style),
-                ],
-                Scope::Help,
-            )
+            (filter_text(view, filter), Scope::Help)
         }
         Mode::Breakpoints { .. } => (said(view), Scope::Breakpoints),
-        Mode::Answer { .. } => (said(view), Scope::Answer),
+        Mode::Answer(shown) if shown.is_filtering => {
+            let at = shown.filter.visual_cursor() as u16;
+            cursor = Some(Position::new(area.x + 9 + at, area.y));
+            (filter_text(view, &shown.filter), Scope::Filter)
+        }
+        Mode::Answer(_) => (said(view), Scope::Answer),
         Mode::Mark(MarkUse::Set) => (
             vec![Span::styled(" set mark: a to z", theme.accent())],
             Scope::Prompt,
@@ -78,6 +67,16 @@ pub(super) fn render(view: &View<'_>, area: Rect, buffer: &mut Buffer) -> Option
     };
     draw(vec![Line::from(hints)], right, buffer);
     cursor.map(|cursor| Position::new(cursor.x.min(area.right().saturating_sub(1)), cursor.y))
+}
+
+/// The filter that is being typed.
+fn filter_text(view: &View<'_>, filter: &Input) -> Vec<Span<'static>> {
+    let theme = view.theme;
+    let text = match filter.value() {
+        "" => Span::styled(" type to filter", theme.faint()),
+        text => Span::styled(format!(" {text}"), theme.strong()),
+    };
+    vec![Span::styled(" filter:", theme.accent()), text]
 }
 
 fn said(view: &View<'_>) -> Vec<Span<'static>> {

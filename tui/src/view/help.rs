@@ -80,6 +80,7 @@ pub(super) fn rows(filter: &str) -> Vec<(String, String)> {
         .chain(SIGNS.map(|(sign, meaning)| (sign.to_owned(), meaning.to_owned())))
         .chain(of_scope(Scope::Breakpoints, " (in the list of breakpoints)"))
         .chain(of_scope(Scope::Answer, " (in an answer)"))
+        .chain(of_scope(Scope::Filter, " (in the filter of an answer)"))
         .chain(of_scope(Scope::Prompt, " (in the prompt)"))
         .chain(of_scope(Scope::Help, " (in this help)"));
     let filter = filter.to_lowercase();

@@ -1,44 +1,37 @@
 //! The answer as lines to print, each with the step that it is about.
 
 use super::{Cause, ErgsOf, Failed, Why};
+use crate::analysis::answer::Line;
 use crate::numbers::grouped;
-
-/// A line of the answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// The step to look at.
-    pub step: Option<u64>,
-    /// How deep it stands below the line that it belongs to.
-    pub indent: usize,
-    /// The text.
-    pub text: String,
-}
 
 impl Why {
     /// The answer, top down: verdict, frames, cause, ergs, other failures.
     pub fn lines(&self) -> Vec<Line> {
-        let mut lines = vec![line(self.verdict_at, 0, self.headline())];
-        lines.extend(self.remark.iter().map(|remark| plain(1, remark.clone())));
+        let mut lines = vec![Line::at(self.verdict_at, 0, self.headline())];
+        lines.extend(self.remark.iter().map(|remark| Line::plain(1, remark.clone())));
         for (depth, failed) in self.path.iter().enumerate() {
-            lines.push(line(failed.step, depth + 1, failed.text()));
+            lines.push(Line::at(failed.step, depth + 1, failed.text()));
         }
         if let Some(cause) = &self.cause {
-            lines.push(plain(0, "cause".to_owned()));
+            lines.push(Line::plain(0, "cause".to_owned()));
             cause.lines(&mut lines);
         }
         if !self.ergs.is_empty() {
-            lines.push(plain(0, "ergs".to_owned()));
+            lines.push(Line::plain(0, "ergs".to_owned()));
         }
         for (depth, ergs) in self.ergs.iter().enumerate() {
             ergs.lines(depth + 1, &mut lines);
         }
         if !self.swallowed.is_empty() {
-            lines.push(plain(0, "failures that were not passed on".to_owned()));
+            lines.push(Line::plain(0, "failures that were not passed on".to_owned()));
         }
         let others = self.swallowed.iter();
-        lines.extend(others.map(|failed| line(failed.step, 1, failed.text())));
+        lines.extend(others.map(|failed| Line::at(failed.step, 1, failed.text())));
         if self.more_swallowed > 0 {
-            lines.push(plain(1, format!("and {} more", grouped(self.more_swallowed))));
+            lines.push(Line::plain(
+                1,
+                format!("and {} more", grouped(self.more_swallowed)),
+            ));
         }
         lines
     }
@@ -78,8 +71,8 @@ impl Failed {
 impl Cause {
     fn lines(&self, lines: &mut Vec<Line>) {
         let place = format!("{} at {} {:#06x}", self.instruction, self.address, self.pc);
-        lines.push(line(self.step, 1, place));
-        lines.push(plain(1, format!("{} ({})", self.text, self.name)));
+        lines.push(Line::at(self.step, 1, place));
+        lines.push(Line::plain(1, format!("{} ({})", self.text, self.name)));
         let Some(operand) = &self.operand else { return };
         let kind = if operand.is_pointer {
             "a pointer"
@@ -87,9 +80,9 @@ impl Cause {
             "no pointer"
         };
         let text = format!("{} holds {}, {kind}", operand.place, operand.value);
-        lines.push(plain(1, text));
+        lines.push(Line::plain(1, text));
         if let Some(step) = operand.written_at {
-            lines.push(line(step, 1, format!("{} got it here", operand.place)));
+            lines.push(Line::at(step, 1, format!("{} got it here", operand.place)));
         }
     }
 }
@@ -111,32 +104,16 @@ impl ErgsOf {
             grouped(self.got),
             grouped(self.available)
         );
-        lines.push(line(self.entered_at, depth, text));
+        lines.push(Line::at(self.entered_at, depth, text));
         let text = format!(
             "{} used itself or burnt, {} in calls",
             grouped(self.itself),
             grouped(self.below)
         );
-        lines.push(plain(depth + 1, text));
+        lines.push(Line::plain(depth + 1, text));
         for user in &self.users {
             let text = format!("{} used {}", user.name, grouped(user.ergs));
-            lines.push(line(user.step, depth + 2, text));
+            lines.push(Line::at(user.step, depth + 2, text));
         }
-    }
-}
-
-fn line(step: u64, indent: usize, text: String) -> Line {
-    Line {
-        step: Some(step),
-        indent,
-        text,
-    }
-}
-
-fn plain(indent: usize, text: String) -> Line {
-    Line {
-        step: None,
-        indent,
-        text,
     }
 }

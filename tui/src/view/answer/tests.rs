@@ -1,8 +1,11 @@
+use eradbg_tracer::analysis::answer::{Question, Topic};
 use eradbg_tracer::source::scenario;
 use eradbg_tracer::{Recording, Timeline};
 use tempfile::TempDir;
+use tui_input::InputRequest;
 
 use crate::action::Action;
+use crate::answer::Shown;
 use crate::commands::demo;
 use crate::effect::{self, Effect};
 use crate::model::{Mode, Model};
@@ -25,27 +28,20 @@ fn ask(model: &mut Model, timeline: &mut Timeline, action: Action) {
     }
 }
 
-#[test]
-fn why_a_transaction_failed_fits_each_size_of_screen() {
-    let (mut timeline, _folder) = demo();
-    for (width, height) in [(80, 24), (120, 40), (200, 50)] {
-        let mut model = Model::new((width, height));
-        ask(&mut model, &mut timeline, Action::Why(Some(4)));
-        ask(&mut model, &mut timeline, Action::Scroll(2));
-        insta::assert_snapshot!(format!("why_{width}x{height}"), screen(&model, &timeline));
-    }
+fn shown(model: &Model) -> &Shown {
+    let Mode::Answer(shown) = &model.mode else {
+        panic!("{:?}", model.mode)
+    };
+    shown
 }
 
 #[test]
 fn a_long_answer_scrolls_and_a_line_leads_to_its_step() {
     let (mut timeline, _folder) = demo();
     let mut model = Model::new((80, 24));
-    ask(&mut model, &mut timeline, Action::Why(Some(7)));
+    ask(&mut model, &mut timeline, Action::Question(Topic::Why, Some(7)));
     insta::assert_snapshot!("why_halted", screen(&model, &timeline));
-    let Mode::Answer { lines, .. } = &model.mode else {
-        panic!("{:?}", model.mode)
-    };
-    let step = lines[0].step.unwrap();
+    let step = shown(&model).line().unwrap().step.unwrap();
     ask(&mut model, &mut timeline, Action::Enter);
     assert_eq!(
         (timeline.position(), matches!(model.mode, Mode::Normal)),
@@ -57,10 +53,10 @@ fn a_long_answer_scrolls_and_a_line_leads_to_its_step() {
 fn a_line_without_step_leads_nowhere_and_says_so() {
     let (mut timeline, _folder) = demo();
     let mut model = Model::new((80, 24));
-    ask(&mut model, &mut timeline, Action::Why(Some(4)));
+    ask(&mut model, &mut timeline, Action::Question(Topic::Why, Some(4)));
     ask(&mut model, &mut timeline, Action::Scroll(3));
     assert_eq!(update(&mut model, Action::Enter), Effect::None);
-    assert!(matches!(model.mode, Mode::Answer { selected: 3, .. }));
+    assert_eq!(shown(&model).selected, 3);
 }
 
 #[test]
@@ -68,9 +64,56 @@ fn without_a_number_it_is_about_the_transaction_at_the_cursor() {
     let (mut timeline, _folder) = demo();
     let mut model = Model::new((80, 24));
     ask(&mut model, &mut timeline, Action::Transaction(11));
-    ask(&mut model, &mut timeline, Action::Why(None));
-    let Mode::Answer { title, .. } = &model.mode else {
-        panic!("{:?}", model.mode)
-    };
-    assert_eq!(title, "Why: transaction 11");
+    ask(&mut model, &mut timeline, Action::Question(Topic::Why, None));
+    assert_eq!(shown(&model).answer.title, "Why: transaction 11");
+}
+
+#[test]
+fn every_question_has_a_screen_at_each_size() {
+    let (mut timeline, _folder) = demo();
+    for (width, height) in [(80, 24), (120, 40), (200, 50)] {
+        for topic in Topic::ALL {
+            let mut model = Model::new((width, height));
+            ask(&mut model, &mut timeline, Action::Question(topic, Some(4)));
+            let name = format!("{}_{width}x{height}", topic.name());
+            insta::assert_snapshot!(name, screen(&model, &timeline));
+        }
+    }
+}
+
+#[test]
+fn the_next_order_and_a_filter_show_other_lines_of_the_same_answer() {
+    let (mut timeline, _folder) = demo();
+    let mut model = Model::new((120, 40));
+    ask(
+        &mut model,
+        &mut timeline,
+        Action::Question(Topic::Pubdata, Some(2)),
+    );
+    ask(&mut model, &mut timeline, Action::NextView);
+    assert_eq!(shown(&model).answer.title, "Pubdata: transaction 2, by slot");
+    update(&mut model, Action::Filter);
+    for letter in "nonce".chars() {
+        update(&mut model, Action::Edit(InputRequest::InsertChar(letter)));
+    }
+    update(&mut model, Action::Enter);
+    assert!(
+        shown(&model)
+            .lines()
+            .all(|(line, _)| line.text.contains("NonceHolder"))
+    );
+    insta::assert_snapshot!("pubdata_filtered", screen(&model, &timeline));
+    update(&mut model, Action::Escape);
+    assert!(shown(&model).lines().len() > 2);
+    update(&mut model, Action::Escape);
+    assert!(matches!(model.mode, Mode::Normal));
+}
+
+#[test]
+fn a_question_without_other_orders_says_so_and_stays() {
+    let (mut timeline, _folder) = demo();
+    let mut model = Model::new((80, 24));
+    ask(&mut model, &mut timeline, Action::Question(Topic::Ergs, Some(0)));
+    assert_eq!(update(&mut model, Action::NextView), Effect::None);
+    assert_eq!(shown(&model).question, Question::new(Topic::Ergs, 0));
 }

@@ -1,0 +1,257 @@
+//! Questions and their answers as lines, which screens show and commands print.
+
+mod ergs;
+mod pubdata;
+mod refunds;
+mod rollbacks;
+mod sheet;
+mod transactions;
+
+use std::ops::Range;
+
+use crate::analysis::why::Why;
+use crate::error::Result;
+use crate::recording::Recording;
+
+/// What can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// Why a transaction failed.
+    Why,
+    /// Which frame used its ergs.
+    Ergs,
+    /// How its gas was reckoned, from the gas limit to what it paid.
+    Sheet,
+    /// What its storage accesses and loads of code cost, and what was given back.
+    Refunds,
+    /// What its writes add to what has to be published.
+    Pubdata,
+    /// What was undone in it.
+    Rollbacks,
+    /// The transactions of the batch.
+    Transactions,
+}
+
+impl Topic {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Why,
+        Self::Sheet,
+        Self::Ergs,
+        Self::Refunds,
+        Self::Pubdata,
+        Self::Rollbacks,
+        Self::Transactions,
+    ];
+
+    /// Its name, as commands spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Why => "why",
+            Self::Sheet => "sheet",
+            Self::Ergs => "ergs",
+            Self::Refunds => "refunds",
+            Self::Pubdata => "pubdata",
+            Self::Rollbacks => "rollbacks",
+            Self::Transactions => "transactions",
+        }
+    }
+
+    /// What it answers.
+    pub const fn help(self) -> &'static str {
+        match self {
+            Self::Why => "why a transaction failed, down to the first cause",
+            Self::Sheet => "how a transaction's gas was reckoned, from the gas limit to what it paid",
+            Self::Ergs => "which frame used a transaction's ergs, and for what",
+            Self::Refunds => "what storage accesses and code cost, and what was given back",
+            Self::Pubdata => "what each write adds to the pubdata",
+            Self::Rollbacks => "what was undone, by whom, and what survived",
+            Self::Transactions => "the transactions of the batch",
+        }
+    }
+
+    /// The orders that its answer can be given in; the first one is usual.
+    pub const fn views(self) -> &'static [&'static str] {
+        match self {
+            Self::Why | Self::Sheet | Self::Ergs | Self::Rollbacks => &[""],
+            Self::Refunds => &["by time", "by slot"],
+            Self::Pubdata => &["by time", "by slot", "by contract"],
+            Self::Transactions => &["in order", "by ergs", "by steps", "by pubdata", "by status"],
+        }
+    }
+
+    /// Whether it is about one transaction.
+    pub const fn is_about_one(self) -> bool {
+        !matches!(self, Self::Transactions)
+    }
+}
+
+/// A question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Question {
+    /// What it is about.
+    pub topic: Topic,
+    /// Which of the topic's views is wanted.
+    pub view: usize,
+    /// Number of the transaction; of no meaning where the topic is about all.
+    pub tx: u32,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What was asked.
+    pub title: String,
+    /// What stands over the columns; empty where there are none.
+    pub heading: String,
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
+/// A line of an answer. Lines that follow with a larger indent belong to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Line {
+    /// The step to look at.
+    pub step: Option<u64>,
+    /// Numbers in columns of the same width in every line; empty where there are none.
+    pub columns: String,
+    /// How deep it stands below the line that it belongs to.
+    pub indent: usize,
+    /// The text.
+    pub text: String,
+    /// What is special about it.
+    pub mark: Mark,
+}
+
+/// What is special about a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mark {
+    /// Nothing.
+    #[default]
+    None,
+    /// It tells of a failure.
+    Failed,
+    /// What it tells of was undone.
+    Undone,
+}
+
+impl Question {
+    /// The question about a transaction in the topic's usual view.
+    pub const fn new(topic: Topic, tx: u32) -> Self {
+        Self { topic, view: 0, tx }
+    }
+
+    /// The next view of the same.
+    #[must_use]
+    pub const fn next_view(self) -> Self {
+        Self {
+            view: (self.view + 1) % self.topic.views().len(),
+            ..self
+        }
+    }
+
+    /// Answers it.
+    ///
+    /// # Errors
+    /// When there is no such transaction, the recording cannot be stepped, or what tells of it is damaged.
+    pub fn answer(self, recording: &Recording) -> Result<Answer> {
+        recording.check_machine()?;
+        recording.load_overview();
+        let (heading, lines) = match self.topic {
+            Topic::Why => (String::new(), Why::of(recording, self.tx)?.lines()),
+            Topic::Sheet => (String::new(), sheet::lines(recording, self.tx)?),
+            Topic::Ergs => (ergs::heading(), ergs::lines(recording, self.tx)?),
+            Topic::Refunds => (refunds::heading(), refunds::lines(recording, self)?),
+            Topic::Pubdata => (pubdata::heading(), pubdata::lines(recording, self)?),
+            Topic::Rollbacks => (String::new(), rollbacks::lines(recording, self.tx)?),
+            Topic::Transactions => (transactions::heading(), transactions::lines(recording, self.view)),
+        };
+        Ok(Answer {
+            title: self.title(recording),
+            heading,
+            lines,
+        })
+    }
+
+    fn title(self, recording: &Recording) -> String {
+        let topic = match self.topic {
+            Topic::Why => "Why",
+            Topic::Sheet => "Gas",
+            Topic::Ergs => "Ergs",
+            Topic::Refunds => "Refunds",
+            Topic::Pubdata => "Pubdata",
+            Topic::Rollbacks => "Rollbacks",
+            Topic::Transactions => "Transactions",
+        };
+        let of = if self.topic.is_about_one() {
+            format!(": transaction {}", self.tx)
+        } else {
+            String::new()
+        };
+        let view = match self.topic.views()[self.view] {
+            "" => String::new(),
+            view => format!(", {view}"),
+        };
+        let gap = if recording.is_complete() {
+            ""
+        } else {
+            " (recording not finished: as far as it goes)"
+        };
+        format!("{topic}{of}{view}{gap}")
+    }
+}
+
+impl Line {
+    /// A line about a step.
+    pub(super) fn at(step: u64, indent: usize, text: String) -> Self {
+        Self {
+            step: Some(step),
+            ..Self::plain(indent, text)
+        }
+    }
+
+    /// A line about no step.
+    pub(super) fn plain(indent: usize, text: String) -> Self {
+        Self {
+            indent,
+            text,
+            ..Self::default()
+        }
+    }
+
+    /// The same line with columns.
+    #[must_use]
+    fn with(self, columns: String) -> Self {
+        Self { columns, ..self }
+    }
+
+    /// The same line with a mark where something holds.
+    #[must_use]
+    fn marked(self, mark: Mark, holds: bool) -> Self {
+        let mark = if holds { mark } else { self.mark };
+        Self { mark, ..self }
+    }
+}
+
+/// Steps of a transaction, those of a first attempt included.
+fn steps_of(recording: &Recording, tx: u32) -> Result<Range<u64>> {
+    let row = recording.transaction(tx)?;
+    Ok(row.first_step..(row.first_step + row.steps).min(recording.steps()))
+}
+
+/// Hex digits without leading zeros.
+fn trimmed(hex: &str) -> String {
+    let digits = hex.trim_start_matches("0x").trim_start_matches('0');
+    format!("0x{}", if digits.is_empty() { "0" } else { digits })
+}
+
+/// `Contract[slot]`, of hex strings.
+fn slot_text(address: &str, slot: &str) -> String {
+    format!("{}[{}]", name_of(address), trimmed(slot))
+}
+
+/// A contract's name, of its address as a hex string.
+fn name_of(address: &str) -> String {
+    let known = address.parse().ok().and_then(crate::symbols::address_name);
+    known.map_or_else(|| trimmed(address), str::to_owned)
+}

@@ -1,0 +1,118 @@
+//! What a transaction's writes add to the pubdata, in order of time, by slot or by contract.
+
+use std::collections::BTreeMap;
+
+use super::{Line, Mark, Question, name_of, slot_text, steps_of, trimmed};
+use crate::analysis::pubdata::{PubdataRow, pubdata};
+use crate::error::{Error, Result};
+use crate::numbers::grouped;
+use crate::recording::Recording;
+
+/// Rows of one slot.
+type Slots<'a> = BTreeMap<(&'a str, &'a str), Vec<&'a PubdataRow>>;
+
+pub(super) fn heading() -> String {
+    columns("price", "paid", "delta", "total")
+}
+
+pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Line>> {
+    let mut rows = Vec::new();
+    pubdata::<Error>(recording, steps_of(recording, question.tx)?, &mut |row| {
+        rows.push(row);
+        Ok(())
+    })?;
+    let mut slots = Slots::new();
+    for row in rows.iter().filter(|row| row.kind == "write") {
+        slots.entry((&row.address, &row.slot)).or_default().push(row);
+    }
+    Ok(match question.view {
+        0 => rows.iter().map(|row| line(row, 0)).collect(),
+        1 => {
+            let mut lines = Vec::new();
+            for (_, rows) in dearest(slots, |rows| net(rows)) {
+                add_slot(&rows, 0, &mut lines);
+            }
+            lines
+        }
+        _ => by_contract(slots),
+    })
+}
+
+fn by_contract(slots: Slots<'_>) -> Vec<Line> {
+    let mut contracts: BTreeMap<&str, Vec<Vec<&PubdataRow>>> = BTreeMap::new();
+    for ((address, _), rows) in slots {
+        contracts.entry(address).or_default().push(rows);
+    }
+    let mut lines = Vec::new();
+    let net_of_all = |slots: &Vec<Vec<&PubdataRow>>| slots.iter().map(|rows| net(rows)).sum();
+    for (address, slots) in dearest(contracts, net_of_all) {
+        let text = format!("{}, {} slots", name_of(address), slots.len());
+        let sum = columns("", "", &signed(net_of_all(&slots)), "");
+        lines.push(Line::plain(0, text).with(sum));
+        for rows in slots {
+            add_slot(&rows, 1, &mut lines);
+        }
+    }
+    lines
+}
+
+fn add_slot(rows: &[&PubdataRow], indent: usize, lines: &mut Vec<Line>) {
+    let text = format!(
+        "{}, {} writes",
+        slot_text(&rows[0].address, &rows[0].slot),
+        rows.len()
+    );
+    let sum = columns("", "", &signed(net(rows)), "");
+    lines.push(Line::at(rows[0].step, indent, text).with(sum));
+    lines.extend(rows.iter().map(|row| line(row, indent + 1)));
+}
+
+/// Bytes that the writes of a slot add which are not undone.
+fn net(rows: &[&PubdataRow]) -> i64 {
+    let lasting = rows.iter().filter(|row| row.undone_at.is_none());
+    lasting.map(|row| i64::from(row.delta)).sum()
+}
+
+fn dearest<K, R>(groups: BTreeMap<K, R>, net: impl Fn(&R) -> i64) -> Vec<(K, R)> {
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, rows)| std::cmp::Reverse(net(rows)));
+    groups
+}
+
+fn line(row: &PubdataRow, indent: usize) -> Line {
+    let text = match row.kind {
+        "write" => {
+            let values = format!("{} -> {}", trimmed(&row.old), trimmed(&row.new));
+            let place = slot_text(&row.address, &row.slot);
+            let before = if row.old == row.initial {
+                String::new()
+            } else {
+                format!(", {} before the batch", trimmed(&row.initial))
+            };
+            let undone = if row.undone_at.is_some() { "; undone" } else { "" };
+            format!(
+                "{} write {place} {values}{before}, {}{undone}",
+                row.write, row.compression
+            )
+        }
+        "precompile" => "declared by a precompile call".to_owned(),
+        _ => "taken back".to_owned(),
+    };
+    let columns = columns(
+        &grouped(row.price),
+        &grouped(row.paid),
+        &signed(row.delta.into()),
+        &signed(row.total.into()),
+    );
+    let line = Line::at(row.step, indent, text).with(columns);
+    line.marked(Mark::Undone, row.undone_at.is_some() || row.kind == "undone")
+}
+
+fn signed(number: i64) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{}", grouped(number.unsigned_abs()))
+}
+
+fn columns(price: &str, paid: &str, delta: &str, total: &str) -> String {
+    format!("{price:>6} {paid:>6} {delta:>7} {total:>9}")
+}

@@ -1,0 +1,56 @@
+//! The transactions of a batch, in order or by what they cost.
+
+use std::cmp::Reverse;
+
+use super::{Line, Mark};
+use crate::ledger::{TransactionRow, TxStatus};
+use crate::numbers::grouped;
+use crate::recording::Recording;
+
+pub(super) fn heading() -> String {
+    columns(["tx", "status", "steps", "ergs", "pubdata", "refund"].map(str::to_owned))
+}
+
+pub(super) fn lines(recording: &Recording, view: usize) -> Vec<Line> {
+    let mut rows: Vec<_> = recording.transactions().iter().collect();
+    match view {
+        1 => rows.sort_by_key(|row| Reverse(row.gas_used)),
+        2 => rows.sort_by_key(|row| Reverse(row.steps)),
+        3 => rows.sort_by_key(|row| Reverse(row.pubdata)),
+        4 => rows.sort_by_key(|row| Reverse(row.status as u8)),
+        _ => {}
+    }
+    rows.into_iter().map(line).collect()
+}
+
+fn line(row: &TransactionRow) -> Line {
+    let status = match row.status {
+        TxStatus::Success => "ok",
+        TxStatus::Reverted => "REVERTED",
+        TxStatus::Halted => "HALTED",
+        TxStatus::Unfinished => "unfinished",
+    };
+    let mut text = format!("block {}  {:#x}", row.l2_block, row.hash);
+    if !row.reason.is_empty() {
+        text = format!("{}  {text}", row.reason);
+    }
+    if row.rolled_back {
+        text = format!("rolled back  {text}");
+    }
+    let numbers = columns([
+        row.index.to_string(),
+        status.to_owned(),
+        grouped(row.steps),
+        grouped(row.gas_used),
+        grouped(row.pubdata),
+        grouped(row.gas_refunded),
+    ]);
+    let line = Line::at(row.first_step, 0, text).with(numbers);
+    let failed = matches!(row.status, TxStatus::Reverted | TxStatus::Halted);
+    line.marked(Mark::Undone, row.rolled_back)
+        .marked(Mark::Failed, failed)
+}
+
+fn columns([tx, status, steps, ergs, pubdata, refund]: [String; 6]) -> String {
+    format!("{tx:>4} {status:<10} {steps:>10} {ergs:>10} {pubdata:>7} {refund:>11}")
+}

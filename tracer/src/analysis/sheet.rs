@@ -1,0 +1,429 @@
+//! The sheet of a transaction: each number on the way from its gas limit to the gas that it pays, with the place that it
+//! comes from.
+//!
+//! Source of the rules: `matter-labs/era-contracts` `system-contracts/bootloader/bootloader.yul` (`processL2Tx`,
+//! `getGasLimitForTx`, `refundCurrentL2Transaction`) and `SystemConfig.json`; of the operator's formula:
+//! [`eradbg_vm::operator::refund`].
+
+use eradbg_vm::bootloader::Hook;
+use eradbg_vm::bootloader::layout::{DESCRIPTION_SLOTS, GAS_LIMIT_IN_TRANSACTION};
+use eradbg_vm::{Execution, U256};
+use serde::Serialize;
+
+use crate::analysis::phase::Phase;
+use crate::analysis::{after, before, hooks};
+use crate::error::Result;
+use crate::ledger::TransactionRow;
+use crate::numbers::grouped;
+use crate::recording::{HookRow, Recording};
+use crate::timeline::Timeline;
+
+/// Gas that a transaction may use for computation, whatever the operator trusts it with.
+const MOST_GAS: u64 = 80_000_000;
+/// What each L2 transaction costs besides its code: gas, and bytes of pubdata.
+const L2_INTRINSIC: (u64, u64) = (14_070, 0);
+/// The same of a transaction from the base layer.
+const L1_INTRINSIC: (u64, u64) = (167_157, 88);
+/// Types of transactions from the base layer: upgrades and priority operations.
+const L1_TYPES: [u64; 2] = [254, 255];
+/// Places in an encoded transaction, as slots: type, most gas per byte of pubdata, and highest price of gas, which is what
+/// one from the base layer pays.
+const TYPE: usize = 1;
+const GAS_PER_PUBDATA_LIMIT: usize = 5;
+const GAS_PRICE: usize = 6;
+/// Slots of the batch's prices in the bootloader's heap.
+const FAIR_PUBDATA_PRICE: usize = 4;
+const FAIR_L2_GAS_PRICE: usize = 5;
+const BASE_FEE: usize = 6;
+
+/// A number of the sheet.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Entry {
+    /// The part of the sheet that it belongs to.
+    pub part: &'static str,
+    /// What it is.
+    pub name: String,
+    /// The number.
+    pub value: i128,
+    /// `gas`, `bytes`, `wei`, `wei/gas`, `wei/byte`, `gas/byte`, or nothing.
+    pub unit: &'static str,
+    /// How it comes about, with the numbers put in; empty for one that stands somewhere.
+    pub how: String,
+    /// The step at which it was written, paid or told.
+    pub step: Option<u64>,
+    /// The slot of the bootloader's heap in which it stands.
+    pub slot: Option<u32>,
+}
+
+/// Part, name and unit of a number.
+type Name<'a> = (&'static str, &'a str, &'static str);
+
+/// What a sheet is made of.
+struct Sheet<'a> {
+    recording: &'a Recording,
+    row: &'a TransactionRow,
+    /// The first step of the attempt that counts, and the machine there.
+    start: u64,
+    machine: Execution,
+    /// Number of the transaction among those that the bootloader gets.
+    place: usize,
+    entries: Vec<Entry>,
+}
+
+/// The sheet of a transaction.
+///
+/// # Errors
+/// When there is no such transaction, the recording cannot be stepped, or a chunk that tells of it is damaged.
+pub fn sheet(recording: &Recording, tx: u32) -> Result<Vec<Entry>> {
+    recording.check_machine()?;
+    recording.load_overview();
+    let row = recording.transaction(tx)?;
+    let start = row.rerun_at.unwrap_or(row.first_step);
+    // The bootloader's list is as long as it was when those were pushed that are gone by now.
+    let is_there = |row: &&TransactionRow| {
+        let rollback = recording.rollback_of(row.rerun_at.unwrap_or(row.first_step));
+        rollback.is_none_or(|range| range.end_step > start)
+    };
+    let earlier = recording.transactions()[..tx as usize].iter();
+    let mut sheet = Sheet {
+        recording,
+        row,
+        start,
+        machine: before(recording, start)?,
+        place: earlier.filter(is_there).count(),
+        entries: Vec::new(),
+    };
+    sheet.fill()?;
+    Ok(sheet.entries)
+}
+
+impl Sheet<'_> {
+    fn fill(&mut self) -> Result<()> {
+        let prices = self.prices()?;
+        let limit = self.limits(&prices);
+        self.used()?;
+        let Some(asked) = self.hook(Hook::AskOperatorForRefund) else {
+            self.note("refund", "the bootloader did not come to the refund");
+            return Ok(());
+        };
+        self.refund(asked, limit, &prices)
+    }
+
+    /// Prices of the batch, and what a byte of pubdata costs.
+    fn prices(&mut self) -> Result<Prices> {
+        // The bootloader uses these slots for other things once it has read them.
+        let at_first = before(self.recording, 0)?;
+        let mut of_batch = |name, unit, slot| {
+            let value = word_of(&at_first, slot).low_u64();
+            self.stands(("prices", name, unit), value, slot, 0);
+            value
+        };
+        let fair_gas = of_batch("fair L2 gas price", "wei/gas", FAIR_L2_GAS_PRICE);
+        let fair_pubdata = of_batch("fair pubdata price", "wei/byte", FAIR_PUBDATA_PRICE);
+        let base_fee = of_batch("base fee", "wei/gas", BASE_FEE);
+        let first = self.encoding();
+        let is_of_l1 = L1_TYPES.contains(&self.word(first + TYPE).low_u64());
+        let limit = first + GAS_PER_PUBDATA_LIMIT;
+        let limit = self.slot("prices", "most gas per pubdata byte", "gas/byte", limit);
+        let gas_per_pubdata = if is_of_l1 {
+            limit
+        } else {
+            fair_pubdata.div_ceil(base_fee.max(1))
+        };
+        let how = if is_of_l1 {
+            "what the transaction says".to_owned()
+        } else {
+            format!("{} / {}, rounded up", grouped(fair_pubdata), grouped(base_fee))
+        };
+        self.computed(
+            "prices",
+            "gas per pubdata byte",
+            gas_per_pubdata.into(),
+            "gas/byte",
+            how,
+        );
+        let gas_price = if is_of_l1 {
+            self.slot("prices", "gas price", "wei/gas", first + GAS_PRICE)
+        } else {
+            base_fee
+        };
+        Ok(Prices {
+            fair_gas,
+            fair_pubdata,
+            base_fee,
+            gas_price,
+            gas_per_pubdata,
+            is_of_l1,
+        })
+    }
+
+    /// From the gas limit to what is left for the transaction's own work; the gas limit.
+    fn limits(&mut self, prices: &Prices) -> u64 {
+        let part = "limits";
+        let layout = *self.recording.layout();
+        let first = self.encoding();
+        let limit = self.slot(part, "gas limit", "gas", first + GAS_LIMIT_IN_TRANSACTION);
+        let trusted = layout.trusted_gas_limits + self.place;
+        let trusted = self.slot(part, "trusted gas limit", "gas", trusted);
+        let total = limit.min(MOST_GAS.max(trusted));
+        let reserved = limit - total;
+        let how = format!(
+            "{} - min(it, max({}, {}))",
+            grouped(limit),
+            grouped(MOST_GAS),
+            grouped(trusted)
+        );
+        self.computed(part, "reserved, not for computation", reserved.into(), "gas", how);
+        let overhead = self.slot(part, "overhead", "gas", layout.overheads + self.place);
+        let (gas, bytes) = if prices.is_of_l1 {
+            L1_INTRINSIC
+        } else {
+            L2_INTRINSIC
+        };
+        let intrinsic = bytes.saturating_mul(prices.gas_per_pubdata).saturating_add(gas);
+        let how = format!(
+            "{} + {bytes} bytes * {}",
+            grouped(gas),
+            grouped(prices.gas_per_pubdata)
+        );
+        self.computed(part, "intrinsic", intrinsic.into(), "gas", how);
+        let body = total.saturating_sub(overhead).saturating_sub(intrinsic);
+        let how = format!(
+            "{} - {} - {}",
+            grouped(total),
+            grouped(overhead),
+            grouped(intrinsic)
+        );
+        self.computed(part, "left for the transaction", body.into(), "gas", how);
+        limit
+    }
+
+    /// What each phase used, as the machine counts.
+    fn used(&mut self) -> Result<()> {
+        let end = (self.row.first_step + self.row.steps).min(self.recording.steps());
+        let mut cuts: Vec<u64> = vec![self.start, end];
+        let hooks = self.recording.hooks().iter().map(|hook| hook.step);
+        cuts.extend(hooks.filter(|step| (self.start..end).contains(step)));
+        cuts.sort_unstable();
+        cuts.dedup();
+        let mut sum = 0u64;
+        let mut phases: Vec<(Phase, u64, u64)> = Vec::new();
+        let mut before = held(&self.machine);
+        for pair in cuts.windows(2) {
+            let after = held(&after(self.recording, pair[1] - 1)?);
+            let used = before.saturating_sub(after);
+            before = after;
+            sum += used;
+            let phase = Phase::at(self.recording, pair[0]);
+            match phases.last_mut() {
+                Some((last, _, ergs)) if *last == phase => *ergs += used,
+                _ => phases.push((phase, pair[0], used)),
+            }
+        }
+        for (phase, step, used) in phases {
+            self.told("ergs used", phase.name(), used.into(), "gas", step);
+        }
+        self.computed(
+            "ergs used",
+            "all of it",
+            sum.into(),
+            "gas",
+            "what the machine took".to_owned(),
+        );
+        Ok(())
+    }
+
+    /// What the bootloader proposes, and what the operator makes of it.
+    fn refund(&mut self, asked: HookRow, limit: u64, prices: &Prices) -> Result<()> {
+        let part = "pubdata";
+        let [proposed, on_pubdata, gas_per_pubdata] =
+            self.recording.hook_parameters(asked)?.map(|word| word.low_u64());
+        let mut timeline = Timeline::new(self.recording.clone())?;
+        let mut counter = |position| -> Result<i32> {
+            timeline.seek(position)?;
+            Ok(timeline.state().pubdata)
+        };
+        let (first, last) = (counter(self.start)?, counter(asked.step)?);
+        let published = u64::from((last as u32).saturating_sub(first as u32));
+        self.told(part, "counter at the start", first.into(), "bytes", self.start);
+        self.told(
+            part,
+            "counter when the refund is asked for",
+            last.into(),
+            "bytes",
+            asked.step,
+        );
+        let how = format!("max(0, {last} - {first})");
+        self.computed(part, "bytes published", published.into(), "bytes", how);
+        self.told(part, "gas spent on pubdata", on_pubdata.into(), "gas", asked.step);
+
+        let part = "refund";
+        self.told(
+            part,
+            "proposed by the bootloader",
+            proposed.into(),
+            "gas",
+            asked.step,
+        );
+        let computation = limit.saturating_sub(proposed).saturating_sub(on_pubdata);
+        let how = format!(
+            "{} - {} - {}",
+            grouped(limit),
+            grouped(proposed),
+            grouped(on_pubdata)
+        );
+        self.computed(part, "computation", computation.into(), "gas", how);
+        let paid_price = i128::from(prices.base_fee).saturating_mul(gas_per_pubdata.into());
+        let price = paid_price.min(prices.fair_pubdata.into());
+        let how = format!(
+            "min({} * {}, {})",
+            grouped(prices.base_fee),
+            grouped(gas_per_pubdata),
+            grouped(prices.fair_pubdata)
+        );
+        self.computed(part, "price of a byte", price, "wei/byte", how);
+        let fair = i128::from(computation).saturating_mul(prices.fair_gas.into());
+        let fair = fair.saturating_add(i128::from(published).saturating_mul(price));
+        let how = format!(
+            "{} * {} + {} * {}",
+            grouped(computation),
+            grouped(prices.fair_gas),
+            grouped(published),
+            grouped(price)
+        );
+        self.computed(part, "fair fee", fair, "wei", how);
+        let paid = i128::from(limit).saturating_mul(prices.base_fee.into());
+        let how = format!("{} * {}", grouped(limit), grouped(prices.base_fee));
+        self.computed(part, "paid beforehand", paid, "wei", how);
+        let base_fee = i128::from(prices.base_fee.max(1));
+        let surplus = (paid - fair).max(0);
+        let how = format!(
+            "max(0, {} - {}) / {}, rounded up",
+            grouped(paid),
+            grouped(fair),
+            grouped(base_fee)
+        );
+        let suggested = surplus.saturating_add(base_fee - 1) / base_fee;
+        self.computed(part, "operator's formula", suggested, "gas", how);
+        self.outcome(asked, limit, prices)
+    }
+
+    /// What the operator answered, and what was paid back.
+    fn outcome(&mut self, asked: HookRow, limit: u64, prices: &Prices) -> Result<()> {
+        let part = "refund";
+        let slot = self.recording.layout().refunds + self.place;
+        let mut is_answered = false;
+        hooks::hooks::<crate::Error>(self.recording, asked.step..asked.step + 1, &mut |call| {
+            is_answered |= !call.answer.is_empty();
+            Ok(())
+        })?;
+        if !is_answered {
+            self.note(part, "the operator does not answer where a batch runs in one go");
+        }
+        let written = before(self.recording, asked.step)?;
+        let word = word_of(&written, slot).low_u64();
+        self.stands((part, "written by the operator", "gas"), word, slot, asked.step);
+        let Some(notified) = self.hook(Hook::NotifyAboutRefund) else {
+            self.note(part, "the bootloader did not come to pay it");
+            return Ok(());
+        };
+        let [given, ..] = self
+            .recording
+            .hook_parameters(notified)?
+            .map(|word| word.low_u64());
+        self.told(part, "paid back", given.into(), "gas", notified.step);
+        let charged = i128::from(limit) - i128::from(given);
+        let how = format!("{} - {}", grouped(limit), grouped(given));
+        self.computed(part, "charged", charged, "gas", how);
+        let fee = charged.saturating_mul(prices.gas_price.into());
+        let how = format!("{} * {}", grouped(charged), grouped(prices.gas_price));
+        self.computed(part, "fee", fee, "wei", how);
+        Ok(())
+    }
+
+    /// The first slot of the encoded transaction.
+    fn encoding(&self) -> usize {
+        let description = self.recording.layout().descriptions + DESCRIPTION_SLOTS * self.place;
+        (self.word(description + 1).low_u64() / 32) as usize
+    }
+
+    fn word(&self, slot: usize) -> U256 {
+        word_of(&self.machine, slot)
+    }
+
+    /// The last hook of a kind in the attempt that counts.
+    fn hook(&self, wanted: Hook) -> Option<HookRow> {
+        let hooks = self.recording.hooks();
+        let end = self.row.first_step + self.row.steps;
+        let first = hooks.partition_point(|hook| hook.step <= self.start);
+        let last = hooks.partition_point(|hook| hook.step <= end);
+        let of_tx = hooks[first..last].iter().rev();
+        of_tx.copied().find(|hook| Hook::new(hook.hook) == Some(wanted))
+    }
+
+    /// A number that stands in the bootloader's heap when the transaction starts.
+    fn slot(&mut self, part: &'static str, name: &str, unit: &'static str, slot: usize) -> u64 {
+        let value = self.word(slot).low_u64();
+        self.stands((part, name, unit), value, slot, self.start);
+        value
+    }
+
+    /// A number that stands in the bootloader's heap before a step.
+    fn stands(&mut self, (part, name, unit): Name<'_>, value: u64, slot: usize, step: u64) {
+        self.entries.push(Entry {
+            part,
+            name: name.to_owned(),
+            value: value.into(),
+            unit,
+            step: Some(step),
+            slot: Some(slot as u32),
+            ..Entry::default()
+        });
+    }
+
+    fn computed(&mut self, part: &'static str, name: &str, value: i128, unit: &'static str, how: String) {
+        self.entries.push(Entry {
+            part,
+            name: name.to_owned(),
+            value,
+            unit,
+            how,
+            ..Entry::default()
+        });
+    }
+
+    fn told(&mut self, part: &'static str, name: &str, value: i128, unit: &'static str, step: u64) {
+        self.computed(part, name, value, unit, String::new());
+        if let Some(entry) = self.entries.last_mut() {
+            entry.step = Some(step);
+        }
+    }
+
+    fn note(&mut self, part: &'static str, text: &str) {
+        self.computed(part, text, 0, "", String::new());
+    }
+}
+
+/// A word of the bootloader's heap.
+fn word_of(machine: &Execution, slot: usize) -> U256 {
+    machine.bootloader_heap().read_word(slot as u32 * 32)
+}
+
+/// Ergs of all frames on the call stack.
+fn held(machine: &Execution) -> u64 {
+    let parts = machine
+        .frames()
+        .flat_map(|frame| frame.waiting.iter().copied().chain([frame.current()]));
+    parts.map(|part| u64::from(part.ergs)).sum()
+}
+
+/// Prices as the sheet's other numbers need them.
+struct Prices {
+    fair_gas: u64,
+    fair_pubdata: u64,
+    base_fee: u64,
+    /// What the transaction pays for gas.
+    gas_price: u64,
+    gas_per_pubdata: u64,
+    is_of_l1: bool,
+}

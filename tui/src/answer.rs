@@ -1,0 +1,231 @@
+//! An answer on the screen: what of it is folded, filtered and selected.
+
+use std::collections::HashSet;
+
+use eradbg_tracer::analysis::answer::{Answer, Line, Mark, Question};
+use tui_input::{Input, InputRequest};
+
+/// Lines of an answer that is shown whole at first.
+const WHOLE_LINES: usize = 150;
+
+/// An answer on the screen.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    /// What was asked.
+    pub question: Question,
+    /// The answer.
+    pub answer: Answer,
+    /// Text that the shown lines contain.
+    pub filter: Input,
+    /// Whether keys edit the filter.
+    pub is_filtering: bool,
+    /// Index of the selected one among the lines in sight.
+    pub selected: usize,
+    /// Lines whose parts are out of sight.
+    folded: HashSet<usize>,
+    /// Indices of the lines in sight.
+    in_sight: Vec<usize>,
+}
+
+/// Whether a line has parts, and whether they are in sight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fold {
+    /// It has none.
+    Leaf,
+    /// They are in sight.
+    Open,
+    /// They are not.
+    Closed,
+}
+
+impl Shown {
+    /// With the first line selected. A long answer is folded, but for what leads to failures.
+    pub(crate) fn new(question: Question, answer: Answer) -> Self {
+        let mut shown = Self {
+            question,
+            answer,
+            filter: Input::default(),
+            is_filtering: false,
+            selected: 0,
+            folded: HashSet::new(),
+            in_sight: Vec::new(),
+        };
+        if shown.answer.lines.len() > WHOLE_LINES {
+            shown.fold_what_went_well();
+        }
+        shown.look_again();
+        shown
+    }
+
+    /// The lines in sight.
+    pub(crate) fn lines(&self) -> impl ExactSizeIterator<Item = (&Line, Fold)> {
+        self.in_sight
+            .iter()
+            .map(|&at| (&self.answer.lines[at], self.fold_of(at)))
+    }
+
+    /// The selected line.
+    pub(crate) fn line(&self) -> Option<&Line> {
+        Some(&self.answer.lines[*self.in_sight.get(self.selected)?])
+    }
+
+    /// Moves the selection, positive down.
+    pub(crate) fn scroll(&mut self, lines: i32) {
+        let last = self.in_sight.len().saturating_sub(1);
+        self.selected = self.selected.saturating_add_signed(lines as isize).min(last);
+    }
+
+    /// Puts the parts of the selected line out of sight or back; of a line without parts those of the line above it.
+    pub(crate) fn fold(&mut self, to: Fold) {
+        let Some(&at) = self.in_sight.get(self.selected) else {
+            return;
+        };
+        match (self.fold_of(at), to) {
+            (Fold::Leaf | Fold::Closed, Fold::Closed) => self.select(self.parent(at).unwrap_or(at)),
+            (Fold::Open, Fold::Closed | Fold::Leaf) => drop(self.folded.insert(at)),
+            (Fold::Closed, _) => drop(self.folded.remove(&at)),
+            _ => {}
+        }
+        self.look_again();
+    }
+
+    /// Edits the filter.
+    pub(crate) fn edit(&mut self, request: InputRequest) {
+        self.filter.handle(request);
+        self.look_again();
+    }
+
+    /// Stops filtering.
+    pub(crate) fn clear_filter(&mut self) {
+        let at = self.in_sight.get(self.selected).copied();
+        self.is_filtering = false;
+        self.filter = Input::default();
+        self.look_again();
+        self.select(at.unwrap_or(0));
+    }
+
+    fn select(&mut self, at: usize) {
+        let place = self.in_sight.partition_point(|&other| other < at);
+        self.selected = place.min(self.in_sight.len().saturating_sub(1));
+    }
+
+    fn has_parts(&self, at: usize) -> bool {
+        let lines = &self.answer.lines;
+        lines
+            .get(at + 1)
+            .is_some_and(|next| next.indent > lines[at].indent)
+    }
+
+    fn fold_of(&self, at: usize) -> Fold {
+        match (self.has_parts(at), self.folded.contains(&at)) {
+            (false, _) => Fold::Leaf,
+            (true, false) => Fold::Open,
+            (true, true) => Fold::Closed,
+        }
+    }
+
+    fn parent(&self, at: usize) -> Option<usize> {
+        let lines = &self.answer.lines;
+        (0..at)
+            .rev()
+            .find(|&other| lines[other].indent < lines[at].indent)
+    }
+
+    fn fold_what_went_well(&mut self) {
+        let lines = &self.answer.lines;
+        // Indent of the nearest line below that tells of a failure and is not yet led to.
+        let mut failed = None;
+        for (at, line) in lines.iter().enumerate().rev() {
+            let leads = failed.is_some_and(|indent| indent > line.indent);
+            if line.indent > 0 && !leads && self.has_parts(at) {
+                self.folded.insert(at);
+            }
+            if leads || line.mark == Mark::Failed {
+                failed = Some(line.indent);
+            }
+        }
+    }
+
+    /// Finds the lines in sight. While there is a filter, nothing is folded.
+    fn look_again(&mut self) {
+        let wanted = self.filter.value().to_lowercase();
+        let mut hidden_below = None;
+        let mut in_sight = Vec::new();
+        for (at, line) in self.answer.lines.iter().enumerate() {
+            if !wanted.is_empty() {
+                let text = format!("{} {}", line.columns, line.text);
+                if text.to_lowercase().contains(&wanted) {
+                    in_sight.push(at);
+                }
+                continue;
+            }
+            if hidden_below.is_some_and(|indent| line.indent > indent) {
+                continue;
+            }
+            hidden_below = self.folded.contains(&at).then_some(line.indent);
+            in_sight.push(at);
+        }
+        self.in_sight = in_sight;
+        self.scroll(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eradbg_tracer::analysis::answer::Topic;
+
+    use super::*;
+
+    fn shown(indents: &[usize], failed: &[usize]) -> Shown {
+        let line = |(at, &indent): (usize, &usize)| Line {
+            step: None,
+            columns: String::new(),
+            indent,
+            text: format!("line {at}"),
+            mark: if failed.contains(&at) {
+                Mark::Failed
+            } else {
+                Mark::None
+            },
+        };
+        let answer = Answer {
+            title: String::new(),
+            heading: String::new(),
+            lines: indents.iter().enumerate().map(line).collect(),
+        };
+        Shown::new(Question::new(Topic::Ergs, 0), answer)
+    }
+
+    #[test]
+    fn folding_hides_what_belongs_to_a_line_and_folding_again_goes_up() {
+        let mut shown = shown(&[0, 1, 2, 1, 0], &[]);
+        shown.scroll(1);
+        shown.fold(Fold::Closed);
+        assert_eq!(shown.in_sight, [0, 1, 3, 4]);
+        shown.fold(Fold::Closed);
+        assert_eq!(shown.selected, 0);
+        shown.fold(Fold::Closed);
+        assert_eq!(shown.in_sight, [0, 4]);
+        shown.fold(Fold::Open);
+        assert_eq!(shown.in_sight, [0, 1, 3, 4]);
+    }
+
+    #[test]
+    fn a_long_answer_is_folded_but_for_what_leads_to_failures() {
+        let mut indents = vec![0, 1, 2, 3, 1, 2];
+        indents.extend([1; WHOLE_LINES]);
+        let shown = shown(&indents, &[3]);
+        assert_eq!(shown.in_sight[..6], [0, 1, 2, 3, 4, 6]);
+    }
+
+    #[test]
+    fn a_filter_looks_into_folded_lines_and_the_selected_line_stays() {
+        let mut shown = shown(&[0, 1, 2, 1, 0], &[]);
+        shown.fold(Fold::Closed);
+        shown.edit(InputRequest::InsertChar('2'));
+        assert_eq!(shown.in_sight, [2]);
+        assert_eq!(shown.line().map(|line| &line.text[..]), Some("line 2"));
+        shown.clear_filter();
+        assert_eq!(shown.in_sight, [0, 4]);
+    }
+}
