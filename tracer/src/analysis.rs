@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod calls;
+pub(crate) mod encoded;
 pub mod ergs;
 pub mod frames;
 pub mod hooks;
@@ -13,6 +14,7 @@ pub mod reason;
 pub mod refunds;
 pub mod rollbacks;
 pub mod sheet;
+pub mod stretches;
 mod walk;
 pub mod why;
 

@@ -308,21 +308,6 @@ fn a_write_that_a_frame_undoes_says_when_and_stays_warm() {
 }
 
 #[test]
-fn calls_are_as_deep_as_the_machine_says_after_rollbacks_too() {
-    for name in ["validation_out_of_gas", "taken_back_by_the_operator", "demo"] {
-        let recorded = scenario(name);
-        let mut timeline = Timeline::new(recorded.recording.clone()).unwrap();
-        for call in rows(|each| calls(&recorded.recording, each)) {
-            timeline.seek(call.step + 1).unwrap();
-            let callers = timeline.execution().callers();
-            assert_eq!(call.depth as usize + 1, callers.len(), "{name}: {call:?}");
-            let within = callers.last().map(eradbg_vm::Frame::far_entered_at);
-            assert_eq!(call.within.unwrap_or(0), within.unwrap(), "{name}: {call:?}");
-        }
-    }
-}
-
-#[test]
 fn what_a_transaction_did_survives_the_halt_and_rollback_of_a_later_one() {
     let recorded = scenario("demo");
     let writes = rows(|each| pubdata(&recorded.recording, ALL, each));

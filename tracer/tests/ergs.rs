@@ -73,7 +73,8 @@ fn accounts_close(name: &str, recording: &Recording) {
         let stretches = of_transaction(recording, row.index).unwrap();
         let attempt = row.rerun_at.unwrap_or(row.first_step);
         let mut used = 0;
-        for (steps, accounts) in stretches {
+        for (stretch, accounts) in stretches {
+            let steps = stretch.steps;
             if steps.start >= attempt {
                 used += accounts.iter().map(|account| account.itself).sum::<u64>();
             }

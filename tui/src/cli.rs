@@ -215,6 +215,8 @@ pub(crate) enum ExportKind {
 pub(crate) enum ExportFormat {
     /// JSON.
     Json,
+    /// Of calls only: the JSON of a node's `debug_traceTransaction`.
+    Calltracer,
     /// Comma-separated values.
     Csv,
 }

@@ -81,6 +81,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         parse: |words| ask_about(Topic::Transactions, words),
     },
     Command {
+        name: "calls",
+        arguments: "[N]",
+        help: "show who called whom with what in transaction N, and what came back",
+        parse: |words| ask_about(Topic::Calls, words),
+    },
+    Command {
         name: "sheet",
         arguments: "[N]",
         help: "show how the gas of transaction N was reckoned, from the gas limit to what it paid",

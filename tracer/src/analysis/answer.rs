@@ -1,5 +1,6 @@
 //! Questions and their answers as lines, which screens show and commands print.
 
+mod calls;
 mod ergs;
 mod pubdata;
 mod refunds;
@@ -9,8 +10,10 @@ mod transactions;
 
 use std::ops::Range;
 
+use crate::analysis::stretches::Stretch;
 use crate::analysis::why::Why;
 use crate::error::Result;
+use crate::numbers::grouped;
 use crate::recording::Recording;
 
 /// What can be asked.
@@ -18,6 +21,8 @@ use crate::recording::Recording;
 pub enum Topic {
     /// Why a transaction failed.
     Why,
+    /// Who called whom with what, and what came back.
+    Calls,
     /// Which frame used its ergs.
     Ergs,
     /// How its gas was reckoned, from the gas limit to what it paid.
@@ -34,8 +39,9 @@ pub enum Topic {
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Why,
+        Self::Calls,
         Self::Sheet,
         Self::Ergs,
         Self::Refunds,
@@ -48,6 +54,7 @@ impl Topic {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Why => "why",
+            Self::Calls => "calls",
             Self::Sheet => "sheet",
             Self::Ergs => "ergs",
             Self::Refunds => "refunds",
@@ -61,6 +68,7 @@ impl Topic {
     pub const fn help(self) -> &'static str {
         match self {
             Self::Why => "why a transaction failed, down to the first cause",
+            Self::Calls => "who called whom with what, and what came back",
             Self::Sheet => "how a transaction's gas was reckoned, from the gas limit to what it paid",
             Self::Ergs => "which frame used a transaction's ergs, and for what",
             Self::Refunds => "what storage accesses and code cost, and what was given back",
@@ -74,6 +82,7 @@ impl Topic {
     pub const fn views(self) -> &'static [&'static str] {
         match self {
             Self::Why | Self::Sheet | Self::Ergs | Self::Rollbacks => &[""],
+            Self::Calls => &["far calls", "near calls too", "without system contracts"],
             Self::Refunds => &["by time", "by slot"],
             Self::Pubdata => &["by time", "by slot", "by contract"],
             Self::Transactions => &["in order", "by ergs", "by steps", "by pubdata", "by status"],
@@ -159,6 +168,7 @@ impl Question {
         recording.load_overview();
         let (heading, lines) = match self.topic {
             Topic::Why => (String::new(), Why::of(recording, self.tx)?.lines()),
+            Topic::Calls => (calls::heading(), calls::lines(recording, self)?),
             Topic::Sheet => (String::new(), sheet::lines(recording, self.tx)?),
             Topic::Ergs => (ergs::heading(), ergs::lines(recording, self.tx)?),
             Topic::Refunds => (refunds::heading(), refunds::lines(recording, self)?),
@@ -176,6 +186,7 @@ impl Question {
     fn title(self, recording: &Recording) -> String {
         let topic = match self.topic {
             Topic::Why => "Why",
+            Topic::Calls => "Calls",
             Topic::Sheet => "Gas",
             Topic::Ergs => "Ergs",
             Topic::Refunds => "Refunds",
@@ -217,6 +228,17 @@ impl Line {
             text,
             ..Self::default()
         }
+    }
+
+    /// The line above those of a stretch.
+    fn of_stretch(stretch: &Stretch) -> Self {
+        let end = match stretch.rolled_back_at {
+            Some(position) => format!(", rolled back at {}", grouped(position)),
+            None => String::new(),
+        };
+        let Range { start, end: last } = stretch.steps;
+        let text = format!("steps {} to {}{end}", grouped(start), grouped(last));
+        Self::at(start, 0, text).marked(Mark::Undone, stretch.rolled_back_at.is_some())
     }
 
     /// The same line with columns.

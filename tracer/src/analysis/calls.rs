@@ -1,32 +1,47 @@
-//! Far calls in the order in which they were made.
+//! Near and far calls, as a tree in order of time: who called whom with what, and what came back.
 
-use eradbg_vm::CallKind;
-use eradbg_vm::outcome::RetKind;
+mod watcher;
+
+use eradbg_vm::H160;
 use serde::Serialize;
 
-use crate::analysis::frames::Frames;
+use crate::analysis::calls::watcher::Watcher;
+use crate::analysis::stretches::{self, Stretch, Watch, stretches};
 use crate::error::Result;
 use crate::recording::Recording;
 
-/// A far call.
+/// A near or far call.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct FarCall {
+pub struct Call {
     /// The step that made it.
     pub step: u64,
     /// The step that left the callee; `None` where the recording ends in it, or the operator rolled back in it.
     pub left_at: Option<u64>,
     /// The transaction that it belongs to, counted from 0.
     pub tx: Option<u32>,
-    /// Far calls around it.
+    /// Near and far calls around it, the outermost frame not counted.
     pub depth: u32,
     /// The step of the call around it.
     pub within: Option<u64>,
-    /// `normal`, `delegate` or `mimic`.
+    /// `normal`, `delegate`, `mimic` or `near`.
     pub kind: &'static str,
+    /// Whether the callee may not change state.
+    pub is_static: bool,
+    /// Whether it was called as a system contract.
+    pub is_system: bool,
+    /// Whether it was called as a constructor.
+    pub is_constructor: bool,
+    /// Address that called, as the callee sees it.
+    pub caller: H160,
     /// Address whose storage the callee works on.
-    pub this: String,
+    pub this: H160,
     /// Address that its code belongs to.
-    pub code: String,
+    pub code: H160,
+    /// The function that its calldata asks for, when the selector is known; empty for a near call.
+    pub function: &'static str,
+    /// The value that goes with the call, in wei.
+    #[serde(serialize_with = "decimal")]
+    pub value: u128,
     /// Ergs that it got.
     pub ergs: u32,
     /// Ergs that it gave back.
@@ -35,52 +50,69 @@ pub struct FarCall {
     pub end: &'static str,
     /// Why it panicked: the short name of the cause.
     pub cause: &'static str,
+    /// Memory page of the calldata.
+    pub calldata_page: u32,
+    /// Memory page of its heap; its aux heap has the next.
+    pub heap_page: u32,
+    /// Calldata.
+    #[serde(serialize_with = "impl_serde::serialize::serialize")]
+    pub input: Vec<u8>,
+    /// Returndata.
+    #[serde(serialize_with = "impl_serde::serialize::serialize")]
+    pub output: Vec<u8>,
+    /// Position at which the operator rolls it back.
+    pub rolled_back_at: Option<u64>,
+    /// Whether the machine could start the callee.
+    #[serde(skip)]
+    pub has_code: bool,
+    /// The call around it, by its place in the stretch.
+    #[serde(skip)]
+    pub parent: Option<usize>,
 }
 
-/// Hands on all far calls in order of time.
+/// Hands on all calls in order of time.
 ///
 /// # Errors
-/// When rows are damaged, and what `each` says.
+/// When the recording is damaged, and what `each` says.
 pub fn calls<E: From<crate::Error>>(
     recording: &Recording,
-    each: &mut dyn FnMut(FarCall) -> Result<(), E>,
+    each: &mut dyn FnMut(Call) -> Result<(), E>,
 ) -> Result<(), E> {
     recording.load_overview();
-    let frames = Frames::of(recording, 0..recording.steps())?;
-    let spans = frames.spans();
-    for (at, span) in spans.iter().enumerate() {
-        let Some(entry) = span.entry else { continue };
-        let around = |&outer: &usize| spans[outer].entry.is_some();
-        let exit = span.exit;
-        let tx = recording.transaction_at(span.entered_at);
-        each(FarCall {
-            step: span.entered_at,
-            left_at: exit.map(|exit| exit.step),
-            tx: tx.map(|at| recording.transactions()[at].index),
-            depth: frames.around(at).filter(around).count() as u32,
-            within: frames
-                .around(at)
-                .find(around)
-                .map(|outer| spans[outer].entered_at),
-            kind: match entry.kind {
-                CallKind::Normal => "normal",
-                CallKind::Delegate => "delegate",
-                CallKind::Mimic => "mimic",
-            },
-            this: format!("{:#x}", span.this),
-            code: format!("{:#x}", entry.code_address),
-            ergs: entry.ergs,
-            returned: exit.and_then(|exit| exit.ergs),
-            end: match exit.map(|exit| exit.kind) {
-                Some(RetKind::Ok) => "ok",
-                Some(RetKind::Revert) => "revert",
-                Some(RetKind::Panic) => "panic",
-                None => "",
-            },
-            cause: exit
-                .and_then(|exit| exit.cause)
-                .map_or("", eradbg_vm::PanicCause::name),
-        })?;
+    let mut watch = Watch::new(recording);
+    for stretch in stretches(recording, 0..recording.steps()) {
+        for call in of_stretch(&mut watch, &stretch)? {
+            each(call)?;
+        }
     }
     Ok(())
+}
+
+/// Calls of a transaction's stretches. The recording's overview is loaded.
+///
+/// # Errors
+/// When there is no such transaction, or the recording is damaged.
+pub fn of_transaction(recording: &Recording, number: u32) -> Result<Vec<(Stretch, Vec<Call>)>> {
+    let mut watch = Watch::new(recording);
+    stretches::of_transaction(recording, number)?
+        .into_iter()
+        .map(|stretch| {
+            let calls = of_stretch(&mut watch, &stretch)?;
+            Ok((stretch, calls))
+        })
+        .collect()
+}
+
+fn of_stretch(watch: &mut Watch<'_>, stretch: &Stretch) -> Result<Vec<Call>> {
+    let mut calls = watch.run(&stretch.steps, Watcher::new)?.finish();
+    for call in &mut calls {
+        call.tx = stretch.tx;
+        call.rolled_back_at = stretch.rolled_back_at;
+    }
+    Ok(calls)
+}
+
+/// A number that JSON has no type for.
+fn decimal<S: serde::Serializer>(number: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(number)
 }

@@ -2,15 +2,13 @@
 
 mod meter;
 
-use std::ops::Range;
-
 use eradbg_vm::H160;
 use serde::Serialize;
 
 use crate::analysis::ergs::meter::Meter;
+use crate::analysis::stretches::{self, Stretch, Watch, stretches};
 use crate::error::Result;
 use crate::recording::Recording;
-use crate::replay::Replay;
 
 /// What a frame did with its ergs.
 ///
@@ -83,9 +81,9 @@ pub fn ergs<E: From<crate::Error>>(
     each: &mut dyn FnMut(FrameErgs) -> Result<(), E>,
 ) -> Result<(), E> {
     recording.load_overview();
-    let mut place = Place::default();
+    let mut watch = Watch::new(recording);
     for stretch in stretches(recording, 0..recording.steps()) {
-        for account in place.accounts(recording, stretch)? {
+        for account in accounts(&mut watch, &stretch)? {
             each(account)?;
         }
     }
@@ -96,69 +94,22 @@ pub fn ergs<E: From<crate::Error>>(
 ///
 /// # Errors
 /// When there is no such transaction, or the recording is damaged.
-pub fn of_transaction(recording: &Recording, number: u32) -> Result<Vec<(Range<u64>, Vec<FrameErgs>)>> {
-    let row = recording.transaction(number)?;
-    let mut place = Place::default();
-    let end = (row.first_step + row.steps).min(recording.steps());
-    stretches(recording, row.first_step..end)
+pub fn of_transaction(recording: &Recording, number: u32) -> Result<Vec<(Stretch, Vec<FrameErgs>)>> {
+    let mut watch = Watch::new(recording);
+    stretches::of_transaction(recording, number)?
         .into_iter()
-        .map(|stretch| Ok((stretch.clone(), place.accounts(recording, stretch)?)))
+        .map(|stretch| {
+            let accounts = accounts(&mut watch, &stretch)?;
+            Ok((stretch, accounts))
+        })
         .collect()
 }
 
-/// Cuts steps where a transaction begins or ends, and where the operator takes a snapshot that it rolls back to or does
-/// so: a stretch belongs to one transaction at most, and is rolled back as a whole or not at all.
-fn stretches(recording: &Recording, steps: Range<u64>) -> Vec<Range<u64>> {
-    let mut cuts = vec![steps.start, steps.end];
-    for row in recording.transactions() {
-        cuts.extend([row.first_step, row.first_step + row.steps]);
-        cuts.extend(row.rerun_at);
+fn accounts(watch: &mut Watch<'_>, stretch: &Stretch) -> Result<Vec<FrameErgs>> {
+    let mut accounts = watch.run(&stretch.steps, Meter::new)?.finish();
+    for account in &mut accounts {
+        account.tx = stretch.tx;
+        account.rolled_back_at = stretch.rolled_back_at;
     }
-    for undone in recording.undone() {
-        cuts.extend([undone.first_step, undone.end_step]);
-    }
-    cuts.retain(|cut| (steps.start..=steps.end).contains(cut));
-    cuts.sort_unstable();
-    cuts.dedup();
-    cuts.windows(2).map(|pair| pair[0]..pair[1]).collect()
-}
-
-/// Where the last stretch ended: the next one goes on there.
-#[derive(Debug, Default)]
-struct Place(Option<(u32, Replay)>);
-
-impl Place {
-    fn accounts(&mut self, recording: &Recording, stretch: Range<u64>) -> Result<Vec<FrameErgs>> {
-        let mut replay = self.at(recording, stretch.start)?;
-        let mut meter = Meter::new(replay.1.execution());
-        loop {
-            replay.1.run_to(stretch.end, &mut meter)?;
-            let next = replay.0 + 1;
-            if replay.1.execution().steps() >= stretch.end || next >= recording.chunks() {
-                break;
-            }
-            replay = (next, Replay::new(recording, next)?);
-        }
-        self.0 = Some(replay);
-        let tx = recording.transaction_at(stretch.start);
-        let tx = tx.map(|at| recording.transactions()[at].index);
-        let rollback = recording.rollback_of(stretch.start);
-        let mut accounts = meter.finish();
-        for account in &mut accounts {
-            account.tx = tx;
-            account.rolled_back_at = rollback.map(|range| range.end_step);
-        }
-        Ok(accounts)
-    }
-
-    fn at(&mut self, recording: &Recording, position: u64) -> Result<(u32, Replay)> {
-        let chunk = recording.chunk_of(position);
-        let known = self.0.take();
-        let mut replay = match known {
-            Some((at, replay)) if at == chunk => replay,
-            _ => Replay::new(recording, chunk)?,
-        };
-        replay.run_to(position, &mut ())?;
-        Ok((chunk, replay))
-    }
+    Ok(accounts)
 }

@@ -5,11 +5,11 @@
 //! `getGasLimitForTx`, `refundCurrentL2Transaction`) and `SystemConfig.json`; of the operator's formula:
 //! [`eradbg_vm::operator::refund`].
 
+use eradbg_vm::Execution;
 use eradbg_vm::bootloader::Hook;
-use eradbg_vm::bootloader::layout::{DESCRIPTION_SLOTS, GAS_LIMIT_IN_TRANSACTION};
-use eradbg_vm::{Execution, U256};
 use serde::Serialize;
 
+use crate::analysis::encoded::{Encoded, word_of};
 use crate::analysis::phase::Phase;
 use crate::analysis::{after, before, hooks};
 use crate::error::Result;
@@ -24,13 +24,6 @@ const MOST_GAS: u64 = 80_000_000;
 const L2_INTRINSIC: (u64, u64) = (14_070, 0);
 /// The same of a transaction from the base layer.
 const L1_INTRINSIC: (u64, u64) = (167_157, 88);
-/// Types of transactions from the base layer: upgrades and priority operations.
-const L1_TYPES: [u64; 2] = [254, 255];
-/// Places in an encoded transaction, as slots: type, most gas per byte of pubdata, and highest price of gas, which is what
-/// one from the base layer pays.
-const TYPE: usize = 1;
-const GAS_PER_PUBDATA_LIMIT: usize = 5;
-const GAS_PRICE: usize = 6;
 /// Slots of the batch's prices in the bootloader's heap.
 const FAIR_PUBDATA_PRICE: usize = 4;
 const FAIR_L2_GAS_PRICE: usize = 5;
@@ -62,11 +55,8 @@ type Name<'a> = (&'static str, &'a str, &'static str);
 struct Sheet<'a> {
     recording: &'a Recording,
     row: &'a TransactionRow,
-    /// The first step of the attempt that counts, and the machine there.
-    start: u64,
-    machine: Execution,
-    /// Number of the transaction among those that the bootloader gets.
-    place: usize,
+    /// The transaction, and the machine when its run starts.
+    encoded: Encoded,
     entries: Vec<Entry>,
 }
 
@@ -78,19 +68,10 @@ pub fn sheet(recording: &Recording, tx: u32) -> Result<Vec<Entry>> {
     recording.check_machine()?;
     recording.load_overview();
     let row = recording.transaction(tx)?;
-    let start = row.rerun_at.unwrap_or(row.first_step);
-    // The bootloader's list is as long as it was when those were pushed that are gone by now.
-    let is_there = |row: &&TransactionRow| {
-        let rollback = recording.rollback_of(row.rerun_at.unwrap_or(row.first_step));
-        rollback.is_none_or(|range| range.end_step > start)
-    };
-    let earlier = recording.transactions()[..tx as usize].iter();
     let mut sheet = Sheet {
         recording,
         row,
-        start,
-        machine: before(recording, start)?,
-        place: earlier.filter(is_there).count(),
+        encoded: Encoded::of(recording, row)?,
         entries: Vec::new(),
     };
     sheet.fill()?;
@@ -121,9 +102,8 @@ impl Sheet<'_> {
         let fair_gas = of_batch("fair L2 gas price", "wei/gas", FAIR_L2_GAS_PRICE);
         let fair_pubdata = of_batch("fair pubdata price", "wei/byte", FAIR_PUBDATA_PRICE);
         let base_fee = of_batch("base fee", "wei/gas", BASE_FEE);
-        let first = self.encoding();
-        let is_of_l1 = L1_TYPES.contains(&self.word(first + TYPE).low_u64());
-        let limit = first + GAS_PER_PUBDATA_LIMIT;
+        let is_of_l1 = self.encoded.is_of_l1();
+        let limit = self.encoded.gas_per_pubdata_slot();
         let limit = self.slot("prices", "most gas per pubdata byte", "gas/byte", limit);
         let gas_per_pubdata = if is_of_l1 {
             limit
@@ -143,7 +123,7 @@ impl Sheet<'_> {
             how,
         );
         let gas_price = if is_of_l1 {
-            self.slot("prices", "gas price", "wei/gas", first + GAS_PRICE)
+            self.slot("prices", "gas price", "wei/gas", self.encoded.gas_price_slot())
         } else {
             base_fee
         };
@@ -161,9 +141,8 @@ impl Sheet<'_> {
     fn limits(&mut self, prices: &Prices) -> u64 {
         let part = "limits";
         let layout = *self.recording.layout();
-        let first = self.encoding();
-        let limit = self.slot(part, "gas limit", "gas", first + GAS_LIMIT_IN_TRANSACTION);
-        let trusted = layout.trusted_gas_limits + self.place;
+        let limit = self.slot(part, "gas limit", "gas", self.encoded.gas_limit_slot());
+        let trusted = layout.trusted_gas_limits + self.encoded.place;
         let trusted = self.slot(part, "trusted gas limit", "gas", trusted);
         let total = limit.min(MOST_GAS.max(trusted));
         let reserved = limit - total;
@@ -174,7 +153,7 @@ impl Sheet<'_> {
             grouped(trusted)
         );
         self.computed(part, "reserved, not for computation", reserved.into(), "gas", how);
-        let overhead = self.slot(part, "overhead", "gas", layout.overheads + self.place);
+        let overhead = self.slot(part, "overhead", "gas", layout.overheads + self.encoded.place);
         let (gas, bytes) = if prices.is_of_l1 {
             L1_INTRINSIC
         } else {
@@ -201,14 +180,14 @@ impl Sheet<'_> {
     /// What each phase used, as the machine counts.
     fn used(&mut self) -> Result<()> {
         let end = (self.row.first_step + self.row.steps).min(self.recording.steps());
-        let mut cuts: Vec<u64> = vec![self.start, end];
+        let mut cuts: Vec<u64> = vec![self.encoded.start, end];
         let hooks = self.recording.hooks().iter().map(|hook| hook.step);
-        cuts.extend(hooks.filter(|step| (self.start..end).contains(step)));
+        cuts.extend(hooks.filter(|step| (self.encoded.start..end).contains(step)));
         cuts.sort_unstable();
         cuts.dedup();
         let mut sum = 0u64;
         let mut phases: Vec<(Phase, u64, u64)> = Vec::new();
-        let mut before = held(&self.machine);
+        let mut before = held(self.encoded.machine());
         for pair in cuts.windows(2) {
             let after = held(&after(self.recording, pair[1] - 1)?);
             let used = before.saturating_sub(after);
@@ -243,9 +222,15 @@ impl Sheet<'_> {
             timeline.seek(position)?;
             Ok(timeline.state().pubdata)
         };
-        let (first, last) = (counter(self.start)?, counter(asked.step)?);
+        let (first, last) = (counter(self.encoded.start)?, counter(asked.step)?);
         let published = u64::from((last as u32).saturating_sub(first as u32));
-        self.told(part, "counter at the start", first.into(), "bytes", self.start);
+        self.told(
+            part,
+            "counter at the start",
+            first.into(),
+            "bytes",
+            self.encoded.start,
+        );
         self.told(
             part,
             "counter when the refund is asked for",
@@ -311,7 +296,7 @@ impl Sheet<'_> {
     /// What the operator answered, and what was paid back.
     fn outcome(&mut self, asked: HookRow, limit: u64, prices: &Prices) -> Result<()> {
         let part = "refund";
-        let slot = self.recording.layout().refunds + self.place;
+        let slot = self.recording.layout().refunds + self.encoded.place;
         let mut is_answered = false;
         hooks::hooks::<crate::Error>(self.recording, asked.step..asked.step + 1, &mut |call| {
             is_answered |= !call.answer.is_empty();
@@ -341,21 +326,11 @@ impl Sheet<'_> {
         Ok(())
     }
 
-    /// The first slot of the encoded transaction.
-    fn encoding(&self) -> usize {
-        let description = self.recording.layout().descriptions + DESCRIPTION_SLOTS * self.place;
-        (self.word(description + 1).low_u64() / 32) as usize
-    }
-
-    fn word(&self, slot: usize) -> U256 {
-        word_of(&self.machine, slot)
-    }
-
     /// The last hook of a kind in the attempt that counts.
     fn hook(&self, wanted: Hook) -> Option<HookRow> {
         let hooks = self.recording.hooks();
         let end = self.row.first_step + self.row.steps;
-        let first = hooks.partition_point(|hook| hook.step <= self.start);
+        let first = hooks.partition_point(|hook| hook.step <= self.encoded.start);
         let last = hooks.partition_point(|hook| hook.step <= end);
         let of_tx = hooks[first..last].iter().rev();
         of_tx.copied().find(|hook| Hook::new(hook.hook) == Some(wanted))
@@ -363,8 +338,8 @@ impl Sheet<'_> {
 
     /// A number that stands in the bootloader's heap when the transaction starts.
     fn slot(&mut self, part: &'static str, name: &str, unit: &'static str, slot: usize) -> u64 {
-        let value = self.word(slot).low_u64();
-        self.stands((part, name, unit), value, slot, self.start);
+        let value = self.encoded.heap_word(slot).low_u64();
+        self.stands((part, name, unit), value, slot, self.encoded.start);
         value
     }
 
@@ -402,11 +377,6 @@ impl Sheet<'_> {
     fn note(&mut self, part: &'static str, text: &str) {
         self.computed(part, text, 0, "", String::new());
     }
-}
-
-/// A word of the bootloader's heap.
-fn word_of(machine: &Execution, slot: usize) -> U256 {
-    machine.bootloader_heap().read_word(slot as u32 * 32)
 }
 
 /// Ergs of all frames on the call stack.

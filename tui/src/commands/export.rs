@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use eradbg_tracer::Recording;
 use eradbg_tracer::export::steps::ExportError;
 use eradbg_tracer::export::table::{self, Form, Table};
-use eradbg_tracer::export::{batch, steps};
+use eradbg_tracer::export::{batch, calltracer, steps};
 
 use crate::Exit;
 use crate::cli::{ExportArgs, ExportFormat, ExportKind};
@@ -20,14 +20,19 @@ enum Content {
     Batch,
     Steps,
     Table(Table, Form),
+    CallTracer,
 }
 
 impl Content {
     /// `None`: the kind is not written in that format.
     fn of(kind: ExportKind, format: Option<ExportFormat>) -> Option<Self> {
         let table = match kind {
-            ExportKind::Batch => return (format != Some(ExportFormat::Csv)).then_some(Self::Batch),
-            ExportKind::Steps => return (format != Some(ExportFormat::Json)).then_some(Self::Steps),
+            ExportKind::Batch => {
+                return matches!(format, None | Some(ExportFormat::Json)).then_some(Self::Batch);
+            }
+            ExportKind::Steps => {
+                return matches!(format, None | Some(ExportFormat::Csv)).then_some(Self::Steps);
+            }
             ExportKind::Calls => Table::Calls,
             ExportKind::Refunds => Table::Refunds,
             ExportKind::Pubdata => Table::Pubdata,
@@ -36,6 +41,7 @@ impl Content {
             ExportKind::Ergs => Table::Ergs,
         };
         let form = match format {
+            Some(ExportFormat::Calltracer) => return (table == Table::Calls).then_some(Self::CallTracer),
             None | Some(ExportFormat::Json) => Form::Json,
             Some(ExportFormat::Csv) => Form::Csv,
         };
@@ -46,7 +52,7 @@ impl Content {
 /// Writes an export.
 pub(crate) fn export(args: &ExportArgs) -> Result<Exit> {
     let Some(content) = Content::of(args.kind, args.format) else {
-        eprintln!("eradbg: batch is exported as json and steps as csv");
+        eprintln!("eradbg: batch is exported as json, steps as csv, and only calls as calltracer");
         return Ok(Exit::Usage);
     };
     let recording = Recording::open(&args.recording)?;
@@ -75,6 +81,7 @@ fn write(content: &Content, recording: &Recording, out: &mut impl Write) -> Resu
             return Ok(writeln!(out)?);
         }
         Content::Steps => steps::export(recording, out),
+        Content::CallTracer => calltracer::export(recording, out),
         &Content::Table(table, form) => table::export(recording, table, form, out),
     };
     written.map_err(|error| match error {

@@ -54,7 +54,7 @@ pub(crate) fn show(args: &ShowArgs) -> Result<Exit> {
 /// The view that an order names.
 fn view(topic: Topic, order: Option<&str>) -> Option<usize> {
     let Some(order) = order else { return Some(0) };
-    let is_meant = |view: &str| view.strip_prefix("by ").or(view.strip_prefix("in ")) == Some(order);
+    let is_meant = |view: &str| view == order || view.strip_prefix("by ") == Some(order);
     topic.views().iter().position(|view| is_meant(view))
 }
 

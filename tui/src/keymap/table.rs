@@ -87,6 +87,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     key(&["W"], Action::Prompt("reads "), "who reads a place next"),
     hint(&["!"], ask(Topic::Why), "why the transaction failed, down to the first cause", "why"),
     key(&["T"], ask(Topic::Transactions), "the transactions of the batch"),
+    key(&["L"], ask(Topic::Calls), "who called whom with what, and what came back"),
     key(&["="], ask(Topic::Sheet), "how the transaction's gas was reckoned, from the gas limit to what it paid"),
     key(&["$"], ask(Topic::Ergs), "which frame used the transaction's ergs, and for what"),
     key(&["R"], ask(Topic::Refunds), "what its storage accesses and code cost, and what was given back"),

@@ -13,17 +13,10 @@ pub(super) fn heading() -> String {
 
 pub(super) fn lines(recording: &Recording, tx: u32) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
-    for (steps, accounts) in of_transaction(recording, tx)? {
+    for (stretch, accounts) in of_transaction(recording, tx)? {
         let used: u64 = accounts.iter().map(|account| account.itself).sum();
-        let rollback = accounts.first().and_then(|account| account.rolled_back_at);
-        let end = match rollback {
-            Some(position) => format!(", rolled back at {}", grouped(position)),
-            None => String::new(),
-        };
-        let text = format!("steps {} to {}{end}", grouped(steps.start), grouped(steps.end));
         let sum = columns("", &grouped(used), "", "");
-        let line = Line::at(steps.start, 0, text).with(sum);
-        lines.push(line.marked(Mark::Undone, rollback.is_some()));
+        lines.push(Line::of_stretch(&stretch).with(sum));
         for account in &accounts {
             add(account, &mut lines);
         }

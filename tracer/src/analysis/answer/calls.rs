@@ -1,0 +1,133 @@
+//! A transaction's calls as a tree: far calls, near calls too, or those of users' contracts.
+
+use eradbg_vm::value::is_kernel;
+
+use super::{Line, Mark, Question};
+use crate::analysis::calls::{Call, of_transaction};
+use crate::analysis::reason::reason;
+use crate::error::Result;
+use crate::numbers::grouped;
+use crate::recording::Recording;
+use crate::symbols::address_text;
+
+/// Bytes of calldata and returndata that are shown.
+const SHOWN_BYTES: usize = 100;
+
+pub(super) fn heading() -> String {
+    columns("ergs", "used")
+}
+
+pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Line>> {
+    let shows = |call: &Call| match question.view {
+        0 => call.kind != "near",
+        1 => true,
+        // The account's own function is called by the bootloader, whose near calls work on its storage.
+        _ => call.kind != "near" && !is_kernel(call.code),
+    };
+    let mut lines = Vec::new();
+    for (stretch, calls) in of_transaction(recording, question.tx)? {
+        lines.push(Line::of_stretch(&stretch).with(columns("", "")));
+        // How many of the calls around each are shown.
+        let mut depths: Vec<usize> = Vec::with_capacity(calls.len());
+        for call in &calls {
+            let around = call
+                .parent
+                .map_or(0, |parent| depths[parent] + usize::from(shows(&calls[parent])));
+            depths.push(around);
+            if shows(call) {
+                add(call, around + 1, &mut lines);
+            }
+        }
+    }
+    Ok(lines)
+}
+
+fn add(call: &Call, indent: usize, lines: &mut Vec<Line>) {
+    let used = call.returned.map(|returned| call.ergs.saturating_sub(returned));
+    let numbers = columns(&grouped(call.ergs), &used.map_or_else(|| "-".to_owned(), grouped));
+    let failed = matches!(call.end, "revert" | "panic");
+    let line = Line::at(call.step, indent, text(call)).with(numbers);
+    let line = line.marked(Mark::Undone, call.rolled_back_at.is_some());
+    lines.push(line.marked(Mark::Failed, failed));
+    if call.kind == "near" {
+        return;
+    }
+    let part = |text: String| Line::plain(indent + 1, text).with(columns("", ""));
+    lines.push(part(format!(
+        "caller {}, heap {}, calldata on page {}: {}",
+        address_text(call.caller),
+        call.heap_page,
+        call.calldata_page,
+        bytes(&call.input)
+    )));
+    let returned = match call.end {
+        "ok" => format!("returned {}", bytes(&call.output)),
+        "revert" => format!("reverted: {}", reason(&call.output)),
+        "panic" => format!("panicked: {}", call.cause),
+        _ => "it did not end".to_owned(),
+    };
+    lines.push(Line {
+        step: call.left_at,
+        ..part(returned)
+    });
+}
+
+/// What was called, how, and how it went.
+fn text(call: &Call) -> String {
+    let callee = match call.kind {
+        "near" => return format!("near call in {}{}", address_text(call.code), end(call)),
+        "delegate" => format!("{} on {}", address_text(call.code), address_text(call.this)),
+        _ => address_text(call.this),
+    };
+    // Encoded arguments are words after a selector; precompiles get words alone.
+    let has_selector = call.input.len() % 32 == 4;
+    let function = match call.function {
+        _ if !has_selector => String::new(),
+        "" => format!(".0x{}", hex::encode(&call.input[..4])),
+        name => format!(".{}", name.rsplit('.').next().unwrap_or(name)),
+    };
+    let marks = [
+        (call.kind == "mimic", "mimic"),
+        (call.is_static, "static"),
+        (call.is_system, "system"),
+        (call.is_constructor, "constructor"),
+    ];
+    let mut marks: Vec<_> = marks
+        .iter()
+        .filter(|mark| mark.0)
+        .map(|mark| mark.1.to_owned())
+        .collect();
+    if call.value > 0 {
+        marks.push(format!("value {}", grouped(call.value)));
+    }
+    let marks = if marks.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", marks.join(", "))
+    };
+    format!("{callee}{function}{marks}{}", end(call))
+}
+
+fn end(call: &Call) -> String {
+    match call.end {
+        "revert" => ", REVERTED".to_owned(),
+        "panic" => format!(", PANICKED: {}", call.cause),
+        _ => String::new(),
+    }
+}
+
+fn bytes(bytes: &[u8]) -> String {
+    match bytes.len() {
+        0 => "nothing".to_owned(),
+        length if length <= SHOWN_BYTES => format!("0x{}", hex::encode(bytes)),
+        length => format!(
+            "0x{}… ({} bytes)",
+            hex::encode(&bytes[..SHOWN_BYTES]),
+            grouped(length)
+        ),
+    }
+}
+
+fn columns(ergs: &str, used: &str) -> String {
+    format!("{ergs:>13} {used:>11}")
+}

@@ -1,0 +1,108 @@
+//! Reads calls off a replay.
+
+use eradbg_vm::observer::{FrameEnd, Observer};
+use eradbg_vm::outcome::RetKind;
+use eradbg_vm::page_ids::heap_page;
+use eradbg_vm::{CallKind, Execution, FatPointer, PanicCause};
+
+use crate::analysis::calls::Call;
+use crate::symbols;
+
+/// Keeps the calls of a stretch.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    calls: Vec<Call>,
+    /// Frames on the call stack, outermost first: the step that entered each, and its call when that is in the stretch.
+    open: Vec<(u64, Option<usize>)>,
+    /// The far call that the step has left.
+    left: Option<usize>,
+}
+
+impl Watcher {
+    /// At the start of a stretch.
+    pub(super) fn new(execution: &Execution) -> Self {
+        let parts = execution
+            .frames()
+            .flat_map(|frame| frame.waiting.iter().copied().chain([frame.current()]));
+        let mut open: Vec<_> = parts.map(|part| (part.entered_at, None)).collect();
+        open.sort_by_key(|&(entered_at, _)| entered_at);
+        Self {
+            calls: Vec::new(),
+            open,
+            left: None,
+        }
+    }
+
+    /// The calls, once the stretch is over.
+    pub(super) fn finish(self) -> Vec<Call> {
+        self.calls
+    }
+}
+
+impl Observer for Watcher {
+    const WATCHES: bool = false;
+    const SPECIALIZES: bool = false;
+
+    fn after_step(&mut self, execution: &Execution) {
+        let Some(at) = self.left.take() else { return };
+        let returned = execution.register(1);
+        if returned.is_pointer {
+            self.calls[at].output = execution.read_pointer(FatPointer::from_word(returned.word));
+        }
+    }
+
+    fn frame_entered(&mut self, execution: &Execution, is_near: bool) {
+        let frame = execution.frame();
+        let mut call = Call {
+            step: frame.entered_at,
+            depth: self.open.len() as u32 - 1,
+            // The outermost frame is no call.
+            within: self.open[1..].last().map(|&(entered_at, _)| entered_at),
+            kind: "near",
+            is_static: frame.is_static,
+            caller: frame.caller,
+            this: frame.this,
+            code: frame.code_address,
+            ergs: frame.ergs,
+            heap_page: heap_page(frame.base_page),
+            calldata_page: frame.calldata_page,
+            has_code: true,
+            parent: self.open.last().and_then(|&(_, call)| call),
+            ..Call::default()
+        };
+        if !is_near {
+            call.kind = match frame.kind {
+                CallKind::Normal => "normal",
+                CallKind::Delegate => "delegate",
+                CallKind::Mimic => "mimic",
+            };
+            call.is_system = frame.is_system_call;
+            call.is_constructor = frame.is_constructor_call;
+            call.value = frame.context;
+            call.has_code = execution.pending_panic().is_none();
+            call.input = execution.read_pointer(FatPointer::from_word(execution.register(1).word));
+            let selector = call.input.first_chunk().copied();
+            call.function = selector.and_then(symbols::selector_name).unwrap_or("");
+        }
+        self.open.push((call.step, Some(self.calls.len())));
+        self.calls.push(call);
+    }
+
+    fn frame_leaving(&mut self, execution: &Execution, end: FrameEnd) {
+        let Some((_, Some(at))) = self.open.pop() else {
+            return;
+        };
+        let call = &mut self.calls[at];
+        call.left_at = Some(execution.steps());
+        call.returned = Some(end.ergs_returned);
+        call.end = match end.kind {
+            RetKind::Ok => "ok",
+            RetKind::Revert => "revert",
+            RetKind::Panic => "panic",
+        };
+        call.cause = end.cause.map_or("", PanicCause::name);
+        if !end.is_near {
+            self.left = Some(at);
+        }
+    }
+}

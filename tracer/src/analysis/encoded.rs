@@ -1,0 +1,127 @@
+//! A transaction as the bootloader gets it: ABI-encoded in its heap.
+//!
+//! Source: `matter-labs/era-contracts` `system-contracts/contracts/libraries/TransactionHelper.sol` (`Transaction`).
+
+use eradbg_vm::bootloader::layout::{DESCRIPTION_SLOTS, GAS_LIMIT_IN_TRANSACTION};
+use eradbg_vm::{Execution, U256};
+
+use crate::analysis::before;
+use crate::error::Result;
+use crate::ledger::TransactionRow;
+use crate::recording::Recording;
+
+/// Types of transactions from the base layer: upgrades and priority operations.
+const L1_TYPES: [u64; 2] = [254, 255];
+/// Places in an encoded transaction, as slots. The tuple begins after the word that says where it is.
+const TUPLE: usize = 1;
+const TYPE: usize = TUPLE;
+const GAS_PER_PUBDATA_LIMIT: usize = TUPLE + 4;
+const GAS_PRICE: usize = TUPLE + 5;
+const VALUE: usize = TUPLE + 9;
+const DATA: usize = TUPLE + 14;
+/// Most bytes of data that are read; a transaction is far smaller.
+const MOST_DATA: usize = 1 << 24;
+
+/// A transaction in the bootloader's heap, when its run starts.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    /// The first step of the attempt that counts.
+    pub(crate) start: u64,
+    /// Number of the transaction among those that the bootloader has.
+    pub(crate) place: usize,
+    machine: Execution,
+    /// Its first slot.
+    first: usize,
+}
+
+impl Encoded {
+    /// The transaction of a row. The recording's overview is loaded.
+    ///
+    /// # Errors
+    /// When the recording is damaged.
+    pub(crate) fn of(recording: &Recording, row: &TransactionRow) -> Result<Self> {
+        let start = row.rerun_at.unwrap_or(row.first_step);
+        // The bootloader's list is as long as it was when those were pushed that are gone by now.
+        let is_there = |row: &&TransactionRow| {
+            let rollback = recording.rollback_of(row.rerun_at.unwrap_or(row.first_step));
+            rollback.is_none_or(|range| range.end_step > start)
+        };
+        let earlier = recording.transactions()[..row.index as usize].iter();
+        let place = earlier.filter(is_there).count();
+        let machine = before(recording, start)?;
+        let description = recording.layout().descriptions + DESCRIPTION_SLOTS * place;
+        let offset = word_of(&machine, description + 1).low_u64();
+        Ok(Self {
+            start,
+            place,
+            machine,
+            first: (offset / 32) as usize,
+        })
+    }
+
+    /// A word of the bootloader's heap when the run starts.
+    pub(crate) fn heap_word(&self, slot: usize) -> U256 {
+        word_of(&self.machine, slot)
+    }
+
+    /// The state when the run starts.
+    pub(crate) fn machine(&self) -> &Execution {
+        &self.machine
+    }
+
+    /// Whether it comes from the base layer.
+    pub(crate) fn is_of_l1(&self) -> bool {
+        L1_TYPES.contains(&self.heap_word(self.first + TYPE).low_u64())
+    }
+
+    /// Slot of the gas limit.
+    pub(crate) fn gas_limit_slot(&self) -> usize {
+        self.first + GAS_LIMIT_IN_TRANSACTION
+    }
+
+    /// Slot of the most gas that a byte of pubdata may cost.
+    pub(crate) fn gas_per_pubdata_slot(&self) -> usize {
+        self.first + GAS_PER_PUBDATA_LIMIT
+    }
+
+    /// Slot of the highest price of gas, which is what a transaction from the base layer pays.
+    pub(crate) fn gas_price_slot(&self) -> usize {
+        self.first + GAS_PRICE
+    }
+
+    /// The gas limit.
+    pub(crate) fn gas_limit(&self) -> u64 {
+        self.heap_word(self.gas_limit_slot()).low_u64()
+    }
+
+    /// The value, in wei.
+    pub(crate) fn value(&self) -> U256 {
+        self.heap_word(self.first + VALUE)
+    }
+
+    /// The calldata; empty where its place makes no sense.
+    pub(crate) fn data(&self) -> Vec<u8> {
+        let offset = self.heap_word(self.first + DATA).low_u32() as usize;
+        let at = self.first + TUPLE + offset / 32;
+        let length = self.heap_word(at).low_u32() as usize;
+        let (Some(byte), true) = (byte_of(at + 1), length <= MOST_DATA) else {
+            return Vec::new();
+        };
+        let mut data = vec![0; length];
+        self.machine.bootloader_heap().read_bytes(byte, &mut data);
+        data
+    }
+}
+
+/// Where a slot begins, if memory reaches as far.
+fn byte_of(slot: usize) -> Option<u32> {
+    u32::try_from(slot).ok()?.checked_mul(32)
+}
+
+/// A word of the bootloader's heap; zero beyond the end of memory.
+pub(crate) fn word_of(machine: &Execution, slot: usize) -> U256 {
+    match byte_of(slot) {
+        Some(byte) => machine.bootloader_heap().read_word(byte),
+        None => U256::zero(),
+    }
+}
