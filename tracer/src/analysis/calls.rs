@@ -62,6 +62,9 @@ pub struct Call {
     pub output: Vec<u8>,
     /// Position at which the operator rolls it back.
     pub rolled_back_at: Option<u64>,
+    /// The selector of the function, where the calldata has one.
+    #[serde(skip)]
+    pub selector: Option<[u8; 4]>,
     /// Whether the machine could start the callee.
     #[serde(skip)]
     pub has_code: bool,

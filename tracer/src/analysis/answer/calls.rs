@@ -79,12 +79,10 @@ fn text(call: &Call) -> String {
         "delegate" => format!("{} on {}", address_text(call.code), address_text(call.this)),
         _ => address_text(call.this),
     };
-    // Encoded arguments are words after a selector; precompiles get words alone.
-    let has_selector = call.input.len() % 32 == 4;
-    let function = match call.function {
-        _ if !has_selector => String::new(),
-        "" => format!(".0x{}", hex::encode(&call.input[..4])),
-        name => format!(".{}", name.rsplit('.').next().unwrap_or(name)),
+    let function = match (call.function, call.selector) {
+        (_, None) => String::new(),
+        ("", Some(selector)) => format!(".0x{}", hex::encode(selector)),
+        (name, _) => format!(".{}", name.rsplit('.').next().unwrap_or(name)),
     };
     let marks = [
         (call.kind == "mimic", "mimic"),

@@ -3,7 +3,8 @@
 use eradbg_vm::observer::{FrameEnd, Observer};
 use eradbg_vm::outcome::RetKind;
 use eradbg_vm::page_ids::heap_page;
-use eradbg_vm::{CallKind, Execution, FatPointer, PanicCause};
+use eradbg_vm::precompile::Precompile;
+use eradbg_vm::{CallKind, Execution, FatPointer, PanicCause, value};
 
 use crate::analysis::calls::Call;
 use crate::symbols;
@@ -81,8 +82,12 @@ impl Observer for Watcher {
             call.value = frame.context;
             call.has_code = execution.pending_panic().is_none();
             call.input = execution.read_pointer(FatPointer::from_word(execution.register(1).word));
-            let selector = call.input.first_chunk().copied();
-            call.function = selector.and_then(symbols::selector_name).unwrap_or("");
+            // Encoded arguments are words after a selector; precompiles get bytes without one.
+            let is_kernel = value::is_kernel(call.code);
+            let is_precompile = is_kernel && Precompile::at(value::low16(call.code), true).is_some();
+            let has_selector = call.input.len() % 32 == 4 && !is_precompile;
+            call.selector = call.input.first_chunk().copied().filter(|_| has_selector);
+            call.function = call.selector.and_then(symbols::selector_name).unwrap_or("");
         }
         self.open.push((call.step, Some(self.calls.len())));
         self.calls.push(call);
