@@ -3,8 +3,9 @@
 //! `cargo bench -p eradbg-tracer --bench scale` prints tables and a plot; `-- loop 1M 100M` measures only these. Three
 //! kinds: a loop of arithmetic, stack and heap, the same under ten thousand near calls, and transfers on the real
 //! bootloader and contracts (on eradbg's own where the vectors are not). Each measurement is a process of its own, so that
-//! its memory is its own too.
+//! its memory is its own too. `-- answers transfers 10M DIR` records into DIR if need be, and asks each question twice.
 
+mod answers;
 mod input;
 #[path = "../../tests/support/real_base.rs"]
 mod real_base;
@@ -58,7 +59,7 @@ fn main() {
         .filter(|word| word != "--bench")
         .collect();
     if let [
-        mode @ ("plain" | "record" | "view" | "killed"),
+        mode @ ("plain" | "record" | "view" | "killed" | "answers"),
         kind,
         length,
         folder,
@@ -69,6 +70,7 @@ fn main() {
             "plain" => plain(kind, length, Path::new(folder)),
             "record" => record(kind, length, Path::new(folder)),
             "killed" => killed(Path::new(folder)),
+            "answers" => answers::answers(kind, length, Path::new(folder)),
             _ => view(Path::new(folder)),
         };
         println!("{}", serde_json::to_string(&measured).expect("plain data"));
