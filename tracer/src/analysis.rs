@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod operand;
 pub mod phase;
 pub mod pubdata;
+pub mod published;
 pub mod reason;
 pub mod refunds;
 pub mod rollbacks;

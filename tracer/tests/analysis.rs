@@ -7,10 +7,12 @@ mod support;
 use eradbg_tracer::analysis::calls::calls;
 use eradbg_tracer::analysis::hooks::hooks;
 use eradbg_tracer::analysis::pubdata::pubdata;
+use eradbg_tracer::analysis::published::Published;
 use eradbg_tracer::analysis::refunds::refunds;
 use eradbg_tracer::analysis::rollbacks::rollbacks;
 use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::ledger::TxStatus;
+use eradbg_tracer::report::BatchReport;
 use eradbg_tracer::source::scenario;
 use eradbg_tracer::{Recording, Timeline};
 use support::{Input, Recorded, all_vectors, record, record_as_far_as_it_goes, vectors};
@@ -215,12 +217,32 @@ fn rows<T>(
     rows
 }
 
+/// Pieces of the published bytes follow each other without a gap, and there are as many as the batch reports.
+fn pieces_make_up_what_is_published(name: &str, recording: &Recording, report: &BatchReport) {
+    let published = Published::of(recording).unwrap().unwrap();
+    let mut end = 0;
+    for piece in &published.pieces {
+        assert_eq!(piece.offset, end, "{name}: {piece:?}");
+        end += piece.bytes;
+    }
+    assert_eq!(end, report.pubdata_input.len(), "{name}");
+    let count = |kind: &str| published.pieces.iter().filter(|piece| piece.kind == kind).count();
+    if count("hash") == 0 {
+        let logs = report.final_execution_state.user_l2_to_l1_logs.len();
+        assert_eq!(count("log"), logs, "{name}");
+        let writes = count("initial write") + count("repeated write");
+        assert_eq!(writes, report.state_diffs.len(), "{name}");
+    } else {
+        assert_eq!((published.pieces.len(), end), (1, 32), "{name}");
+    }
+}
+
 /// The ledgers of a recording give what its batch reports.
 fn ledgers_agree_with_the_report(name: &str, recording: &Recording) {
     let Some(report) = recording.batch_report().unwrap() else {
         return;
     };
-    let state = report.final_execution_state;
+    let state = &report.final_execution_state;
     let refunds = rows(|each| refunds(recording, ALL, each));
     let kept = refunds
         .iter()
@@ -242,7 +264,7 @@ fn ledgers_agree_with_the_report(name: &str, recording: &Recording) {
         ranges.any(|range| (range.first_step..range.end_step).contains(&step))
     };
     // Reads and transient accesses cost nothing.
-    let costs = state.pubdata_costs.into_iter().filter(|&cost| cost != 0);
+    let costs = state.pubdata_costs.iter().copied().filter(|&cost| cost != 0);
     let deltas = writes
         .iter()
         .filter(|row| row.kind == "write" && row.delta != 0 && !of_rolled_back(row.step));
@@ -265,6 +287,7 @@ fn ledgers_agree_with_the_report(name: &str, recording: &Recording) {
             "{name}: {call:?}"
         );
     }
+    pieces_make_up_what_is_published(name, recording, &report);
     let hooks = rows(|each| hooks(recording, ALL, each));
     assert_eq!(hooks.len(), recording.hooks().len(), "{name}");
     let undone = rows(|each| rollbacks(recording, ALL, each));

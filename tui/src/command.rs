@@ -111,6 +111,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         parse: |words| ask_about(Topic::Pubdata, words),
     },
     Command {
+        name: "published",
+        arguments: "",
+        help: "show what the batch publishes, byte by byte",
+        parse: |words| ask_about(Topic::Published, words),
+    },
+    Command {
         name: "rollbacks",
         arguments: "[N]",
         help: "show what was undone in transaction N, by whom, and what survived",

@@ -3,6 +3,7 @@
 mod calls;
 mod ergs;
 mod pubdata;
+mod published;
 mod refunds;
 mod rollbacks;
 mod sheet;
@@ -31,6 +32,8 @@ pub enum Topic {
     Refunds,
     /// What its writes add to what has to be published.
     Pubdata,
+    /// What the batch publishes.
+    Published,
     /// What was undone in it.
     Rollbacks,
     /// The transactions of the batch.
@@ -39,13 +42,14 @@ pub enum Topic {
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Why,
         Self::Calls,
         Self::Sheet,
         Self::Ergs,
         Self::Refunds,
         Self::Pubdata,
+        Self::Published,
         Self::Rollbacks,
         Self::Transactions,
     ];
@@ -59,6 +63,7 @@ impl Topic {
             Self::Ergs => "ergs",
             Self::Refunds => "refunds",
             Self::Pubdata => "pubdata",
+            Self::Published => "published",
             Self::Rollbacks => "rollbacks",
             Self::Transactions => "transactions",
         }
@@ -73,6 +78,7 @@ impl Topic {
             Self::Ergs => "which frame used a transaction's ergs, and for what",
             Self::Refunds => "what storage accesses and code cost, and what was given back",
             Self::Pubdata => "what each write adds to the pubdata",
+            Self::Published => "what the batch publishes, byte by byte",
             Self::Rollbacks => "what was undone, by whom, and what survived",
             Self::Transactions => "the transactions of the batch",
         }
@@ -81,7 +87,7 @@ impl Topic {
     /// The orders that its answer can be given in; the first one is usual.
     pub const fn views(self) -> &'static [&'static str] {
         match self {
-            Self::Why | Self::Sheet | Self::Ergs | Self::Rollbacks => &[""],
+            Self::Why | Self::Sheet | Self::Ergs | Self::Published | Self::Rollbacks => &[""],
             Self::Calls => &["far calls", "near calls too", "without system contracts"],
             Self::Refunds => &["by time", "by slot"],
             Self::Pubdata => &["by time", "by slot", "by contract"],
@@ -91,7 +97,7 @@ impl Topic {
 
     /// Whether it is about one transaction.
     pub const fn is_about_one(self) -> bool {
-        !matches!(self, Self::Transactions)
+        !matches!(self, Self::Transactions | Self::Published)
     }
 }
 
@@ -173,6 +179,7 @@ impl Question {
             Topic::Ergs => (ergs::heading(), ergs::lines(recording, self.tx)?),
             Topic::Refunds => (refunds::heading(), refunds::lines(recording, self)?),
             Topic::Pubdata => (pubdata::heading(), pubdata::lines(recording, self)?),
+            Topic::Published => (published::heading(), published::lines(recording)?),
             Topic::Rollbacks => (String::new(), rollbacks::lines(recording, self.tx)?),
             Topic::Transactions => (transactions::heading(), transactions::lines(recording, self.view)),
         };
@@ -191,6 +198,7 @@ impl Question {
             Topic::Ergs => "Ergs",
             Topic::Refunds => "Refunds",
             Topic::Pubdata => "Pubdata",
+            Topic::Published => "Published bytes",
             Topic::Rollbacks => "Rollbacks",
             Topic::Transactions => "Transactions",
         };

@@ -92,6 +92,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     key(&["$"], ask(Topic::Ergs), "which frame used the transaction's ergs, and for what"),
     key(&["R"], ask(Topic::Refunds), "what its storage accesses and code cost, and what was given back"),
     key(&["P"], ask(Topic::Pubdata), "what its writes add to the pubdata"),
+    key(&["#"], ask(Topic::Published), "what the batch publishes, byte by byte"),
     key(&["U"], ask(Topic::Rollbacks), "what was undone in it, by whom, and what survived"),
     key(&["u"], Action::FrameUp(1), "look at the caller's frame"),
     key(&["d"], Action::FrameDown(1), "look at the callee's frame"),
