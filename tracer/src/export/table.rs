@@ -125,3 +125,44 @@ fn columns(row: &impl Serialize) -> io::Result<csv::StringRecord> {
     let mut reader = csv::Reader::from_reader(&written[..]);
     Ok(reader.headers()?.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_is_described() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../LEDGERS.md");
+        // A packaged crate has no such file beside it.
+        let Ok(text) = std::fs::read_to_string(file) else {
+            return;
+        };
+        let described = |name: &str| -> Vec<String> {
+            let part = text.split("\n## ").find(|part| part.lines().next() == Some(name));
+            let rows = part
+                .expect(name)
+                .lines()
+                .filter_map(|line| line.strip_prefix("| `"));
+            rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned()))
+                .collect()
+        };
+        let names = |columns: io::Result<csv::StringRecord>| -> Vec<String> {
+            columns.expect("plain data").iter().map(str::to_owned).collect()
+        };
+        assert_eq!(described("calls"), names(columns(&calls::Call::default())));
+        assert_eq!(described("ergs"), names(columns(&ergs::FrameErgs::default())));
+        assert_eq!(
+            described("refunds"),
+            names(columns(&refunds::RefundRow::default()))
+        );
+        assert_eq!(
+            described("pubdata"),
+            names(columns(&pubdata::PubdataRow::default()))
+        );
+        assert_eq!(
+            described("rollbacks"),
+            names(columns(&rollbacks::RollbackRow::default()))
+        );
+        assert_eq!(described("hooks"), names(columns(&hooks::HookCall::default())));
+    }
+}
