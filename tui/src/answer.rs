@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use eradbg_tracer::analysis::answer::{Answer, Line, Mark, Question};
+use eradbg_tracer::analysis::answer::{Answer, Line, Mark, Question, Topic};
 use tui_input::{Input, InputRequest};
 
 /// Lines of an answer that is shown whole at first.
@@ -39,7 +39,8 @@ pub(crate) enum Fold {
 }
 
 impl Shown {
-    /// With the first line selected. A long answer is folded, but for what leads to failures.
+    /// With the first line selected. A long answer is folded, but for what leads to failures; so are the last branches of a
+    /// tree of calls, and lists below sums.
     pub(crate) fn new(question: Question, answer: Answer) -> Self {
         let mut shown = Self {
             question,
@@ -50,6 +51,9 @@ impl Shown {
             folded: HashSet::new(),
             in_sight: Vec::new(),
         };
+        if has_details(question.topic) {
+            shown.fold_details();
+        }
         if shown.answer.lines.len() > WHOLE_LINES {
             shown.fold_what_went_well();
         }
@@ -131,6 +135,18 @@ impl Shown {
             .find(|&other| lines[other].indent < lines[at].indent)
     }
 
+    /// Folds what has parts without parts of their own, unless it failed.
+    fn fold_details(&mut self) {
+        let lines = &self.answer.lines;
+        for at in 0..lines.len() {
+            let mut parts = (at + 1..lines.len()).take_while(|&part| lines[part].indent > lines[at].indent);
+            let failed = lines[at].mark == Mark::Failed;
+            if self.has_parts(at) && !failed && parts.all(|part| !self.has_parts(part)) {
+                self.folded.insert(at);
+            }
+        }
+    }
+
     fn fold_what_went_well(&mut self) {
         let lines = &self.answer.lines;
         // Indent of the nearest line below that tells of a failure and is not yet led to.
@@ -170,13 +186,19 @@ impl Shown {
     }
 }
 
+/// Whether the lines that stand lowest in an answer about this are details of those above them.
+const fn has_details(topic: Topic) -> bool {
+    match topic {
+        Topic::Calls | Topic::Ergs | Topic::Refunds | Topic::Pubdata | Topic::Published => true,
+        Topic::Why | Topic::Sheet | Topic::Rollbacks | Topic::Transactions => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use eradbg_tracer::analysis::answer::Topic;
-
     use super::*;
 
-    fn shown(indents: &[usize], failed: &[usize]) -> Shown {
+    fn shown(topic: Topic, indents: &[usize], failed: &[usize]) -> Shown {
         let line = |(at, &indent): (usize, &usize)| Line {
             step: None,
             columns: String::new(),
@@ -193,12 +215,12 @@ mod tests {
             heading: String::new(),
             lines: indents.iter().enumerate().map(line).collect(),
         };
-        Shown::new(Question::new(Topic::Ergs, 0), answer)
+        Shown::new(Question::new(topic, 0), answer)
     }
 
     #[test]
     fn folding_hides_what_belongs_to_a_line_and_folding_again_goes_up() {
-        let mut shown = shown(&[0, 1, 2, 1, 0], &[]);
+        let mut shown = shown(Topic::Why, &[0, 1, 2, 1, 0], &[]);
         shown.scroll(1);
         shown.fold(Fold::Closed);
         assert_eq!(shown.in_sight, [0, 1, 3, 4]);
@@ -214,13 +236,19 @@ mod tests {
     fn a_long_answer_is_folded_but_for_what_leads_to_failures() {
         let mut indents = vec![0, 1, 2, 3, 1, 2];
         indents.extend([1; WHOLE_LINES]);
-        let shown = shown(&indents, &[3]);
+        let shown = shown(Topic::Why, &indents, &[3]);
         assert_eq!(shown.in_sight[..6], [0, 1, 2, 3, 4, 6]);
     }
 
     #[test]
+    fn details_of_calls_that_went_well_are_folded() {
+        let shown = shown(Topic::Calls, &[0, 1, 2, 2, 1, 2, 2], &[4]);
+        assert_eq!(shown.in_sight, [0, 1, 4, 5, 6]);
+    }
+
+    #[test]
     fn a_filter_looks_into_folded_lines_and_the_selected_line_stays() {
-        let mut shown = shown(&[0, 1, 2, 1, 0], &[]);
+        let mut shown = shown(Topic::Why, &[0, 1, 2, 1, 0], &[]);
         shown.fold(Fold::Closed);
         shown.edit(InputRequest::InsertChar('2'));
         assert_eq!(shown.in_sight, [2]);

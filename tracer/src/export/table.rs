@@ -15,7 +15,7 @@ const ALL: Range<u64> = 0..u64::MAX;
 /// A table that can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
-    /// [`calls::FarCall`].
+    /// [`calls::Call`].
     Calls,
     /// [`refunds::RefundRow`].
     Refunds,

@@ -108,52 +108,6 @@ fn verify_says_that_all_is_well() {
 }
 
 #[test]
-fn why_explains_the_first_failure_and_names_the_others() {
-    let folder = folder();
-    let path = folder.path();
-    run_line(path, "record mini.json -o r").ok();
-    let explained = run_line(path, "why r");
-    assert!(
-        explained.stderr.contains("transaction 3 failed too (--tx 3)"),
-        "{}",
-        explained.stderr
-    );
-    let text = explained.ok();
-    assert!(
-        text.contains("transaction 2 REVERTED in execution: nope"),
-        "{text}"
-    );
-    let told = json(&run_line(path, "why r --tx 3 --json").ok());
-    assert_eq!((&told["tx"], &told["status"]), (&json!(3), &json!("halt")));
-    let missing = run_line(path, "why r --tx 6");
-    assert_eq!(missing.code, Some(1));
-    assert!(
-        missing.stderr.contains("there is no transaction 6"),
-        "{}",
-        missing.stderr
-    );
-}
-
-#[test]
-fn ledgers_have_the_same_rows_in_both_formats() {
-    let folder = folder();
-    let path = folder.path();
-    run_line(path, "record mini.json -o r").ok();
-    for ledger in ["calls", "refunds", "pubdata", "rollbacks", "hooks"] {
-        let objects = json(&run_line(path, &format!("export r {ledger}")).ok());
-        let csv = run_line(path, &format!("export r {ledger} --format csv")).ok();
-        let count = objects.as_array().expect("an array").len();
-        assert!(count > 0 && rows(&csv) == count as u64, "{ledger}");
-        let columns = csv.lines().next().expect("a line of names").split(',').count();
-        assert_eq!(
-            objects[0].as_object().expect("an object").len(),
-            columns,
-            "{ledger}"
-        );
-    }
-}
-
-#[test]
 fn exports_to_a_file_equal_exports_to_standard_output() {
     let folder = folder();
     let path = folder.path();

@@ -1,5 +1,6 @@
 //! Tests of the `eradbg` binary: what goes in by the command line, and what comes out.
 
+mod answers;
 mod bad_input;
 mod commands;
 mod demo;
