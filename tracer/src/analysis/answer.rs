@@ -87,7 +87,8 @@ impl Topic {
     /// The orders that its answer can be given in; the first one is usual.
     pub const fn views(self) -> &'static [&'static str] {
         match self {
-            Self::Why | Self::Sheet | Self::Ergs | Self::Published | Self::Rollbacks => &[""],
+            Self::Why | Self::Sheet | Self::Published | Self::Rollbacks => &[""],
+            Self::Ergs => &["by time", "by contract"],
             Self::Calls => &["far calls", "near calls too", "without system contracts"],
             Self::Refunds => &["by time", "by slot"],
             Self::Pubdata => &["by time", "by slot", "by contract"],
@@ -176,7 +177,7 @@ impl Question {
             Topic::Why => (String::new(), Why::of(recording, self.tx)?.lines()),
             Topic::Calls => (calls::heading(), calls::lines(recording, self)?),
             Topic::Sheet => (String::new(), sheet::lines(recording, self.tx)?),
-            Topic::Ergs => (ergs::heading(), ergs::lines(recording, self.tx)?),
+            Topic::Ergs => (ergs::heading(), ergs::lines(recording, self)?),
             Topic::Refunds => (refunds::heading(), refunds::lines(recording, self)?),
             Topic::Pubdata => (pubdata::heading(), pubdata::lines(recording, self)?),
             Topic::Published => (published::heading(), published::lines(recording)?),

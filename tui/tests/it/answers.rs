@@ -51,10 +51,10 @@ fn every_topic_is_shown_in_every_order() {
         ("transactions", &["ergs", "steps", "pubdata", "status"][..]),
         ("calls", &["near calls too", "without system contracts"]),
         ("refunds", &["slot"]),
+        ("ergs", &["contract"]),
         ("pubdata", &["slot", "contract"]),
         ("why", &[]),
         ("sheet", &[]),
-        ("ergs", &[]),
         ("published", &[]),
         ("rollbacks", &[]),
     ] {

@@ -1,6 +1,11 @@
 //! Who used a transaction's ergs: a tree of frames, with what each paid for.
 
-use super::{Line, Mark};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use eradbg_vm::H160;
+
+use super::{Line, Mark, Question};
 use crate::analysis::ergs::{FrameErgs, of_transaction};
 use crate::error::Result;
 use crate::numbers::grouped;
@@ -8,17 +13,18 @@ use crate::recording::Recording;
 use crate::symbols;
 
 pub(super) fn heading() -> String {
-    columns("got", "itself", "below", "returned")
+    columns("itself", "below")
 }
 
-pub(super) fn lines(recording: &Recording, tx: u32) -> Result<Vec<Line>> {
+pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
-    for (stretch, accounts) in of_transaction(recording, tx)? {
+    for (stretch, accounts) in of_transaction(recording, question.tx)? {
         let used: u64 = accounts.iter().map(|account| account.itself).sum();
-        let sum = columns("", &grouped(used), "", "");
+        let sum = columns(&grouped(used), "");
         lines.push(Line::of_stretch(&stretch).with(sum));
-        for account in &accounts {
-            add(account, &mut lines);
+        match question.view {
+            0 => accounts.iter().for_each(|account| add(account, &mut lines)),
+            _ => add_contracts(&accounts, &mut lines),
         }
     }
     Ok(lines)
@@ -26,13 +32,7 @@ pub(super) fn lines(recording: &Recording, tx: u32) -> Result<Vec<Line>> {
 
 fn add(account: &FrameErgs, lines: &mut Vec<Line>) {
     let indent = account.depth as usize + 1;
-    let returned = account.returned.map_or_else(|| "-".to_owned(), grouped);
-    let numbers = columns(
-        &grouped(account.got),
-        &grouped(account.itself),
-        &grouped(account.below),
-        &returned,
-    );
+    let numbers = columns(&grouped(account.itself), &grouped(account.below));
     let failed = matches!(account.end, "revert" | "panic");
     let end = match (account.end, account.cause) {
         ("panic", cause) => format!(", PANICKED: {cause}"),
@@ -41,9 +41,36 @@ fn add(account: &FrameErgs, lines: &mut Vec<Line>) {
     };
     let line = Line::at(account.step, indent, name(account) + &end).with(numbers);
     lines.push(line.marked(Mark::Failed, failed));
-    if let Some(text) = passing(account) {
-        lines.push(Line::plain(indent + 1, text).with(columns("", "", "", "")));
+    lines.push(Line::plain(indent + 1, passing(account)).with(columns("", "")));
+    add_expenses(account, indent + 1, lines);
+}
+
+/// What each contract used in all its frames, the one that used most first.
+fn add_contracts(accounts: &[FrameErgs], lines: &mut Vec<Line>) {
+    let mut contracts: BTreeMap<H160, (usize, FrameErgs)> = BTreeMap::new();
+    for account in accounts {
+        let (calls, sum) = contracts.entry(account.code).or_default();
+        *calls += usize::from(account.kind != "near");
+        sum.itself += account.itself;
+        sum.opcodes += account.opcodes;
+        sum.growth += account.growth;
+        sum.decommits += account.decommits;
+        sum.precompiles += account.precompiles;
+        sum.burnt += account.burnt;
+        sum.refunds += account.refunds;
     }
+    let mut contracts: Vec<_> = contracts.into_iter().collect();
+    contracts.sort_by_key(|(_, (_, sum))| Reverse(sum.itself));
+    for (code, (calls, sum)) in contracts {
+        let name = symbols::address_text(code);
+        let text = format!("{name}, {} far calls", grouped(calls));
+        lines.push(Line::plain(1, text).with(columns(&grouped(sum.itself), "")));
+        add_expenses(&sum, 2, lines);
+    }
+}
+
+/// What ergs were used for, where they were not for opcodes alone.
+fn add_expenses(account: &FrameErgs, indent: usize, lines: &mut Vec<Line>) {
     let parts = [
         ("opcodes", account.opcodes),
         ("memory growth", account.growth),
@@ -53,8 +80,7 @@ fn add(account: &FrameErgs, lines: &mut Vec<Line>) {
     ];
     let has_others = parts[1..].iter().any(|&(_, ergs)| ergs > 0) || account.refunds > 0;
     let spent = parts.iter().filter(|&&(_, ergs)| ergs > 0 && has_others);
-    let part =
-        |name: &str, ergs: String| Line::plain(indent + 1, name.to_owned()).with(columns("", &ergs, "", ""));
+    let part = |name: &str, ergs: String| Line::plain(indent, name.to_owned()).with(columns(&ergs, ""));
     lines.extend(spent.map(|&(name, ergs)| part(name, grouped(ergs))));
     if account.refunds > 0 {
         lines.push(part("refunds", format!("-{}", grouped(account.refunds))));
@@ -71,17 +97,22 @@ fn name(account: &FrameErgs) -> String {
     }
 }
 
-/// What was asked and passed on; `None` for a near call that gets all.
-fn passing(account: &FrameErgs) -> Option<String> {
-    let (asked, allowed, passed) = (account.asked?, account.allowed?, account.passed?);
-    if account.kind == "near" {
-        return (asked != 0).then(|| format!("asked {} of {}", grouped(asked), grouped(allowed)));
-    }
-    let asked = if asked == u32::MAX {
+/// What was asked and passed on, and what came back.
+fn passing(account: &FrameErgs) -> String {
+    let got = grouped(account.got);
+    let returned = account
+        .returned
+        .map_or_else(String::new, |ergs| format!("; returned {}", grouped(ergs)));
+    let (Some(asked), Some(allowed), Some(passed)) = (account.asked, account.allowed, account.passed) else {
+        return format!("had {got} when these steps began{returned}");
+    };
+    let asked_all = asked == u32::MAX || (account.kind == "near" && asked == 0);
+    let asked = if asked_all {
         "all".to_owned()
     } else {
         grouped(asked)
     };
+    let rule = if account.kind == "near" { "" } else { " (63/64)" };
     let passed = match passed {
         _ if passed < allowed => format!(", passed {}", grouped(passed)),
         _ => String::new(),
@@ -90,12 +121,12 @@ fn passing(account: &FrameErgs) -> Option<String> {
         0 => String::new(),
         extra => format!(", and {} for the value", grouped(extra)),
     };
-    Some(format!(
-        "asked {asked}, allowed {} (63/64){passed}{extra}",
+    format!(
+        "got {got}: asked {asked}, allowed {}{rule}{passed}{extra}{returned}",
         grouped(allowed)
-    ))
+    )
 }
 
-fn columns(got: &str, itself: &str, below: &str, returned: &str) -> String {
-    format!("{got:>13} {itself:>13} {below:>13} {returned:>13}")
+fn columns(itself: &str, below: &str) -> String {
+    format!("{itself:>12} {below:>12}")
 }

@@ -113,7 +113,7 @@ fn the_next_order_and_a_filter_show_other_lines_of_the_same_answer() {
 fn a_question_without_other_orders_says_so_and_stays() {
     let (mut timeline, _folder) = demo();
     let mut model = Model::new((80, 24));
-    ask(&mut model, &mut timeline, Action::Question(Topic::Ergs, Some(0)));
+    ask(&mut model, &mut timeline, Action::Question(Topic::Sheet, Some(0)));
     assert_eq!(update(&mut model, Action::NextView), Effect::None);
-    assert_eq!(shown(&model).question, Question::new(Topic::Ergs, 0));
+    assert_eq!(shown(&model).question, Question::new(Topic::Sheet, 0));
 }
