@@ -68,60 +68,15 @@ pub(crate) const COMMANDS: &[Command] = &[
         help: "go to the step that reads it next",
         parse: |words| ask(words, Origin::NextRead),
     },
-    Command {
-        name: "why",
-        arguments: "[N]",
-        help: "say why transaction N failed, or the one at the cursor",
-        parse: |words| ask_about(Topic::Why, words),
-    },
-    Command {
-        name: "transactions",
-        arguments: "",
-        help: "list the transactions of the batch",
-        parse: |words| ask_about(Topic::Transactions, words),
-    },
-    Command {
-        name: "calls",
-        arguments: "[N]",
-        help: "show who called whom with what in transaction N, and what came back",
-        parse: |words| ask_about(Topic::Calls, words),
-    },
-    Command {
-        name: "sheet",
-        arguments: "[N]",
-        help: "show how the gas of transaction N was reckoned, from the gas limit to what it paid",
-        parse: |words| ask_about(Topic::Sheet, words),
-    },
-    Command {
-        name: "ergs",
-        arguments: "[N]",
-        help: "show which frame used the ergs of transaction N, and for what",
-        parse: |words| ask_about(Topic::Ergs, words),
-    },
-    Command {
-        name: "refunds",
-        arguments: "[N]",
-        help: "show what storage accesses and code of transaction N cost, and what was given back",
-        parse: |words| ask_about(Topic::Refunds, words),
-    },
-    Command {
-        name: "pubdata",
-        arguments: "[N]",
-        help: "show what the writes of transaction N add to the pubdata",
-        parse: |words| ask_about(Topic::Pubdata, words),
-    },
-    Command {
-        name: "published",
-        arguments: "",
-        help: "show what the batch publishes, byte by byte",
-        parse: |words| ask_about(Topic::Published, words),
-    },
-    Command {
-        name: "rollbacks",
-        arguments: "[N]",
-        help: "show what was undone in transaction N, by whom, and what survived",
-        parse: |words| ask_about(Topic::Rollbacks, words),
-    },
+    question(Topic::Why, |words| ask_about(Topic::Why, words)),
+    question(Topic::Transactions, |words| ask_about(Topic::Transactions, words)),
+    question(Topic::Calls, |words| ask_about(Topic::Calls, words)),
+    question(Topic::Sheet, |words| ask_about(Topic::Sheet, words)),
+    question(Topic::Ergs, |words| ask_about(Topic::Ergs, words)),
+    question(Topic::Refunds, |words| ask_about(Topic::Refunds, words)),
+    question(Topic::Pubdata, |words| ask_about(Topic::Pubdata, words)),
+    question(Topic::Published, |words| ask_about(Topic::Published, words)),
+    question(Topic::Rollbacks, |words| ask_about(Topic::Rollbacks, words)),
     Command {
         name: "delete",
         arguments: "N",
@@ -165,6 +120,16 @@ pub(crate) const COMMANDS: &[Command] = &[
         parse: |_| Ok(Action::Quit),
     },
 ];
+
+/// The command that asks about a topic.
+const fn question(topic: Topic, parse: fn(&[&str]) -> Result<Action, String>) -> Command {
+    Command {
+        name: topic.name(),
+        arguments: if topic.is_about_one() { "[N]" } else { "" },
+        help: topic.help(),
+        parse,
+    }
+}
 
 /// Reads a command line. The name may be shortened as long as it is clear; a number alone is a step to go to.
 ///

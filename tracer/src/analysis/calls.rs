@@ -6,7 +6,7 @@ use eradbg_vm::H160;
 use serde::Serialize;
 
 use crate::analysis::calls::watcher::Watcher;
-use crate::analysis::stretches::{self, Stretch, Watch, stretches};
+use crate::analysis::stretches::{Stretch, watch_all, watch_transaction};
 use crate::error::Result;
 use crate::recording::Recording;
 
@@ -81,14 +81,7 @@ pub fn calls<E: From<crate::Error>>(
     recording: &Recording,
     each: &mut dyn FnMut(Call) -> Result<(), E>,
 ) -> Result<(), E> {
-    recording.load_overview();
-    let mut watch = Watch::new(recording);
-    for stretch in stretches(recording, 0..recording.steps()) {
-        for call in of_stretch(&mut watch, &stretch)? {
-            each(call)?;
-        }
-    }
-    Ok(())
+    watch_all::<Watcher, E>(recording, each)
 }
 
 /// Calls of a transaction's stretches. The recording's overview is loaded.
@@ -96,23 +89,7 @@ pub fn calls<E: From<crate::Error>>(
 /// # Errors
 /// When there is no such transaction, or the recording is damaged.
 pub fn of_transaction(recording: &Recording, number: u32) -> Result<Vec<(Stretch, Vec<Call>)>> {
-    let mut watch = Watch::new(recording);
-    stretches::of_transaction(recording, number)?
-        .into_iter()
-        .map(|stretch| {
-            let calls = of_stretch(&mut watch, &stretch)?;
-            Ok((stretch, calls))
-        })
-        .collect()
-}
-
-fn of_stretch(watch: &mut Watch<'_>, stretch: &Stretch) -> Result<Vec<Call>> {
-    let mut calls = watch.run(&stretch.steps, Watcher::new)?.finish();
-    for call in &mut calls {
-        call.tx = stretch.tx;
-        call.rolled_back_at = stretch.rolled_back_at;
-    }
-    Ok(calls)
+    watch_transaction::<Watcher>(recording, number)
 }
 
 /// A number that JSON has no type for.

@@ -6,7 +6,7 @@ use eradbg_vm::H160;
 use serde::Serialize;
 
 use crate::analysis::ergs::meter::Meter;
-use crate::analysis::stretches::{self, Stretch, Watch, stretches};
+use crate::analysis::stretches::{Stretch, watch_all, watch_transaction};
 use crate::error::Result;
 use crate::recording::Recording;
 
@@ -80,14 +80,7 @@ pub fn ergs<E: From<crate::Error>>(
     recording: &Recording,
     each: &mut dyn FnMut(FrameErgs) -> Result<(), E>,
 ) -> Result<(), E> {
-    recording.load_overview();
-    let mut watch = Watch::new(recording);
-    for stretch in stretches(recording, 0..recording.steps()) {
-        for account in accounts(&mut watch, &stretch)? {
-            each(account)?;
-        }
-    }
-    Ok(())
+    watch_all::<Meter, E>(recording, each)
 }
 
 /// Accounts of a transaction's stretches, each with those of its frames. The recording's overview is loaded.
@@ -95,21 +88,5 @@ pub fn ergs<E: From<crate::Error>>(
 /// # Errors
 /// When there is no such transaction, or the recording is damaged.
 pub fn of_transaction(recording: &Recording, number: u32) -> Result<Vec<(Stretch, Vec<FrameErgs>)>> {
-    let mut watch = Watch::new(recording);
-    stretches::of_transaction(recording, number)?
-        .into_iter()
-        .map(|stretch| {
-            let accounts = accounts(&mut watch, &stretch)?;
-            Ok((stretch, accounts))
-        })
-        .collect()
-}
-
-fn accounts(watch: &mut Watch<'_>, stretch: &Stretch) -> Result<Vec<FrameErgs>> {
-    let mut accounts = watch.run(&stretch.steps, Meter::new)?.finish();
-    for account in &mut accounts {
-        account.tx = stretch.tx;
-        account.rolled_back_at = stretch.rolled_back_at;
-    }
-    Ok(accounts)
+    watch_transaction::<Meter>(recording, number)
 }

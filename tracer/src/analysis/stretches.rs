@@ -21,7 +21,7 @@ pub struct Stretch {
 
 /// Cuts steps where a transaction begins or ends, and where the operator takes a snapshot that it rolls back to or does
 /// so. The recording's overview is loaded.
-pub(super) fn stretches(recording: &Recording, steps: Range<u64>) -> Vec<Stretch> {
+fn stretches(recording: &Recording, steps: Range<u64>) -> Vec<Stretch> {
     let mut cuts = vec![steps.start, steps.end];
     for row in recording.transactions() {
         cuts.extend([row.first_step, row.first_step + row.steps]);
@@ -45,58 +45,87 @@ pub(super) fn stretches(recording: &Recording, steps: Range<u64>) -> Vec<Stretch
     cuts.windows(2).map(stretch).collect()
 }
 
-/// The stretches of a transaction, those of a first attempt included. The recording's overview is loaded.
-///
-/// # Errors
-/// When there is no such transaction.
-pub(super) fn of_transaction(recording: &Recording, number: u32) -> Result<Vec<Stretch>> {
-    let row = recording.transaction(number)?;
-    let end = (row.first_step + row.steps).min(recording.steps());
-    Ok(stretches(recording, row.first_step..end))
+/// Makes rows of what happens in a stretch.
+pub(super) trait Watcher: Observer + Sized {
+    /// A row.
+    type Row;
+
+    /// At the start of a stretch.
+    fn start(execution: &Execution) -> Self;
+
+    /// The rows, once the stretch is over.
+    fn rows(self, stretch: &Stretch) -> Vec<Self::Row>;
 }
 
-/// Watches stretches in order: each goes on where the one before it ended.
+/// Hands on the rows of all stretches in order.
+///
+/// # Errors
+/// When the recording is damaged, and what `each` says.
+pub(super) fn watch_all<W: Watcher, E: From<crate::Error>>(
+    recording: &Recording,
+    each: &mut dyn FnMut(W::Row) -> Result<(), E>,
+) -> Result<(), E> {
+    recording.load_overview();
+    let mut place = Place::new(recording);
+    for stretch in stretches(recording, 0..recording.steps()) {
+        place.watch::<W>(&stretch)?.into_iter().try_for_each(&mut *each)?;
+    }
+    Ok(())
+}
+
+/// The stretches of a transaction, those of a first attempt included, with their rows. The recording's overview is loaded.
+///
+/// # Errors
+/// When there is no such transaction, or the recording is damaged.
+pub(super) fn watch_transaction<W: Watcher>(
+    recording: &Recording,
+    number: u32,
+) -> Result<Vec<(Stretch, Vec<W::Row>)>> {
+    let row = recording.transaction(number)?;
+    let end = (row.first_step + row.steps).min(recording.steps());
+    let mut place = Place::new(recording);
+    stretches(recording, row.first_step..end)
+        .into_iter()
+        .map(|stretch| {
+            let rows = place.watch::<W>(&stretch)?;
+            Ok((stretch, rows))
+        })
+        .collect()
+}
+
+/// Where the last stretch ended: the next one goes on there.
 #[derive(Debug)]
-pub(super) struct Watch<'a> {
+struct Place<'a> {
     recording: &'a Recording,
-    /// Where the last one ended, with the chunk.
     last: Option<(u32, Replay)>,
 }
 
-impl<'a> Watch<'a> {
-    pub(super) fn new(recording: &'a Recording) -> Self {
+impl<'a> Place<'a> {
+    fn new(recording: &'a Recording) -> Self {
         Self {
             recording,
             last: None,
         }
     }
 
-    /// Runs a stretch with the observer that is made for its start; the observer, and the state at its end, before a
-    /// rollback.
-    ///
-    /// # Errors
-    /// When the recording is damaged.
-    pub(super) fn run<O: Observer>(
-        &mut self,
-        steps: &Range<u64>,
-        observer: impl FnOnce(&Execution) -> O,
-    ) -> Result<O> {
-        let chunk = self.recording.chunk_of(steps.start);
+    fn watch<W: Watcher>(&mut self, stretch: &Stretch) -> Result<Vec<W::Row>> {
+        let Range { start, end } = stretch.steps;
+        let chunk = self.recording.chunk_of(start);
         let (mut chunk, mut replay) = match self.last.take() {
             Some((at, replay)) if at == chunk => (at, replay),
             _ => (chunk, Replay::new(self.recording, chunk)?),
         };
-        replay.run_to(steps.start, &mut ())?;
-        let mut observer = observer(replay.execution());
+        replay.run_to(start, &mut ())?;
+        let mut watcher = W::start(replay.execution());
         loop {
-            replay.run_to(steps.end, &mut observer)?;
-            if replay.execution().steps() >= steps.end || chunk + 1 >= self.recording.chunks() {
+            replay.run_to(end, &mut watcher)?;
+            if replay.execution().steps() >= end || chunk + 1 >= self.recording.chunks() {
                 break;
             }
             chunk += 1;
             replay = Replay::new(self.recording, chunk)?;
         }
         self.last = Some((chunk, replay));
-        Ok(observer)
+        Ok(watcher.rows(stretch))
     }
 }

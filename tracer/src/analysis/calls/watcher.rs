@@ -7,6 +7,7 @@ use eradbg_vm::precompile::Precompile;
 use eradbg_vm::{CallKind, Execution, FatPointer, PanicCause, value};
 
 use crate::analysis::calls::Call;
+use crate::analysis::stretches::{self, Stretch};
 use crate::symbols;
 
 /// Keeps the calls of a stretch.
@@ -19,14 +20,13 @@ pub(super) struct Watcher {
     left: Option<usize>,
 }
 
-impl Watcher {
-    /// At the start of a stretch.
-    pub(super) fn new(execution: &Execution) -> Self {
-        let parts = execution
-            .frames()
-            .flat_map(|frame| frame.waiting.iter().copied().chain([frame.current()]));
-        let mut open: Vec<_> = parts.map(|part| (part.entered_at, None)).collect();
-        open.sort_by_key(|&(entered_at, _)| entered_at);
+impl stretches::Watcher for Watcher {
+    type Row = Call;
+
+    fn start(execution: &Execution) -> Self {
+        let far = execution.callers().iter().chain([execution.frame()]);
+        let parts = far.flat_map(|frame| frame.waiting.iter().copied().chain([frame.current()]));
+        let open = parts.map(|part| (part.entered_at, None)).collect();
         Self {
             calls: Vec::new(),
             open,
@@ -34,8 +34,11 @@ impl Watcher {
         }
     }
 
-    /// The calls, once the stretch is over.
-    pub(super) fn finish(self) -> Vec<Call> {
+    fn rows(mut self, stretch: &Stretch) -> Vec<Call> {
+        for call in &mut self.calls {
+            call.tx = stretch.tx;
+            call.rolled_back_at = stretch.rolled_back_at;
+        }
         self.calls
     }
 }

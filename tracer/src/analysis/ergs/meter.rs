@@ -12,6 +12,7 @@ use eradbg_vm::value::{self, Forwarding};
 use eradbg_vm::{CallKind, Execution, FatPointer, Frame, Opcode, PanicCause, U256};
 
 use crate::analysis::ergs::FrameErgs;
+use crate::analysis::stretches::{Stretch, Watcher};
 
 /// Keeps an account for each frame.
 #[derive(Debug)]
@@ -46,9 +47,10 @@ enum Doing {
     Return(u64),
 }
 
-impl Meter {
-    /// At the start of a stretch.
-    pub(super) fn new(execution: &Execution) -> Self {
+impl Watcher for Meter {
+    type Row = FrameErgs;
+
+    fn start(execution: &Execution) -> Self {
         let mut meter = Self {
             accounts: Vec::new(),
             open: Vec::new(),
@@ -67,10 +69,11 @@ impl Meter {
         meter
     }
 
-    /// The accounts, once the stretch is over.
-    pub(super) fn finish(mut self) -> Vec<FrameErgs> {
+    fn rows(mut self, stretch: &Stretch) -> Vec<FrameErgs> {
         for at in (0..self.accounts.len()).rev() {
             let account = &mut self.accounts[at];
+            account.tx = stretch.tx;
+            account.rolled_back_at = stretch.rolled_back_at;
             let expenses = account.opcodes + account.growth + account.decommits + account.precompiles;
             account.itself = (expenses + account.burnt).saturating_sub(account.refunds);
             let used = account.itself + account.below;
@@ -80,7 +83,9 @@ impl Meter {
         }
         self.accounts
     }
+}
 
+impl Meter {
     fn open(&mut self, frame: &Frame, entered_at: u64, is_near: bool, got: u32) -> &mut FrameErgs {
         let parent = self.open.last().copied();
         self.open.push(self.accounts.len());
