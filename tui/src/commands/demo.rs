@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use eradbg_fixtures::embedded::SCENARIOS;
 use eradbg_tracer::recorder::{Control, DEFAULT_CHUNK_STEPS};
 use eradbg_tracer::source::{Loaded, scenario};
 use eradbg_tracer::store::FORMAT;
+use eradbg_tracer::verify::verify;
 use eradbg_tracer::{Error, Recording};
 use eradbg_vm::MACHINE_REVISION;
 use etcetera::BaseStrategy;
@@ -98,7 +100,7 @@ fn open_cached(folder: &Path, loaded: &Loaded) -> Option<Recording> {
     let folder = folder.join(fingerprint(loaded));
     let path = folder.join(&loaded.name);
     match Recording::open(&path) {
-        Ok(recording) if recording.is_complete() => return Some(recording),
+        Ok(recording) if is_sound(&recording) => return Some(recording),
         Err(Error::Locked { .. }) => return None,
         Ok(_) | Err(_) => {}
     }
@@ -113,6 +115,11 @@ fn open_cached(folder: &Path, loaded: &Loaded) -> Option<Recording> {
     make(&made, loaded.clone()).ok()?;
     fs::rename(&made, &path).ok()?;
     Recording::open(&path).ok()
+}
+
+/// Whether a recording holds all of a scenario, and every part of it can be read. Those that come along are short.
+fn is_sound(recording: &Recording) -> bool {
+    recording.is_complete() && verify(recording, |_| ControlFlow::Continue(())).broken.is_empty()
 }
 
 pub(crate) fn make(path: &Path, loaded: Loaded) -> Result<()> {
@@ -140,6 +147,9 @@ fn fingerprint(loaded: &Loaded) -> String {
 #[cfg(test)]
 mod tests {
     use eradbg_tracer::Timeline;
+    use eradbg_tracer::store::database::Database;
+    use eradbg_tracer::store::key;
+    use eradbg_tracer::store::tree::{Content, Tree};
     use eradbg_vm::outcome::RetKind;
 
     use super::*;
@@ -162,8 +172,12 @@ mod tests {
         let again = open_cached(folder.path(), &demo()).unwrap();
         assert_eq!((again.path(), again.manifest().created_unix), (&*path, made));
         drop(again);
+        let database = Database::open(&path, Content::Recording).unwrap();
+        database.remove(Tree::Keyframe, &key::chunk(1)).unwrap();
+        drop(database);
+        assert!(is_sound(&open_cached(folder.path(), &demo()).unwrap()));
         fs::write(path.join("db"), "nonsense").unwrap();
-        assert!(open_cached(folder.path(), &demo()).unwrap().is_complete());
+        assert!(is_sound(&open_cached(folder.path(), &demo()).unwrap()));
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 
