@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use primitive_types::{H256, U256};
 
-pub use self::encoding::l2_reserved_words;
+pub use self::encoding::{MAX_COMPUTE_GAS, l2_reserved_words};
 pub use self::env::{
     BatchEnv, ExecutionMode, FeeInput, InteropRoot, L2BlockEnv, MAX_GAS_PER_PUBDATA_BYTE, SystemCode,
     SystemEnv,

@@ -23,6 +23,17 @@ pub enum CallKind {
     Mimic,
 }
 
+impl CallKind {
+    /// Short name for lists and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Delegate => "delegate",
+            Self::Mimic => "mimic",
+        }
+    }
+}
+
 /// A contract call: the far frame and, above it, the near frames of the same contract.
 #[derive(Debug, Clone)]
 pub struct Frame {

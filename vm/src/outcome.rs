@@ -78,6 +78,15 @@ impl RetKind {
     pub const fn undoes(self) -> bool {
         !matches!(self, Self::Ok)
     }
+
+    /// Short name for lists and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Revert => "revert",
+            Self::Panic => "panic",
+        }
+    }
 }
 
 /// How the root frame ended.

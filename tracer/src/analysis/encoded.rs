@@ -2,6 +2,7 @@
 //!
 //! Source: `matter-labs/era-contracts` `system-contracts/contracts/libraries/TransactionHelper.sol` (`Transaction`).
 
+use eradbg_vm::batch::tx_type;
 use eradbg_vm::bootloader::layout::{DESCRIPTION_SLOTS, GAS_LIMIT_IN_TRANSACTION};
 use eradbg_vm::{Execution, U256};
 
@@ -10,8 +11,8 @@ use crate::error::Result;
 use crate::ledger::TransactionRow;
 use crate::recording::Recording;
 
-/// Types of transactions from the base layer: upgrades and priority operations.
-const L1_TYPES: [u64; 2] = [254, 255];
+/// Types of transactions from the base layer.
+const L1_TYPES: [u64; 2] = [tx_type::UPGRADE as u64, tx_type::PRIORITY as u64];
 /// Places in an encoded transaction, as slots. The tuple begins after the word that says where it is.
 const TUPLE: usize = 1;
 const TYPE: usize = TUPLE;

@@ -6,6 +6,7 @@
 //! [`eradbg_vm::operator::refund`].
 
 use eradbg_vm::Execution;
+use eradbg_vm::batch::MAX_COMPUTE_GAS;
 use eradbg_vm::bootloader::Hook;
 use serde::Serialize;
 
@@ -18,8 +19,6 @@ use crate::numbers::grouped;
 use crate::recording::{HookRow, Recording};
 use crate::timeline::Timeline;
 
-/// Gas that a transaction may use for computation, whatever the operator trusts it with.
-const MOST_GAS: u64 = 80_000_000;
 /// What each L2 transaction costs besides its code: gas, and bytes of pubdata.
 const L2_INTRINSIC: (u64, u64) = (14_070, 0);
 /// The same of a transaction from the base layer.
@@ -144,12 +143,14 @@ impl Sheet<'_> {
         let limit = self.slot(part, "gas limit", "gas", self.encoded.gas_limit_slot());
         let trusted = layout.trusted_gas_limits + self.encoded.place;
         let trusted = self.slot(part, "trusted gas limit", "gas", trusted);
-        let total = limit.min(MOST_GAS.max(trusted));
+        // So much it may use whatever the operator trusts it with.
+        let guaranteed = u64::from(MAX_COMPUTE_GAS);
+        let total = limit.min(guaranteed.max(trusted));
         let reserved = limit - total;
         let how = format!(
             "{} - min(it, max({}, {}))",
             grouped(limit),
-            grouped(MOST_GAS),
+            grouped(guaranteed),
             grouped(trusted)
         );
         self.computed(part, "reserved, not for computation", reserved.into(), "gas", how);

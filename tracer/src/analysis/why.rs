@@ -282,7 +282,7 @@ impl Told<'_> {
             name: name(span),
             function: self.function(span)?,
             is_near: span.is_near,
-            kind: kind(exit.kind),
+            kind: exit.kind.name(),
             reason: text,
             passes_on,
         })
@@ -397,14 +397,6 @@ fn status(status: TxStatus) -> &'static str {
         TxStatus::Reverted => "revert",
         TxStatus::Halted => "halt",
         TxStatus::Unfinished => "unfinished",
-    }
-}
-
-fn kind(kind: RetKind) -> &'static str {
-    match kind {
-        RetKind::Ok => "ok",
-        RetKind::Revert => "revert",
-        RetKind::Panic => "panic",
     }
 }
 

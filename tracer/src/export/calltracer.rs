@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 
 use eradbg_vm::operator::RevertReason;
-use eradbg_vm::storage::BOOTLOADER;
+use eradbg_vm::storage::{BOOTLOADER, CONTRACT_DEPLOYER};
 use eradbg_vm::{H160, H256, U256};
 use serde::Serialize;
 
@@ -17,9 +17,6 @@ use crate::error::Result;
 use crate::export::steps::ExportError;
 use crate::ledger::{TransactionRow, TxStatus};
 use crate::recording::Recording;
-
-/// Address of `ContractDeployer`, whose mimic calls are constructors.
-const DEPLOYER: u64 = 0x8006;
 
 /// A call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -131,7 +128,8 @@ fn tree(calls: Vec<Call>) -> Vec<TracedCall> {
             continue;
         }
         inner.reverse();
-        let by_deployer = around.is_some_and(|outer| callers[outer] == H160::from_low_u64_be(DEPLOYER));
+        // Its mimic calls are constructors.
+        let by_deployer = around.is_some_and(|outer| callers[outer] == CONTRACT_DEPLOYER);
         let traced = traced(call, by_deployer, inner);
         parents[at]
             .map_or(&mut outermost, |parent| &mut below[parent])

@@ -8,7 +8,7 @@ use crate::bytecode::{WORD_BYTES, bytes_to_words, hash_bytecode};
 
 /// The most gas that the computation of a transaction may use (`TX_MAX_COMPUTE_GAS_LIMIT` in zksync-era's
 /// `vm_latest/constants.rs`, like the two below).
-const MAX_COMPUTE_GAS: u32 = 80_000_000;
+pub const MAX_COMPUTE_GAS: u32 = 80_000_000;
 /// Gas for the slot that a transaction takes in its batch.
 const SLOT_OVERHEAD_GAS: u32 = 10_000;
 /// Gas per word of the encoding. The bootloader allows this price per byte, so the operator's demand is never refused.

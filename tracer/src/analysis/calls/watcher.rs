@@ -1,10 +1,9 @@
 //! Reads calls off a replay.
 
 use eradbg_vm::observer::{FrameEnd, Observer};
-use eradbg_vm::outcome::RetKind;
 use eradbg_vm::page_ids::heap_page;
 use eradbg_vm::precompile::Precompile;
-use eradbg_vm::{CallKind, Execution, FatPointer, PanicCause, value};
+use eradbg_vm::{Execution, FatPointer, PanicCause, value};
 
 use crate::analysis::calls::Call;
 use crate::analysis::stretches::{self, Stretch};
@@ -75,11 +74,7 @@ impl Observer for Watcher {
             ..Call::default()
         };
         if !is_near {
-            call.kind = match frame.kind {
-                CallKind::Normal => "normal",
-                CallKind::Delegate => "delegate",
-                CallKind::Mimic => "mimic",
-            };
+            call.kind = frame.kind.name();
             call.is_system = frame.is_system_call;
             call.is_constructor = frame.is_constructor_call;
             call.value = frame.context;
@@ -103,11 +98,7 @@ impl Observer for Watcher {
         let call = &mut self.calls[at];
         call.left_at = Some(execution.steps());
         call.returned = Some(end.ergs_returned);
-        call.end = match end.kind {
-            RetKind::Ok => "ok",
-            RetKind::Revert => "revert",
-            RetKind::Panic => "panic",
-        };
+        call.end = end.kind.name();
         call.cause = end.cause.map_or("", PanicCause::name);
         if !end.is_near {
             self.left = Some(at);

@@ -9,7 +9,7 @@ use eradbg_vm::isa;
 use eradbg_vm::observer::{FrameEnd, Observer, Question, Step};
 use eradbg_vm::outcome::RetKind;
 use eradbg_vm::value::{self, Forwarding};
-use eradbg_vm::{CallKind, Execution, FatPointer, Frame, Opcode, PanicCause, U256};
+use eradbg_vm::{Execution, FatPointer, Frame, Opcode, PanicCause, U256};
 
 use crate::analysis::ergs::FrameErgs;
 use crate::analysis::stretches::{Stretch, Watcher};
@@ -93,12 +93,7 @@ impl Meter {
             step: entered_at,
             depth: self.open.len() as u32 - 1,
             within: parent.map(|at| self.accounts[at].step),
-            kind: match frame.kind {
-                _ if is_near => "near",
-                CallKind::Normal => "normal",
-                CallKind::Delegate => "delegate",
-                CallKind::Mimic => "mimic",
-            },
+            kind: if is_near { "near" } else { frame.kind.name() },
             this: frame.this,
             code: frame.code_address,
             got,
@@ -237,11 +232,7 @@ impl Observer for Meter {
         }
         account.left_at = Some(execution.steps());
         account.returned = Some(end.ergs_returned);
-        account.end = match end.kind {
-            RetKind::Ok => "ok",
-            RetKind::Revert => "revert",
-            RetKind::Panic => "panic",
-        };
+        account.end = end.kind.name();
         account.cause = end.cause.map_or("", PanicCause::name);
         self.open.pop();
     }
