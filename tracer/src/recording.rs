@@ -6,6 +6,7 @@ mod keyframes;
 mod lasting;
 mod listings;
 mod memory;
+mod names;
 mod overview;
 mod pages;
 mod reports;
@@ -39,6 +40,7 @@ use crate::store::tree::Tree;
 use crate::store::{key, pack};
 use extent::{read_end, read_manifest, read_meta, scan};
 use keyframes::KeyframeCache;
+use names::Names;
 use overview::{OperatorRows, Overview};
 use states::States;
 
@@ -85,6 +87,7 @@ struct Inner {
 struct AlreadyRead {
     programs: Mutex<BTreeMap<U256, Arc<Program>>>,
     listings: Mutex<BTreeMap<U256, Option<Arc<Listing>>>>,
+    names: Names,
     keyframes: Mutex<KeyframeCache>,
     /// Operator rows of the chunk that was asked for last.
     operator_rows: Mutex<Option<OperatorRows>>,

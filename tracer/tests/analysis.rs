@@ -62,8 +62,11 @@ fn a_revert_is_followed_to_the_contract_that_decided_it() {
     let recorded = scenario("demo");
     let told = why(&recorded.recording, 4);
     assert_eq!(told.status, "revert");
-    let functions: Vec<_> = told.path.iter().map(|failed| failed.function).collect();
-    assert_eq!(functions, [Some("executeTransaction"), Some("transfer")]);
+    let functions: Vec<_> = told.path.iter().map(|failed| failed.function.clone()).collect();
+    assert_eq!(
+        functions,
+        ["executeTransaction", "transfer"].map(|name| Some(name.to_owned()))
+    );
     assert_eq!(told.path[1].reason, "\"Insufficient balance\"");
     assert!(told.path[0].passes_on && !told.path[1].passes_on);
     let custom = scenario("revert_with_custom_error");

@@ -189,7 +189,12 @@ impl Shown {
 /// Whether the lines that stand lowest in an answer about this are details of those above them.
 const fn has_details(topic: Topic) -> bool {
     match topic {
-        Topic::Calls | Topic::Ergs | Topic::Refunds | Topic::Pubdata | Topic::Published => true,
+        Topic::Calls
+        | Topic::Ergs
+        | Topic::Refunds
+        | Topic::Pubdata
+        | Topic::Published
+        | Topic::Contracts => true,
         Topic::Why | Topic::Sheet | Topic::Rollbacks | Topic::Transactions => false,
     }
 }

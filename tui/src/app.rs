@@ -73,6 +73,13 @@ fn start(recording: Recording, at: u64, tour: Tour, follower: Option<Follower>) 
         let text = format!("lists may lack something: {problem}");
         app.act(Action::Failed(text));
     }
+    if let [first, more @ ..] = &app.timeline.recording().notes_on_names()?[..] {
+        let more = match more.len() {
+            0 => String::new(),
+            count => format!(" ({count} more: A)"),
+        };
+        app.act(Action::Failed(format!("names: {first}{more}")));
+    }
     app.events(&mut terminal, &stopped)
 }
 

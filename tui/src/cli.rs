@@ -99,6 +99,8 @@ pub(crate) struct DemoArgs {
     /// Lists all scenarios.
     #[arg(long)]
     pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
 }
 
 /// Arguments of `debug`.
@@ -142,6 +144,8 @@ pub(crate) struct RecordArgs {
     #[arg(long, value_name = "STEPS", default_value_t = eradbg_tracer::recorder::DEFAULT_CHUNK_STEPS,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) chunk_steps: u32,
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
 }
 
 /// Arguments of `open`.
@@ -151,6 +155,18 @@ pub(crate) struct OpenArgs {
     pub(crate) recording: PathBuf,
     #[command(flatten)]
     pub(crate) at: AtArgs,
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
+}
+
+/// Where names of contracts come from.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct NameArgs {
+    /// Folder with artifacts of foundry-zksync (zkout) or hardhat (artifacts-zk), or one artifact: contracts, functions,
+    /// events, errors and storage slots get their names. May be given several times. Without it, the artifacts of
+    /// `eradbg.ron` in this folder or one above.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) artifacts: Vec<PathBuf>,
 }
 
 /// Where to start.
@@ -172,6 +188,8 @@ pub(crate) struct InfoArgs {
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
 }
 
 /// Arguments of `export`.
@@ -187,6 +205,8 @@ pub(crate) struct ExportArgs {
     /// File to write; without it, standard output.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
 }
 
 /// What can be exported.
@@ -250,6 +270,8 @@ pub(crate) struct WhyArgs {
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
 }
 
 /// Arguments of `show`.
@@ -266,6 +288,8 @@ pub(crate) struct ShowArgs {
     /// The order: `slot` or `contract` instead of time, `ergs`, `steps`, `pubdata` or `status` for transactions.
     #[arg(long, value_name = "ORDER")]
     pub(crate) by: Option<String>,
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
 }
 
 fn topic_parser() -> impl TypedValueParser<Value = Topic> {
@@ -295,6 +319,8 @@ pub(crate) struct QueryArgs {
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
 }
 
 /// Arguments of `verify`.

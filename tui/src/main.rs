@@ -11,6 +11,7 @@ mod highlight;
 mod keymap;
 mod layout;
 mod model;
+mod names;
 mod text;
 mod theme;
 mod tour;

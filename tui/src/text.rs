@@ -77,16 +77,19 @@ pub(crate) fn value(value: Value, base: Base, width: usize) -> String {
     }
 }
 
-/// What a word seems to be besides a number: a known address, or a known selector in the highest bytes.
+/// What a word seems to be besides a number: a known address, the first topic of a known event, or a known selector in
+/// the highest bytes.
 pub(crate) fn hint(word: U256) -> Option<&'static str> {
     let address = address_of(word);
     if word_of(address) == word && word > U256::from(0xff) {
         return symbols::address_name(address);
     }
     let selector = ((word.0[3] >> 32) as u32).to_be_bytes();
-    (word.0[3] >> 32 != 0)
-        .then(|| symbols::selector_name(selector))
-        .flatten()
+    if word.0[3] >> 32 == 0 {
+        return None;
+    }
+    let topic = eradbg_vm::H256(eradbg_vm::value::word_to_bytes(word));
+    symbols::topic_name(topic).or_else(|| symbols::selector_name(selector))
 }
 
 /// Text of at most `width` columns, its end replaced by `…` when it is longer.

@@ -22,6 +22,7 @@ mod strip;
 pub(crate) mod testing;
 
 use eradbg_tracer::timeline::Timeline;
+use eradbg_vm::H160;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Rect};
@@ -50,6 +51,11 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The name of an address, or a short form of it.
+    pub(crate) fn name(&self, address: H160) -> String {
+        self.timeline.recording().address_text(address)
+    }
+
     /// Prepares to draw a moment.
     pub(crate) fn new(
         model: &'a Model,

@@ -1,6 +1,7 @@
 //! Questions and their answers as lines, which screens show and commands print.
 
 mod calls;
+mod contracts;
 mod ergs;
 mod pubdata;
 mod published;
@@ -10,6 +11,8 @@ mod sheet;
 mod transactions;
 
 use std::ops::Range;
+
+use eradbg_vm::storage::StorageKey;
 
 use crate::analysis::stretches::Stretch;
 use crate::analysis::why::Why;
@@ -38,11 +41,13 @@ pub enum Topic {
     Rollbacks,
     /// The transactions of the batch.
     Transactions,
+    /// The contracts that were called, and where their names come from.
+    Contracts,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Why,
         Self::Calls,
         Self::Sheet,
@@ -52,6 +57,7 @@ impl Topic {
         Self::Published,
         Self::Rollbacks,
         Self::Transactions,
+        Self::Contracts,
     ];
 
     /// Its name, as commands spell it.
@@ -66,6 +72,7 @@ impl Topic {
             Self::Published => "published",
             Self::Rollbacks => "rollbacks",
             Self::Transactions => "transactions",
+            Self::Contracts => "contracts",
         }
     }
 
@@ -81,6 +88,7 @@ impl Topic {
             Self::Published => "what the batch publishes, byte by byte",
             Self::Rollbacks => "what was undone, by whom, and what survived",
             Self::Transactions => "the transactions of the batch",
+            Self::Contracts => "the contracts that were called, and where their names come from",
         }
     }
 
@@ -92,13 +100,14 @@ impl Topic {
             Self::Calls => &["far calls", "near calls too", "without system contracts"],
             Self::Refunds => &["by time", "by slot"],
             Self::Pubdata => &["by time", "by slot", "by contract"],
+            Self::Contracts => &["by calls", "by address"],
             Self::Transactions => &["in order", "by ergs", "by steps", "by pubdata", "by status"],
         }
     }
 
     /// Whether it is about one transaction.
     pub const fn is_about_one(self) -> bool {
-        !matches!(self, Self::Transactions | Self::Published)
+        !matches!(self, Self::Transactions | Self::Published | Self::Contracts)
     }
 }
 
@@ -183,6 +192,7 @@ impl Question {
             Topic::Published => (published::heading(), published::lines(recording)?),
             Topic::Rollbacks => (String::new(), rollbacks::lines(recording, self.tx)?),
             Topic::Transactions => (transactions::heading(), transactions::lines(recording, self.view)),
+            Topic::Contracts => (contracts::heading(), contracts::lines(recording, self.view)?),
         };
         Ok(Answer {
             title: self.title(recording),
@@ -202,6 +212,7 @@ impl Question {
             Topic::Published => "Published bytes",
             Topic::Rollbacks => "Rollbacks",
             Topic::Transactions => "Transactions",
+            Topic::Contracts => "Contracts",
         };
         let of = if self.topic.is_about_one() {
             format!(": transaction {}", self.tx)
@@ -276,13 +287,27 @@ fn trimmed(hex: &str) -> String {
     format!("0x{}", if digits.is_empty() { "0" } else { digits })
 }
 
-/// `Contract[slot]`, of hex strings.
-fn slot_text(address: &str, slot: &str) -> String {
-    format!("{}[{}]", name_of(address), trimmed(slot))
+/// `Contract[slot]` or `Contract.variable`, of hex strings.
+fn slot_text(recording: &Recording, address: &str, slot: &str) -> String {
+    key_of(address, slot).map_or_else(String::new, |key| recording.slot_text(key))
+}
+
+/// A slot's value, of hex strings.
+fn value_text(recording: &Recording, address: &str, slot: &str, word: &str) -> String {
+    let value = || Some(recording.value_text(key_of(address, slot)?, word.parse().ok()?));
+    value().unwrap_or_default()
+}
+
+fn key_of(address: &str, slot: &str) -> Option<StorageKey> {
+    Some(StorageKey {
+        address: address.parse().ok()?,
+        key: slot.parse().ok()?,
+    })
 }
 
 /// A contract's name, of its address as a hex string.
-fn name_of(address: &str) -> String {
-    let known = address.parse().ok().and_then(crate::symbols::address_name);
-    known.map_or_else(|| trimmed(address), str::to_owned)
+fn name_of(recording: &Recording, address: &str) -> String {
+    address
+        .parse()
+        .map_or_else(|_| trimmed(address), |address| recording.name_or_hex(address))
 }

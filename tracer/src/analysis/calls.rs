@@ -38,7 +38,7 @@ pub struct Call {
     /// Address that its code belongs to.
     pub code: H160,
     /// The function that its calldata asks for, when the selector is known; empty for a near call.
-    pub function: &'static str,
+    pub function: String,
     /// The value that goes with the call, in wei.
     #[serde(serialize_with = "decimal")]
     pub value: u128,
@@ -73,6 +73,13 @@ pub struct Call {
     pub parent: Option<usize>,
 }
 
+impl Call {
+    fn find_function(&mut self, recording: &Recording) {
+        let name = |selector| recording.function_name(self.code, selector);
+        self.function = self.selector.and_then(name).unwrap_or_default();
+    }
+}
+
 /// Hands on all calls in order of time.
 ///
 /// # Errors
@@ -81,7 +88,10 @@ pub fn calls<E: From<crate::Error>>(
     recording: &Recording,
     each: &mut dyn FnMut(Call) -> Result<(), E>,
 ) -> Result<(), E> {
-    watch_all::<Watcher, E>(recording, each)
+    watch_all::<Watcher, E>(recording, &mut |mut call| {
+        call.find_function(recording);
+        each(call)
+    })
 }
 
 /// Calls of a transaction's stretches. The recording's overview is loaded.
@@ -89,7 +99,11 @@ pub fn calls<E: From<crate::Error>>(
 /// # Errors
 /// When there is no such transaction, or the recording is damaged.
 pub fn of_transaction(recording: &Recording, number: u32) -> Result<Vec<(Stretch, Vec<Call>)>> {
-    watch_transaction::<Watcher>(recording, number)
+    let mut stretches = watch_transaction::<Watcher>(recording, number)?;
+    for call in stretches.iter_mut().flat_map(|(_, calls)| calls) {
+        call.find_function(recording);
+    }
+    Ok(stretches)
 }
 
 /// A number that JSON has no type for.

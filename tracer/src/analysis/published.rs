@@ -6,14 +6,14 @@
 use std::collections::HashMap;
 
 use eradbg_vm::keccak::keccak256;
-use eradbg_vm::{H160, H256};
+use eradbg_vm::storage::StorageKey;
+use eradbg_vm::{H160, H256, U256};
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::numbers::grouped;
 use crate::recording::Recording;
 use crate::report::{BatchReport, StateDiffReport};
-use crate::symbols::address_text;
 use crate::timeline::Timeline;
 
 /// Address of `Compressor`, whose messages are compressed bytecodes.
@@ -62,7 +62,7 @@ impl Published {
         let mut end = Timeline::new(recording.clone())?;
         end.seek(recording.steps())?;
         Ok(Some(Self {
-            pieces: pieces(&report).unwrap_or_else(|| vec![hash(&report)]),
+            pieces: pieces(recording, &report).unwrap_or_else(|| vec![hash(&report)]),
             bytes: report.pubdata_input.len(),
             counted: end.state().pubdata,
         }))
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The pieces of what is published in full; `None` for bytes of another form.
-fn pieces(report: &BatchReport) -> Option<Vec<Piece>> {
+fn pieces(recording: &Recording, report: &BatchReport) -> Option<Vec<Piece>> {
     let mut reader = Reader {
         bytes: &report.pubdata_input,
         at: 0,
@@ -126,7 +126,7 @@ fn pieces(report: &BatchReport) -> Option<Vec<Piece>> {
         let tx = u16::from_be_bytes([log[2], log[3]]);
         let text = format!(
             "tx {tx}: {} 0x{} -> 0x{}",
-            address_text(sender),
+            recording.address_text(sender),
             hex::encode(key),
             hex::encode(value)
         );
@@ -152,7 +152,7 @@ fn pieces(report: &BatchReport) -> Option<Vec<Piece>> {
             let length = reader.number(4)?;
             let string = reader.take(length)?;
             let text = if kind == "message" {
-                message(string, &senders)
+                message(recording, string, &senders)
             } else {
                 format!("code of {} bytes", grouped(length))
             };
@@ -165,12 +165,17 @@ fn pieces(report: &BatchReport) -> Option<Vec<Piece>> {
             });
         }
     }
-    diffs(&mut reader, &report.state_diffs, &mut pieces)?;
+    diffs(recording, &mut reader, &report.state_diffs, &mut pieces)?;
     (reader.at == reader.bytes.len()).then_some(pieces)
 }
 
 /// The section of state diffs: its header, initial writes, repeated ones.
-fn diffs(reader: &mut Reader<'_>, diffs: &[StateDiffReport], pieces: &mut Vec<Piece>) -> Option<()> {
+fn diffs(
+    recording: &Recording,
+    reader: &mut Reader<'_>,
+    diffs: &[StateDiffReport],
+    pieces: &mut Vec<Piece>,
+) -> Option<()> {
     let offset = reader.at;
     let version = reader.number(1)?;
     let length = reader.number(3)?;
@@ -205,12 +210,16 @@ fn diffs(reader: &mut Reader<'_>, diffs: &[StateDiffReport], pieces: &mut Vec<Pi
         let operation = ["raw", "add", "sub", "transform"].get(meta & 7)?;
         reader.take(if meta == 0 { 32 } else { meta >> 3 })?;
         let StateDiffReport(address, key, .., before, after) = named.next()?;
+        let word = |hash: H256| U256::from_big_endian(hash.as_bytes());
+        let slot = StorageKey {
+            address: *address,
+            key: word(*key),
+        };
         let text = format!(
-            "{}[{:#x}] {:#x} -> {:#x}, {operation}",
-            address_text(*address),
-            eradbg_vm::U256::from_big_endian(key.as_bytes()),
-            eradbg_vm::U256::from_big_endian(before.as_bytes()),
-            eradbg_vm::U256::from_big_endian(after.as_bytes())
+            "{} {} -> {}, {operation}",
+            recording.slot_text(slot),
+            recording.value_text(slot, word(*before)),
+            recording.value_text(slot, word(*after))
         );
         let bytes = reader.at - offset;
         pieces.push(Piece {
@@ -224,9 +233,12 @@ fn diffs(reader: &mut Reader<'_>, diffs: &[StateDiffReport], pieces: &mut Vec<Pi
 }
 
 /// Who sent a message, and how well a bytecode in it is compressed.
-fn message(string: &[u8], senders: &HashMap<H256, H160>) -> String {
+fn message(recording: &Recording, string: &[u8], senders: &HashMap<H256, H160>) -> String {
     let sender = senders.get(&keccak256(string));
-    let from = sender.map_or_else(|| "unknown sender".to_owned(), |&sender| address_text(sender));
+    let from = sender.map_or_else(
+        || "unknown sender".to_owned(),
+        |&sender| recording.address_text(sender),
+    );
     let original = (sender == Some(&H160::from_low_u64_be(COMPRESSOR)))
         .then(|| original_length(string))
         .flatten();

@@ -3,16 +3,15 @@
 use eradbg_vm::U256;
 use eradbg_vm::operator::RevertReason;
 
-use crate::symbols;
+use crate::symbols::abi::Decoded;
 
 /// The selector of `Panic(uint256)`.
 const PANIC: [u8; 4] = [0x4e, 0x48, 0x7b, 0x71];
 /// Bytes of returndata that are shown.
 const SHOWN_BYTES: usize = 100;
 
-/// What returndata says: `Error(string)`, a `Panic(uint256)` with its meaning, an error that is known by its selector,
-/// or the bytes.
-pub fn reason(data: &[u8]) -> String {
+/// What returndata says: `Error(string)`, a `Panic(uint256)` with its meaning, a custom error that is known, or the bytes.
+pub fn reason(data: &[u8], custom: Option<&Decoded>) -> String {
     if let RevertReason::General { message, .. } = RevertReason::parse(data) {
         return format!("{message:?}");
     }
@@ -22,8 +21,8 @@ pub fn reason(data: &[u8]) -> String {
         None if data.is_empty() => "no returndata".to_owned(),
         None => format!("0x{shown}"),
         Some((&PANIC, code)) if code.len() == 32 => panic_reason(U256::from_big_endian(code)),
-        Some((&selector, _)) => match symbols::selector_name(selector) {
-            Some(name) => format!("{name} 0x{shown}{more}"),
+        Some(_) => match custom {
+            Some(error) => error.to_string(),
             None => format!("custom error 0x{shown}{more}"),
         },
     }
@@ -62,6 +61,7 @@ mod tests {
             &[0; 30],
         ]
         .concat();
+        let reason = |data: &[u8]| reason(data, None);
         assert_eq!(reason(&error), "\"no\"");
         let panic = |code| reason(&[&PANIC[..], &word(code)].concat());
         assert_eq!(panic(0x11), "Panic(0x11): arithmetic overflow or underflow");
@@ -70,5 +70,10 @@ mod tests {
         assert_eq!(reason(&[1, 2]), "0x0102");
         assert_eq!(reason(&[1, 2, 3, 4, 5]), "custom error 0x0102030405");
         assert!(reason(&[7; 200]).ends_with('…'));
+        let error = Decoded {
+            name: "Poor".to_owned(),
+            fields: Vec::new(),
+        };
+        assert_eq!(super::reason(&[1, 2, 3, 4], Some(&error)), "Poor()");
     }
 }

@@ -21,7 +21,6 @@ use crate::analysis::{after, before};
 use crate::error::Result;
 use crate::ledger::{TransactionRow, TxStatus};
 use crate::recording::Recording;
-use crate::symbols;
 
 pub use ergs::{ErgsOf, ErgsUser};
 
@@ -69,7 +68,7 @@ pub struct Failed {
     /// Name of the contract, or its address cut short; with the code's when that is another's.
     pub name: String,
     /// The function that it was called for, when its selector is known.
-    pub function: Option<&'static str>,
+    pub function: Option<String>,
     /// Whether it is a near frame.
     pub is_near: bool,
     /// `revert` or `panic`.
@@ -272,14 +271,14 @@ impl Told<'_> {
         let text = match (exit.cause, self.returndata(span)?) {
             (Some(cause), _) => cause.description().to_owned(),
             (None, Some(data)) if is_root(span) => bootloader_reason(&data),
-            (None, Some(data)) => reason(&data),
+            (None, Some(data)) => reason(&data, self.recording.decode_error(code(span), &data).as_ref()),
             (None, None) => String::new(),
         };
         Ok(Failed {
             step: exit.step,
             entered_at: span.entered_at,
             address: format!("{:#x}", span.this),
-            name: name(span),
+            name: self.name(span),
             function: self.function(span)?,
             is_near: span.is_near,
             kind: exit.kind.name(),
@@ -306,8 +305,18 @@ impl Told<'_> {
             .then(|| execution.read_pointer(FatPointer::from_word(pointer.word))))
     }
 
+    /// A frame's contract, and whose code it runs when that is another's.
+    fn name(&self, span: &Span) -> String {
+        let text = |address| self.recording.address_text(address);
+        match code(span) {
+            code if code != span.this => format!("{} on {}", text(code), text(span.this)),
+            _ if span.this == H160::zero() => "bootloader".to_owned(),
+            _ => text(span.this),
+        }
+    }
+
     /// The function that a far frame was called for.
-    fn function(&self, span: &Span) -> Result<Option<&'static str>> {
+    fn function(&self, span: &Span) -> Result<Option<String>> {
         if span.entry.is_none() {
             return Ok(None);
         }
@@ -319,8 +328,8 @@ impl Told<'_> {
         let data = execution.read_pointer(FatPointer::from_word(pointer.word));
         let name = data
             .first_chunk()
-            .and_then(|&selector| symbols::selector_name(selector));
-        Ok(name.map(|name| name.rsplit('.').next().unwrap_or(name)))
+            .and_then(|&selector| self.recording.function_name(code(span), selector));
+        Ok(name.map(|name| name.rsplit('.').next().unwrap_or(&name).to_owned()))
     }
 
     /// What made a frame fail that left so.
@@ -341,7 +350,7 @@ impl Told<'_> {
         let operand = blamed.map(|index| operand::operand(self.recording, &execution, &instruction, index));
         Ok(Cause {
             step,
-            address: symbols::address_text(execution.frame().code_address),
+            address: self.recording.address_text(execution.frame().code_address),
             pc: execution.frame().pc,
             instruction: disassemble(&instruction),
             name,
@@ -400,14 +409,9 @@ fn status(status: TxStatus) -> &'static str {
     }
 }
 
-/// A frame's contract, and whose code it runs when that is another's.
-fn name(span: &Span) -> String {
-    let text = symbols::address_text;
-    match span.entry.map(|entry| entry.code_address) {
-        Some(code) if code != span.this => format!("{} on {}", text(code), text(span.this)),
-        _ if span.this == H160::zero() => "bootloader".to_owned(),
-        _ => text(span.this),
-    }
+/// Address of the code that a frame runs.
+fn code(span: &Span) -> H160 {
+    span.entry.map_or(span.this, |entry| entry.code_address)
 }
 
 /// Whether it is the bootloader's own frame.

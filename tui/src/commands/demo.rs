@@ -40,6 +40,7 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<Exit> {
         None => (SCENARIOS[0].name, Tour::START),
     };
     let demo = Demo::open(scenario::embedded(name)?)?;
+    args.names.give_names(&demo.recording)?;
     demo.recording.load_overview();
     if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
         app::run(demo.recording.clone(), 0, tour)?;

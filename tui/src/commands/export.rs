@@ -55,7 +55,7 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit> {
         eprintln!("eradbg: batch is exported as json, steps as csv, and only calls as calltracer");
         return Ok(Exit::Usage);
     };
-    let recording = Recording::open(&args.recording)?;
+    let recording = args.names.open(&args.recording)?;
     if let Some(path) = &args.output {
         let file = File::create(path).with_context(|| path.display().to_string())?;
         let mut out = BufWriter::with_capacity(BUFFER, file);

@@ -17,7 +17,7 @@ use crate::text::grouped;
 
 /// Prints what a recording holds.
 pub(crate) fn info(args: &InfoArgs) -> Result<Exit> {
-    let recording = Recording::open(&args.recording)?;
+    let recording = args.names.open(&args.recording)?;
     recording.load_overview();
     if args.json {
         let mut out = std::io::stdout().lock();

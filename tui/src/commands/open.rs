@@ -12,7 +12,7 @@ use crate::tour::Tour;
 
 /// Opens a recording in the terminal.
 pub(crate) fn open(args: &OpenArgs) -> Result<Exit> {
-    let recording = Recording::open(&args.recording)?;
+    let recording = args.names.open(&args.recording)?;
     recording.check_machine()?;
     recording.load_overview();
     let position = position(&recording, &args.at.at)?;

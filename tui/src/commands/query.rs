@@ -28,7 +28,7 @@ pub(crate) fn query(args: &QueryArgs) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let recording = Recording::open(&args.recording)?;
+    let recording = args.names.open(&args.recording)?;
     let direction = if args.backward {
         Direction::Backward
     } else {
@@ -122,9 +122,7 @@ fn print_table(recording: &Recording, hits: &[Hit]) -> std::io::Result<()> {
     }
     for hit in hits {
         let report = hit.report(recording);
-        let code = hit
-            .site
-            .map(|site| eradbg_tracer::symbols::address_text(site.address));
+        let code = hit.site.map(|site| recording.address_text(site.address));
         let mut effects = report.effects.iter().map(EffectReport::text);
         writeln!(
             out,

@@ -26,7 +26,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Exit;
 use crate::app;
-use crate::cli::{DebugArgs, OpenArgs, RecordArgs};
+use crate::cli::{DebugArgs, NameArgs, OpenArgs, RecordArgs};
 use crate::commands::state::{self, Chain, Ran};
 use crate::commands::{bytes, open, stop_flag};
 use crate::text::grouped;
@@ -68,6 +68,7 @@ pub(crate) fn debug(args: &DebugArgs) -> Result<Exit> {
         at: crate::cli::AtArgs {
             at: args.at.at.clone(),
         },
+        names: args.record.names.clone(),
     })
 }
 
@@ -117,7 +118,7 @@ fn record_to(path: &Path, args: &RecordArgs, mut loaded: Loaded, config: &RunCon
     let config = *config;
     let recording = thread::spawn(move || drive::record(loaded.input, loaded.script, &config, recorder));
     if args.view {
-        view(&live, || recording.is_finished())?;
+        view(&live, &args.names, || recording.is_finished())?;
     }
     drop(live);
     let progress = Progress::start(total, control);
@@ -195,12 +196,15 @@ fn start(path: &Path, loaded: &Loaded, chunk_steps: u32, control: Arc<Control>) 
 }
 
 /// Opens the screens as soon as there is something to see, until the user leaves.
-fn view(live: &Live, is_over: impl Fn() -> bool) -> Result<()> {
+fn view(live: &Live, names: &NameArgs, is_over: impl Fn() -> bool) -> Result<()> {
     loop {
         // Asked first: what the run wrote before it was over is seen then.
         let was_over = is_over();
         match live.recording(None) {
-            Some(recording) if recording.chunks() > 0 => return app::follow(recording, live.clone()),
+            Some(recording) if recording.chunks() > 0 => {
+                names.give_names(&recording)?;
+                return app::follow(recording, live.clone());
+            }
             _ if was_over => return Ok(()),
             _ => thread::sleep(PROGRESS_EVERY),
         }

@@ -32,7 +32,7 @@ pub(crate) fn show(args: &ShowArgs) -> Result<Exit> {
         }
         return Ok(Exit::Usage);
     };
-    let recording = Recording::open(&args.recording)?;
+    let recording = args.names.open(&args.recording)?;
     recording.load_overview();
     let tx = args.tx.or_else(|| Why::first(&recording)).unwrap_or(0);
     let question = Question {

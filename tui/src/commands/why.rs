@@ -3,7 +3,6 @@
 use std::io::{Write, stdout};
 
 use anyhow::Result;
-use eradbg_tracer::Recording;
 use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::recording::{TransactionRow, TxStatus};
 
@@ -13,7 +12,7 @@ use crate::commands::show::{print, tell_gaps};
 
 /// Prints why a transaction failed.
 pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
-    let recording = Recording::open(&args.recording)?;
+    let recording = args.names.open(&args.recording)?;
     recording.load_overview();
     let Some(tx) = args.tx.or_else(|| Why::first(&recording)) else {
         eprintln!("eradbg: no transaction of this recording failed (--tx N explains any)");

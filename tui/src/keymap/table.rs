@@ -87,6 +87,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     key(&["W"], Action::Prompt("reads "), "who reads a place next"),
     hint(&["!"], ask(Topic::Why), Topic::Why.help(), "why"),
     key(&["T"], ask(Topic::Transactions), Topic::Transactions.help()),
+    key(&["A"], ask(Topic::Contracts), Topic::Contracts.help()),
     key(&["L"], ask(Topic::Calls), Topic::Calls.help()),
     key(&["="], ask(Topic::Sheet), Topic::Sheet.help()),
     key(&["$"], ask(Topic::Ergs), Topic::Ergs.help()),

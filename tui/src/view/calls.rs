@@ -1,6 +1,5 @@
 //! The call stack, outermost frame first, near frames within their far frames.
 
-use eradbg_tracer::symbols;
 use eradbg_vm::CallKind;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -72,13 +71,10 @@ fn row(
             CallKind::Mimic => "mimic",
         };
         spans.push(Span::styled(format!("{kind} "), theme.faint()));
-        spans.push(Span::styled(
-            symbols::address_text(frame.far.code_address),
-            name_style,
-        ));
+        spans.push(Span::styled(view.name(frame.far.code_address), name_style));
         if frame.far.kind == CallKind::Delegate {
             spans.push(Span::styled(
-                format!(" on {}", symbols::address_text(frame.far.this)),
+                format!(" on {}", view.name(frame.far.this)),
                 theme.faint(),
             ));
         }
@@ -119,7 +115,7 @@ fn marks(frame: &FrameRow<'_>) -> String {
 }
 
 /// The function that a frame was called for, while its calldata lives.
-fn selector(view: &View<'_>, frame: &FrameRow<'_>) -> Option<&'static str> {
+fn selector(view: &View<'_>, frame: &FrameRow<'_>) -> Option<String> {
     let heaps = view.timeline.execution().heaps();
     // Calldata mostly starts where its pointer in r1 did; only the innermost frame's is sure to be there still.
     let pointer = view.timeline.execution().register(1);
@@ -129,6 +125,7 @@ fn selector(view: &View<'_>, frame: &FrameRow<'_>) -> Option<&'static str> {
     }
     let mut bytes = [0; 4];
     heaps.get(fat.page)?.read_bytes(fat.start, &mut bytes);
-    let name = symbols::selector_name(bytes)?;
-    Some(name.rsplit('.').next().unwrap_or(name))
+    let recording = view.timeline.recording();
+    let name = recording.function_name(frame.far.code_address, bytes)?;
+    Some(name.rsplit('.').next().unwrap_or(&name).to_owned())
 }

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use eradbg_tracer::delta::{Change, FrameChange};
 use eradbg_tracer::ledger::StateRow;
-use eradbg_tracer::symbols;
 use eradbg_vm::edit::Globals;
 use eradbg_vm::outcome::RetKind;
 use eradbg_vm::state::{Restored, StorageAccess};
@@ -110,7 +109,7 @@ fn failures(view: &View<'_>) -> Vec<Line<'static>> {
             RetKind::Panic => "panicked",
         };
         let why = row.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-        let text = format!("✗ {frame} {} {verb}{why}", symbols::address_text(row.address));
+        let text = format!("✗ {frame} {} {verb}{why}", view.name(row.address));
         Line::styled(text, view.theme.failure())
     });
     lines.collect()
@@ -180,7 +179,7 @@ fn frame(view: &View<'_>, change: &FrameChange) -> Option<Line<'static>> {
             )
         }
         FrameChange::FarCall { old, frame, .. } => {
-            let name = symbols::address_text(frame.code_address);
+            let name = view.name(frame.code_address);
             format!(
                 "enters {name} with {} of {} ergs",
                 ergs(frame.ergs),
@@ -195,7 +194,7 @@ fn frame(view: &View<'_>, change: &FrameChange) -> Option<Line<'static>> {
             )
         }
         FrameChange::FarReturn { frame, new, .. } => {
-            let name = symbols::address_text(frame.code_address);
+            let name = view.name(frame.code_address);
             format!(
                 "leaves {name}, which had {} ergs; {} here now",
                 ergs(frame.ergs),
@@ -264,14 +263,14 @@ fn chain(view: &View<'_>, row: &StateRow) -> Line<'static> {
         StateRow::Transient { key, old, new } => match new {
             Some(new) => arrow(
                 view,
-                &format!("transient {}", slot(key)),
+                &format!("transient {}", numbered_slot(view, key)),
                 short(*old),
                 short(*new),
             ),
             None => plain(
                 view,
                 " ",
-                format!("reads transient {} = {}", slot(key), short(*old)),
+                format!("reads transient {} = {}", numbered_slot(view, key), short(*old)),
                 theme.text(),
             ),
         },
@@ -307,7 +306,7 @@ fn chain(view: &View<'_>, row: &StateRow) -> Line<'static> {
             )
         }
         StateRow::Log(log) => {
-            let sender = symbols::address_text(log.address);
+            let sender = view.name(log.address);
             plain(
                 view,
                 CHANGED,
@@ -320,7 +319,7 @@ fn chain(view: &View<'_>, row: &StateRow) -> Line<'static> {
                 theme.changed(),
             )
         }
-        StateRow::Restored(restored) => plain(view, "⟲", self::restored(restored), theme.undone()),
+        StateRow::Restored(restored) => plain(view, "⟲", self::restored(view, restored), theme.undone()),
         StateRow::NextTransaction(_) => plain(
             view,
             CHANGED,
@@ -341,16 +340,17 @@ fn storage(view: &View<'_>, access: &StorageAccess) -> Line<'static> {
     if access.refund > 0 {
         let _ = write!(aside, ", refund {}", grouped(access.refund));
     }
-    let key = slot(&access.key);
+    let key = slot(view, &access.key);
     let mut line = match access.new {
         Some(new) => {
             let _ = write!(aside, ", pubdata {}", signed(access.pubdata.into()));
-            arrow(view, &key, short(access.old), short(new))
+            let value = |word| slot_value(view, &access.key, word);
+            arrow(view, &key, value(access.old), value(new))
         }
         None => plain(
             view,
             " ",
-            format!("reads {key} = {}", short(access.old)),
+            format!("reads {key} = {}", slot_value(view, &access.key, access.old)),
             view.theme.text(),
         ),
     };
@@ -358,16 +358,18 @@ fn storage(view: &View<'_>, access: &StorageAccess) -> Line<'static> {
     line
 }
 
-fn restored(restored: &Restored) -> String {
+fn restored(view: &View<'_>, restored: &Restored) -> String {
     let or_none = |value: Option<U256>| value.map_or("not written".to_owned(), short);
     match restored {
         Restored::Storage { key, from, to, .. } => {
-            format!("{}: {} back to {}", slot(key), short(*from), or_none(*to))
+            let value = |word| slot_value(view, key, word);
+            let to = to.map_or("not written".to_owned(), value);
+            format!("{}: {} back to {to}", slot(view, key), value(*from))
         }
         Restored::Transient { key, from, to } => {
             format!(
                 "transient {}: {} back to {}",
-                slot(key),
+                numbered_slot(view, key),
                 short(*from),
                 or_none(*to)
             )
@@ -382,17 +384,37 @@ fn restored(restored: &Restored) -> String {
             signed((*from).into()),
             signed((*to).into())
         ),
-        Restored::ReadSlot(key) => format!("{} cold for reading again", slot(key)),
-        Restored::WrittenSlot(key) => format!("{} cold for writing again", slot(key)),
+        Restored::ReadSlot(key) => format!("{} cold for reading again", slot(view, key)),
+        Restored::WrittenSlot(key) => format!("{} cold for writing again", slot(view, key)),
         Restored::Decommitted { hash, .. } => format!("decommit of {} forgotten", short(*hash)),
         Restored::Refunds(refunds) => format!("{} dropped", text::plural(refunds.len(), "refund")),
         Restored::PubdataCosts(costs) => format!("{} dropped", text::plural(costs.len(), "pubdata cost")),
     }
 }
 
-/// A storage slot: its contract's name, and its key.
-pub(super) fn slot(key: &StorageKey) -> String {
-    format!("{}[{}]", symbols::address_text(key.address), short(key.key))
+/// A storage slot: its contract's name, and its variable or key.
+pub(super) fn slot(view: &View<'_>, key: &StorageKey) -> String {
+    let recording = view.timeline.recording();
+    if recording.variables(*key).is_empty() {
+        numbered_slot(view, key)
+    } else {
+        recording.slot_text(*key)
+    }
+}
+
+/// A slot of storage or transient storage: its contract's name, and its key.
+pub(super) fn numbered_slot(view: &View<'_>, key: &StorageKey) -> String {
+    format!("{}[{}]", view.name(key.address), short(key.key))
+}
+
+/// A value of a storage slot in few columns, unless it is known what it means.
+pub(super) fn slot_value(view: &View<'_>, key: &StorageKey, word: U256) -> String {
+    let recording = view.timeline.recording();
+    if recording.variables(*key).is_empty() {
+        short(word)
+    } else {
+        recording.value_text(*key, word)
+    }
 }
 
 /// A word in few columns.

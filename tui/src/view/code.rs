@@ -6,7 +6,6 @@ mod source;
 
 use std::ops::Range;
 
-use eradbg_tracer::symbols;
 use eradbg_tracer::timeline::StepInfo;
 use eradbg_vm::Frame;
 use ratatui::buffer::Buffer;
@@ -49,7 +48,7 @@ pub(super) fn note(view: &View<'_>) -> String {
     let Some(place) = place(view) else {
         return String::new();
     };
-    let address = symbols::address_text(place.frame.code_address);
+    let address = view.name(place.frame.code_address);
     match place.source(view) {
         Source::Missing => address,
         Source::Damaged => format!("source damaged  {address}"),

@@ -1,6 +1,5 @@
 //! The values that an instruction is about to work on.
 
-use eradbg_tracer::symbols;
 use eradbg_tracer::timeline::StepInfo;
 use eradbg_vm::isa::Source;
 use eradbg_vm::value::address_of;
@@ -43,7 +42,7 @@ pub(super) fn of(view: &View<'_>, step: &StepInfo) -> Vec<Operand> {
 pub(super) fn callee(view: &View<'_>, i: &Instruction) -> Option<String> {
     i.opcode.is_far_call().then(|| {
         let address = address_of(view.timeline.execution().register(i.src1).word);
-        format!("calls {}", symbols::address_text(address))
+        format!("calls {}", view.name(address))
     })
 }
 

@@ -1,11 +1,12 @@
 //! The eleven parts of `VMState`: how many entries each has, and the entries of one of them, newest or highest last.
 
 use std::collections::HashSet;
+use std::iter;
 
 use eradbg_tracer::ledger::StateRow;
 use eradbg_tracer::state_view::StateView;
-use eradbg_tracer::symbols;
 use eradbg_vm::StorageKey;
+use eradbg_vm::events::merge_events;
 use eradbg_vm::state::Restored;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -14,7 +15,7 @@ use ratatui::text::{Line, Span};
 use crate::layout::Pane;
 use crate::text::{clip, grouped, signed};
 use crate::theme::CHANGED;
-use crate::view::changes::{log_name, short, slot};
+use crate::view::changes::{log_name, numbered_slot, short, slot, slot_value};
 use crate::view::{View, draw, first_row};
 
 /// Names of the parts, in the order in which they are shown.
@@ -158,18 +159,23 @@ fn entries(view: &View<'_>, part: usize, first: usize, count: usize) -> Vec<Entr
     let state = view.timeline.state();
     let of_slot = |key: &StorageKey, text: String| Entry {
         key: Some(*key),
-        text: format!("{} {text}", slot(key)),
+        text: format!("{} {text}", slot(view, key)),
+    };
+    let of_transient_slot = |key: &StorageKey, text: String| Entry {
+        key: Some(*key),
+        text: format!("{} {text}", numbered_slot(view, key)),
     };
     let plain = |text: String| Entry { key: None, text };
     let numbered = |index: usize, text: String| plain(format!("#{} {text}", first + index));
     match part {
         0 => {
             let rows = state.storage_changes.iter().skip(first).take(count);
-            let text = |(key, view): (&StorageKey, &eradbg_tracer::state_view::SlotView)| {
-                let new = if view.is_initial { "  initial" } else { "" };
+            let text = |(key, slot): (&StorageKey, &eradbg_tracer::state_view::SlotView)| {
+                let new = if slot.is_initial { "  initial" } else { "" };
+                let value = |word| slot_value(view, key, word);
                 of_slot(
                     key,
-                    format!("{} → {}{new}", short(view.initial), short(view.value)),
+                    format!("{} → {}{new}", value(slot.initial), value(slot.value)),
                 )
             };
             rows.map(text).collect()
@@ -181,7 +187,7 @@ fn entries(view: &View<'_>, part: usize, first: usize, count: usize) -> Vec<Entr
         }
         2 => {
             let rows = state.transient_storage.iter().skip(first).take(count);
-            rows.map(|(key, value)| of_slot(key, format!("= {}", short(*value))))
+            rows.map(|(key, value)| of_transient_slot(key, format!("= {}", short(*value))))
                 .collect()
         }
         3 => vec![plain(format!(
@@ -201,6 +207,9 @@ fn entries(view: &View<'_>, part: usize, first: usize, count: usize) -> Vec<Entr
         6 => {
             let rows = state.events.iter().skip(first).take(count).enumerate();
             let text = |(index, event): (usize, &eradbg_vm::events::RawEvent)| {
+                if let Some(text) = event_at(view, first + index) {
+                    return numbered(index, format!("▸ tx {} {text}", event.tx_number));
+                }
                 let start = if event.is_first { "▸" } else { " " };
                 numbered(
                     index,
@@ -217,7 +226,7 @@ fn entries(view: &View<'_>, part: usize, first: usize, count: usize) -> Vec<Entr
         7 => {
             let rows = state.l2_to_l1_logs.iter().skip(first).take(count).enumerate();
             let text = |(index, log): (usize, &eradbg_vm::events::L2ToL1Log)| {
-                let sender = symbols::address_text(log.address);
+                let sender = view.name(log.address);
                 numbered(
                     index,
                     format!(
@@ -359,4 +368,15 @@ fn follow(view: &View<'_>, part: usize) -> Option<usize> {
         0..=2 | 8 | 9 => key.and_then(rank).or(Some(0)),
         _ => None,
     }
+}
+
+/// The event that starts with a piece, where it is known what it means.
+fn event_at(view: &View<'_>, index: usize) -> Option<String> {
+    let events = &view.timeline.state().events;
+    let first = events.get(index).filter(|event| event.is_first)?;
+    let others = events.iter().skip(index + 1).take_while(|event| !event.is_first);
+    let pieces: Vec<_> = iter::once(first).chain(others).copied().collect();
+    let event = merge_events(&pieces).pop()?;
+    let decoded = view.timeline.recording().decode_event(&event)?;
+    Some(format!("{} {decoded}", view.name(event.address)))
 }

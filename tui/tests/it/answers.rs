@@ -50,6 +50,7 @@ fn every_topic_is_shown_in_every_order() {
     for (topic, orders) in [
         ("transactions", &["ergs", "steps", "pubdata", "status"][..]),
         ("calls", &["near calls too", "without system contracts"]),
+        ("contracts", &["address"]),
         ("refunds", &["slot"]),
         ("ergs", &["contract"]),
         ("pubdata", &["slot", "contract"]),

@@ -6,6 +6,7 @@ mod commands;
 mod demo;
 mod environment;
 mod kill;
+mod names;
 mod pack;
 mod scenario;
 mod state;

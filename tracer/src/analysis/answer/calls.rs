@@ -8,8 +8,10 @@ use crate::analysis::reason::reason;
 use crate::error::Result;
 use crate::numbers::grouped;
 use crate::recording::Recording;
-use crate::symbols::address_text;
+use crate::symbols::abi::Decoded;
 
+/// Columns that a function's arguments may take in its line; they have lines of their own below.
+const ARGUMENT_COLUMNS: usize = 80;
 /// Bytes of calldata and returndata that are shown.
 const SHOWN_BYTES: usize = 100;
 
@@ -35,18 +37,18 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
                 .map_or(0, |parent| depths[parent] + usize::from(shows(&calls[parent])));
             depths.push(around);
             if shows(call) {
-                add(call, around + 1, &mut lines);
+                add(recording, call, around + 1, &mut lines);
             }
         }
     }
     Ok(lines)
 }
 
-fn add(call: &Call, indent: usize, lines: &mut Vec<Line>) {
+fn add(recording: &Recording, call: &Call, indent: usize, lines: &mut Vec<Line>) {
     let used = call.returned.map(|returned| call.ergs.saturating_sub(returned));
     let numbers = columns(&grouped(call.ergs), &used.map_or_else(|| "-".to_owned(), grouped));
     let failed = matches!(call.end, "revert" | "panic");
-    let line = Line::at(call.step, indent, text(call)).with(numbers);
+    let line = Line::at(call.step, indent, text(recording, call)).with(numbers);
     let line = line.marked(Mark::Undone, call.rolled_back_at.is_some());
     lines.push(line.marked(Mark::Failed, failed));
     if call.kind == "near" {
@@ -55,14 +57,26 @@ fn add(call: &Call, indent: usize, lines: &mut Vec<Line>) {
     let part = |text: String| Line::plain(indent + 1, text).with(columns("", ""));
     lines.push(part(format!(
         "caller {}, heap {}, calldata on page {}: {}",
-        address_text(call.caller),
+        recording.address_text(call.caller),
         call.heap_page,
         call.calldata_page,
         bytes(&call.input)
     )));
+    let arguments = arguments(recording, call).map_or_else(Vec::new, |decoded| decoded.fields);
+    lines.extend(arguments.iter().map(|field| part(field.to_string())));
+    let results = || recording.decode_result(call.code, call.selector?, &call.output);
     let returned = match call.end {
-        "ok" => format!("returned {}", bytes(&call.output)),
-        "revert" => format!("reverted: {}", reason(&call.output)),
+        "ok" => match results() {
+            Some(fields) if !fields.is_empty() => {
+                let fields: Vec<_> = fields.iter().map(ToString::to_string).collect();
+                format!("returned {}", fields.join(", "))
+            }
+            _ => format!("returned {}", bytes(&call.output)),
+        },
+        "revert" => {
+            let custom = recording.decode_error(call.code, &call.output);
+            format!("reverted: {}", reason(&call.output, custom.as_ref()))
+        }
         "panic" => format!("panicked: {}", call.cause),
         _ => "it did not end".to_owned(),
     };
@@ -72,17 +86,28 @@ fn add(call: &Call, indent: usize, lines: &mut Vec<Line>) {
     });
 }
 
+/// The arguments of a call, where it is known what they mean.
+fn arguments(recording: &Recording, call: &Call) -> Option<Decoded> {
+    if call.is_constructor {
+        return recording.decode_construction(call.code, &call.input);
+    }
+    call.selector?;
+    recording.decode_call(call.code, &call.input)
+}
+
 /// What was called, how, and how it went.
-fn text(call: &Call) -> String {
+fn text(recording: &Recording, call: &Call) -> String {
+    let name = |address| recording.address_text(address);
     let callee = match call.kind {
-        "near" => return format!("near call in {}{}", address_text(call.code), end(call)),
-        "delegate" => format!("{} on {}", address_text(call.code), address_text(call.this)),
-        _ => address_text(call.this),
+        "near" => return format!("near call in {}{}", name(call.code), end(call)),
+        "delegate" => format!("{} on {}", name(call.code), name(call.this)),
+        _ => name(call.this),
     };
-    let function = match (call.function, call.selector) {
-        (_, None) => String::new(),
-        ("", Some(selector)) => format!(".0x{}", hex::encode(selector)),
-        (name, _) => format!(".{}", name.rsplit('.').next().unwrap_or(name)),
+    let function = match (arguments(recording, call), call.selector) {
+        (Some(decoded), _) => format!(".{}", clipped(decoded.to_string())),
+        (None, None) => String::new(),
+        (None, Some(selector)) if call.function.is_empty() => format!(".0x{}", hex::encode(selector)),
+        (None, Some(_)) => format!(".{}", call.function.rsplit('.').next().unwrap_or(&call.function)),
     };
     let marks = [
         (call.kind == "mimic", "mimic"),
@@ -104,6 +129,14 @@ fn text(call: &Call) -> String {
         format!(" ({})", marks.join(", "))
     };
     format!("{callee}{function}{marks}{}", end(call))
+}
+
+/// Arguments as far as a line has room.
+fn clipped(text: String) -> String {
+    match text.char_indices().nth(ARGUMENT_COLUMNS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 fn end(call: &Call) -> String {

@@ -10,7 +10,6 @@ use crate::analysis::ergs::{FrameErgs, of_transaction};
 use crate::error::Result;
 use crate::numbers::grouped;
 use crate::recording::Recording;
-use crate::symbols;
 
 pub(super) fn heading() -> String {
     columns("itself", "below")
@@ -23,14 +22,16 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
         let sum = columns(&grouped(used), "");
         lines.push(Line::of_stretch(&stretch).with(sum));
         match question.view {
-            0 => accounts.iter().for_each(|account| add(account, &mut lines)),
-            _ => add_contracts(&accounts, &mut lines),
+            0 => accounts
+                .iter()
+                .for_each(|account| add(recording, account, &mut lines)),
+            _ => add_contracts(recording, &accounts, &mut lines),
         }
     }
     Ok(lines)
 }
 
-fn add(account: &FrameErgs, lines: &mut Vec<Line>) {
+fn add(recording: &Recording, account: &FrameErgs, lines: &mut Vec<Line>) {
     let indent = account.depth as usize + 1;
     let numbers = columns(&grouped(account.itself), &grouped(account.below));
     let failed = matches!(account.end, "revert" | "panic");
@@ -39,14 +40,14 @@ fn add(account: &FrameErgs, lines: &mut Vec<Line>) {
         ("revert", _) => ", REVERTED".to_owned(),
         _ => String::new(),
     };
-    let line = Line::at(account.step, indent, name(account) + &end).with(numbers);
+    let line = Line::at(account.step, indent, name(recording, account) + &end).with(numbers);
     lines.push(line.marked(Mark::Failed, failed));
     lines.push(Line::plain(indent + 1, passing(account)).with(columns("", "")));
     add_expenses(account, indent + 1, lines);
 }
 
 /// What each contract used in all its frames, the one that used most first.
-fn add_contracts(accounts: &[FrameErgs], lines: &mut Vec<Line>) {
+fn add_contracts(recording: &Recording, accounts: &[FrameErgs], lines: &mut Vec<Line>) {
     let mut contracts: BTreeMap<H160, (usize, FrameErgs)> = BTreeMap::new();
     for account in accounts {
         let (calls, sum) = contracts.entry(account.code).or_default();
@@ -62,7 +63,7 @@ fn add_contracts(accounts: &[FrameErgs], lines: &mut Vec<Line>) {
     let mut contracts: Vec<_> = contracts.into_iter().collect();
     contracts.sort_by_key(|(_, (_, sum))| Reverse(sum.itself));
     for (code, (calls, sum)) in contracts {
-        let name = symbols::address_text(code);
+        let name = recording.address_text(code);
         let text = format!("{name}, {} far calls", grouped(calls));
         lines.push(Line::plain(1, text).with(columns(&grouped(sum.itself), "")));
         add_expenses(&sum, 2, lines);
@@ -87,11 +88,11 @@ fn add_expenses(account: &FrameErgs, indent: usize, lines: &mut Vec<Line>) {
     }
 }
 
-fn name(account: &FrameErgs) -> String {
-    let this = symbols::address_text(account.this);
+fn name(recording: &Recording, account: &FrameErgs) -> String {
+    let this = recording.address_text(account.this);
     match account.kind {
         "near" => "near call".to_owned(),
-        "delegate" => format!("{} on {this}", symbols::address_text(account.code)),
+        "delegate" => format!("{} on {this}", recording.address_text(account.code)),
         "mimic" => format!("{this} (mimic)"),
         _ => this,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Line, Mark, Question, name_of, slot_text, steps_of, trimmed};
+use super::{Line, Mark, Question, name_of, slot_text, steps_of, value_text};
 use crate::analysis::pubdata::{PubdataRow, pubdata};
 use crate::error::{Error, Result};
 use crate::numbers::grouped;
@@ -26,19 +26,19 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
         slots.entry((&row.address, &row.slot)).or_default().push(row);
     }
     Ok(match question.view {
-        0 => rows.iter().map(|row| line(row, 0)).collect(),
+        0 => rows.iter().map(|row| line(recording, row, 0)).collect(),
         1 => {
             let mut lines = Vec::new();
             for (_, rows) in dearest(slots, |rows| net(rows)) {
-                add_slot(&rows, 0, &mut lines);
+                add_slot(recording, &rows, 0, &mut lines);
             }
             lines
         }
-        _ => by_contract(slots),
+        _ => by_contract(recording, slots),
     })
 }
 
-fn by_contract(slots: Slots<'_>) -> Vec<Line> {
+fn by_contract(recording: &Recording, slots: Slots<'_>) -> Vec<Line> {
     let mut contracts: BTreeMap<&str, Vec<Vec<&PubdataRow>>> = BTreeMap::new();
     for ((address, _), rows) in slots {
         contracts.entry(address).or_default().push(rows);
@@ -46,25 +46,25 @@ fn by_contract(slots: Slots<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
     let net_of_all = |slots: &Vec<Vec<&PubdataRow>>| slots.iter().map(|rows| net(rows)).sum();
     for (address, slots) in dearest(contracts, net_of_all) {
-        let text = format!("{}, {} slots", name_of(address), slots.len());
+        let text = format!("{}, {} slots", name_of(recording, address), slots.len());
         let sum = columns("", "", &signed(net_of_all(&slots)), "");
         lines.push(Line::plain(0, text).with(sum));
         for rows in slots {
-            add_slot(&rows, 1, &mut lines);
+            add_slot(recording, &rows, 1, &mut lines);
         }
     }
     lines
 }
 
-fn add_slot(rows: &[&PubdataRow], indent: usize, lines: &mut Vec<Line>) {
+fn add_slot(recording: &Recording, rows: &[&PubdataRow], indent: usize, lines: &mut Vec<Line>) {
     let text = format!(
         "{}, {} writes",
-        slot_text(&rows[0].address, &rows[0].slot),
+        slot_text(recording, &rows[0].address, &rows[0].slot),
         rows.len()
     );
     let sum = columns("", "", &signed(net(rows)), "");
     lines.push(Line::at(rows[0].step, indent, text).with(sum));
-    lines.extend(rows.iter().map(|row| line(row, indent + 1)));
+    lines.extend(rows.iter().map(|row| line(recording, row, indent + 1)));
 }
 
 /// Bytes that the writes of a slot add which are not undone.
@@ -79,15 +79,16 @@ fn dearest<K, R>(groups: BTreeMap<K, R>, net: impl Fn(&R) -> i64) -> Vec<(K, R)>
     groups
 }
 
-fn line(row: &PubdataRow, indent: usize) -> Line {
+fn line(recording: &Recording, row: &PubdataRow, indent: usize) -> Line {
     let text = match row.kind {
         "write" => {
-            let values = format!("{} -> {}", trimmed(&row.old), trimmed(&row.new));
-            let place = slot_text(&row.address, &row.slot);
+            let value = |word| value_text(recording, &row.address, &row.slot, word);
+            let values = format!("{} -> {}", value(&row.old), value(&row.new));
+            let place = slot_text(recording, &row.address, &row.slot);
             let before = if row.old == row.initial {
                 String::new()
             } else {
-                format!(", {} before the batch", trimmed(&row.initial))
+                format!(", {} before the batch", value(&row.initial))
             };
             let undone = if row.undone_at.is_some() { "; undone" } else { "" };
             format!(

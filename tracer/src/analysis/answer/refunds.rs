@@ -19,12 +19,12 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
         Ok(())
     })?;
     Ok(match question.view {
-        0 => rows.iter().map(|row| line(row, 0)).collect(),
-        _ => by_slot(&rows),
+        0 => rows.iter().map(|row| line(recording, row, 0)).collect(),
+        _ => by_slot(recording, &rows),
     })
 }
 
-fn by_slot(rows: &[RefundRow]) -> Vec<Line> {
+fn by_slot(recording: &Recording, rows: &[RefundRow]) -> Vec<Line> {
     let mut slots: BTreeMap<(&str, &str), Vec<&RefundRow>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.kind != "rollback") {
         slots.entry((&row.address, &row.slot)).or_default().push(row);
@@ -36,15 +36,15 @@ fn by_slot(rows: &[RefundRow]) -> Vec<Line> {
     for (_, rows) in slots {
         let price: u64 = rows.iter().map(|row| u64::from(row.price)).sum();
         let refund: u64 = rows.iter().map(|row| u64::from(row.refund)).sum();
-        let text = format!("{}, {} times", place(rows[0]), rows.len());
+        let text = format!("{}, {} times", place(recording, rows[0]), rows.len());
         let sums = columns(&grouped(price), &grouped(refund), &grouped(price - refund));
         lines.push(Line::at(rows[0].step, 0, text).with(sums));
-        lines.extend(rows.iter().map(|row| line(row, 1)));
+        lines.extend(rows.iter().map(|row| line(recording, row, 1)));
     }
     lines
 }
 
-fn line(row: &RefundRow, indent: usize) -> Line {
+fn line(recording: &Recording, row: &RefundRow, indent: usize) -> Line {
     let before = match row.before {
         "" => String::new(),
         before => format!(" ({before})"),
@@ -58,17 +58,17 @@ fn line(row: &RefundRow, indent: usize) -> Line {
         Some(_) if row.keeps_warm => "; undone, but it stays warm",
         Some(_) => "; rolled back, warm marks too",
     };
-    let text = format!("{} {}{before}{rule}{fate}", row.kind, place(row));
+    let text = format!("{} {}{before}{rule}{fate}", row.kind, place(recording, row));
     let columns = columns(&grouped(row.price), &grouped(row.refund), &grouped(row.total));
     let line = Line::at(row.step, indent, text).with(columns);
     line.marked(Mark::Undone, row.undone_at.is_some())
 }
 
-fn place(row: &RefundRow) -> String {
+fn place(recording: &Recording, row: &RefundRow) -> String {
     match (&row.address[..], &row.slot[..]) {
         ("", "") => String::new(),
         ("", hash) => trimmed(hash),
-        (address, slot) => slot_text(address, slot),
+        (address, slot) => slot_text(recording, address, slot),
     }
 }
 

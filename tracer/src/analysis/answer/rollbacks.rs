@@ -19,7 +19,7 @@ pub(super) fn lines(recording: &Recording, tx: u32) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     for undone in rows.chunk_by(|a, b| (a.step, a.kind, a.since) == (b.step, b.kind, b.since)) {
         let cause = &undone[0];
-        let line = Line::at(cause.step, 0, text_of_cause(cause));
+        let line = Line::at(cause.step, 0, text_of_cause(recording, cause));
         lines.push(
             line.marked(Mark::Failed, cause.kind != "operator")
                 .marked(Mark::Undone, cause.kind == "operator"),
@@ -27,7 +27,7 @@ pub(super) fn lines(recording: &Recording, tx: u32) -> Result<Vec<Line>> {
         let began = format!("it began at step {}", grouped(cause.since));
         lines.push(Line::at(cause.since, 1, began));
         let restored = undone.iter().filter(|row| !row.what.is_empty());
-        lines.extend(restored.map(|row| Line::at(row.step, 1, text_of_restored(row))));
+        lines.extend(restored.map(|row| Line::at(row.step, 1, text_of_restored(recording, row))));
         let kept = if cause.kind == "operator" {
             "nothing survived: refunds, warm marks and loaded code were taken back too".to_owned()
         } else {
@@ -41,9 +41,9 @@ pub(super) fn lines(recording: &Recording, tx: u32) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
-fn text_of_cause(row: &RollbackRow) -> String {
+fn text_of_cause(recording: &Recording, row: &RollbackRow) -> String {
     let steps = format!("{} steps of work undone", grouped(row.steps));
-    let by = name_of(&row.by);
+    let by = name_of(recording, &row.by);
     match row.kind {
         "operator" => format!("the operator rolled back: {steps}"),
         "panic" => format!("{by} panicked ({}): {steps}", row.cause),
@@ -51,7 +51,7 @@ fn text_of_cause(row: &RollbackRow) -> String {
     }
 }
 
-fn text_of_restored(row: &RollbackRow) -> String {
+fn text_of_restored(recording: &Recording, row: &RollbackRow) -> String {
     let values = match (&row.from, &row.to) {
         (Some(from), Some(to)) => format!(" {} -> {}", trimmed(from), trimmed(to)),
         (_, Some(to)) => format!(" -> {}", trimmed(to)),
@@ -63,7 +63,7 @@ fn text_of_restored(row: &RollbackRow) -> String {
         .map_or_else(String::new, |bytes| format!(" {bytes} bytes"));
     let words = row.what.split(' ').map(|word| match word.len() {
         _ if !word.starts_with("0x") => word.to_owned(),
-        42 => name_of(word),
+        42 => name_of(recording, word),
         _ => trimmed(word),
     });
     let what: Vec<_> = words.collect();

@@ -7,7 +7,6 @@ use eradbg_vm::{Execution, FatPointer, PanicCause, value};
 
 use crate::analysis::calls::Call;
 use crate::analysis::stretches::{self, Stretch};
-use crate::symbols;
 
 /// Keeps the calls of a stretch.
 #[derive(Debug)]
@@ -85,7 +84,6 @@ impl Observer for Watcher {
             let is_precompile = is_kernel && Precompile::at(value::low16(call.code), true).is_some();
             let has_selector = call.input.len() % 32 == 4 && !is_precompile;
             call.selector = call.input.first_chunk().copied().filter(|_| has_selector);
-            call.function = call.selector.and_then(symbols::selector_name).unwrap_or("");
         }
         self.open.push((call.step, Some(self.calls.len())));
         self.calls.push(call);

@@ -3,7 +3,7 @@
 use eradbg_vm::PanicCause;
 use serde::Serialize;
 
-use super::{Told, name};
+use super::Told;
 use crate::analysis::{after, before};
 use crate::error::Result;
 
@@ -82,7 +82,7 @@ impl Told<'_> {
         let available = kept.saturating_add(got.min(asked));
         Ok(ErgsOf {
             entered_at: span.entered_at,
-            name: name(span),
+            name: self.name(span),
             asked,
             available,
             withheld: available - available / 64 * 63,
@@ -99,7 +99,7 @@ impl Told<'_> {
         let back = span.exit.and_then(|exit| exit.ergs).unwrap_or(0);
         Some(ErgsUser {
             step: span.entered_at,
-            name: name(span),
+            name: self.name(span),
             ergs: span.entry?.ergs.saturating_sub(back),
         })
     }

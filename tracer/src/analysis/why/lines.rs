@@ -53,7 +53,10 @@ impl Failed {
     /// One line.
     fn text(&self) -> String {
         let near = if self.is_near { " (near call)" } else { "" };
-        let function = self.function.map_or_else(String::new, |name| format!(".{name}"));
+        let function = self
+            .function
+            .as_ref()
+            .map_or_else(String::new, |name| format!(".{name}"));
         let verb = if self.kind == "panic" {
             "panicked"
         } else {

@@ -156,7 +156,10 @@ fn other_code_has_neither_source_nor_a_word_about_it() {
     let model = model(&timeline);
     assert!(current(&rows(&model, &timeline, 50)).starts_with(" ▶0x0000 "));
     let address = timeline.execution().frame().code_address;
-    assert_eq!(title(&model, &timeline), symbols::address_text(address));
+    assert_eq!(
+        title(&model, &timeline),
+        eradbg_tracer::symbols::address_text(address)
+    );
 }
 
 #[test]
