@@ -8,6 +8,9 @@ use eradbg_vm::{FatPointer, U256, Value};
 
 use crate::theme::POINTER;
 
+/// Columns that a number in hex takes among other text.
+pub(crate) const HEX_COLUMNS: usize = 14;
+
 /// The bases that words are shown in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Base {
@@ -118,6 +121,20 @@ pub(crate) fn middle(text: &str, width: usize) -> String {
     format!("{start}…{end}")
 }
 
+/// Text in which long numbers in hex keep their first and last digits only.
+pub(crate) fn shortened(text: &str) -> String {
+    let mut short = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("0x") {
+        let digits = rest[start + 2..].find(|c: char| !c.is_ascii_hexdigit());
+        let end = digits.map_or(rest.len(), |length| start + 2 + length);
+        short.push_str(&rest[..start]);
+        short.push_str(&middle(&rest[start..end], HEX_COLUMNS));
+        rest = &rest[end..];
+    }
+    short + rest
+}
+
 /// Reads a count: decimal with optional `_`, `,` and a factor `k` or `M`, or hex with `0x`.
 ///
 /// # Errors
@@ -158,6 +175,8 @@ mod tests {
             assert_eq!(clip(&hex, width).chars().count(), width.min(hex.len()));
         }
         assert_eq!(middle("0x1234567890", 6), "0x12…0");
+        let long = "balances[0x36615cf349d7f6344891b1e7ca7c72883f5dc049] = 0x12, 0x";
+        assert_eq!(shortened(long), "balances[0x36615cf…c049] = 0x12, 0x");
     }
 
     #[test]

@@ -398,7 +398,7 @@ pub(super) fn slot(view: &View<'_>, key: &StorageKey) -> String {
     if recording.variables(*key).is_empty() {
         numbered_slot(view, key)
     } else {
-        recording.slot_text(*key)
+        text::shortened(&recording.slot_text(*key))
     }
 }
 
@@ -413,13 +413,13 @@ pub(super) fn slot_value(view: &View<'_>, key: &StorageKey, word: U256) -> Strin
     if recording.variables(*key).is_empty() {
         short(word)
     } else {
-        recording.value_text(*key, word)
+        text::shortened(&recording.value_text(*key, word))
     }
 }
 
 /// A word in few columns.
 pub(super) fn short(word: U256) -> String {
-    text::word(word, text::Base::Hex, 14)
+    text::word(word, text::Base::Hex, text::HEX_COLUMNS)
 }
 
 /// What a system log with this key tells in the recording's protocol version.
