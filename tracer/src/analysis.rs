@@ -8,6 +8,7 @@ pub mod ergs;
 pub mod frames;
 pub mod hooks;
 pub mod operand;
+pub mod origin;
 pub mod phase;
 pub mod pubdata;
 pub mod published;

@@ -36,7 +36,7 @@ mod holds;
 mod lexer;
 mod origin;
 mod parser;
-mod reads;
+pub(crate) mod reads;
 mod report;
 mod search;
 mod skip;

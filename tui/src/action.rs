@@ -50,6 +50,8 @@ pub(crate) enum Action {
     FindAgain(Direction),
     /// Asks who wrote or reads a place, in the background.
     Ask(Origin, PlacePattern),
+    /// Asks where the value of a place comes from, in the background.
+    Trace(PlacePattern),
     /// Asks about a transaction; `None`: the one that the cursor is in, or else the first that failed.
     Question(Topic, Option<u32>),
     /// Shows the answer in its next order.
@@ -130,7 +132,7 @@ pub(crate) enum Action {
     /// The cursor stands here now; a note says what is worth saying.
     Arrived(Box<Moment>, Option<String>),
     /// A question was answered.
-    Answered(Question, Box<Answer>),
+    Answered(Option<Question>, Box<Answer>),
     /// The background run passed a position.
     RunProgress(u64),
     /// The background run of this number ended.

@@ -11,8 +11,8 @@ const WHOLE_LINES: usize = 150;
 /// An answer on the screen.
 #[derive(Debug, Clone)]
 pub(crate) struct Shown {
-    /// What was asked.
-    pub question: Question,
+    /// What was asked, when it was about a transaction or the batch.
+    pub question: Option<Question>,
     /// The answer.
     pub answer: Answer,
     /// Text that the shown lines contain.
@@ -41,7 +41,7 @@ pub(crate) enum Fold {
 impl Shown {
     /// With the first line selected. A long answer is folded, but for what leads to failures; so are the last branches of a
     /// tree of calls, and lists below sums.
-    pub(crate) fn new(question: Question, answer: Answer) -> Self {
+    pub(crate) fn new(question: Option<Question>, answer: Answer) -> Self {
         let mut shown = Self {
             question,
             answer,
@@ -51,7 +51,7 @@ impl Shown {
             folded: HashSet::new(),
             in_sight: Vec::new(),
         };
-        if has_details(question.topic) {
+        if question.is_some_and(|question| has_details(question.topic)) {
             shown.fold_details();
         }
         if shown.answer.lines.len() > WHOLE_LINES {
@@ -220,7 +220,7 @@ mod tests {
             heading: String::new(),
             lines: indents.iter().enumerate().map(line).collect(),
         };
-        Shown::new(Question::new(topic, 0), answer)
+        Shown::new(Some(Question::new(topic, 0)), answer)
     }
 
     #[test]

@@ -140,14 +140,10 @@ impl App {
         for report in reports {
             match report {
                 worker::Report::Progress(position) => self.act(Action::RunProgress(position)),
-                worker::Report::Ended(id, position, note) => {
+                worker::Report::Ended(id, end) => {
                     self.worker = None;
                     if self.model.running.is_some_and(|running| running.id == id) {
-                        self.act(Action::RunEnded(id, note.clone()));
-                        match self.timeline.seek(position) {
-                            Ok(()) => self.act(effect::arrived(&self.timeline, Some(note))),
-                            Err(error) => self.act(Action::Failed(error.to_string())),
-                        }
+                        self.ended(id, end);
                     }
                 }
                 worker::Report::Failed(id, problem) => {
@@ -158,6 +154,23 @@ impl App {
             }
         }
         are_any
+    }
+
+    /// The run that is waited for is done.
+    fn ended(&mut self, id: u64, end: worker::End) {
+        match end {
+            worker::End::At(position, note) => {
+                self.act(Action::RunEnded(id, note.clone()));
+                match self.timeline.seek(position) {
+                    Ok(()) => self.act(effect::arrived(&self.timeline, Some(note))),
+                    Err(error) => self.act(Action::Failed(error.to_string())),
+                }
+            }
+            worker::End::Answer(answer) => {
+                self.act(Action::RunEnded(id, String::new()));
+                self.act(Action::Answered(None, answer));
+            }
+        }
     }
 
     /// Acts on an event of the terminal; whether the screen may have changed.

@@ -71,6 +71,10 @@ pub(crate) enum Command {
                             eradbg show recordings/dump ergs --tx 3\n  \
                             eradbg show recordings/dump pubdata --tx 3 --by contract")]
     Show(ShowArgs),
+    /// Says where a value comes from: back through memory, calls and storage to where it came into the batch.
+    #[command(after_help = "Examples:\n  eradbg origin recordings/dump r1 --at 12345\n  \
+                            eradbg origin recordings/dump 'storage L2BaseToken 0x1' --at end")]
+    Origin(OriginArgs),
     /// Lists the steps of a recording that match a query.
     #[command(
         after_help = "Examples:\n  eradbg query recordings/dump 'write storage L2BaseToken and undone'\n  \
@@ -298,6 +302,22 @@ fn topic_parser() -> impl TypedValueParser<Value = Topic> {
         let topic = Topic::ALL.into_iter().find(|topic| topic.name() == name);
         topic.expect("the parser has accepted the name")
     })
+}
+
+/// Arguments of `origin`.
+#[derive(Debug, Args)]
+pub(crate) struct OriginArgs {
+    /// The recording.
+    pub(crate) recording: PathBuf,
+    /// The place: `r1`, `eq`, `stack 3`, `heap 2050 0x40`, `storage ADDRESS SLOT`, `transient ADDRESS SLOT`.
+    pub(crate) place: String,
+    #[command(flatten)]
+    pub(crate) at: AtArgs,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
 }
 
 /// Arguments of `query`.

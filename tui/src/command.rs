@@ -1,7 +1,7 @@
 //! Commands typed after `:`: one table for parsing, completion and help.
 
 use eradbg_tracer::analysis::answer::Topic;
-use eradbg_tracer::query::{self, Origin, Query};
+use eradbg_tracer::query::{self, Origin, PlacePattern, Query};
 
 use crate::action::Action;
 use crate::text::parse_number;
@@ -67,6 +67,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         arguments: "PLACE",
         help: "go to the step that reads it next",
         parse: |words| ask(words, Origin::NextRead),
+    },
+    Command {
+        name: "origin",
+        arguments: "PLACE",
+        help: "where its value comes from, to the constant, transaction or slot that it came from",
+        parse: |words| place(words).map(Action::Trace),
     },
     question(Topic::Why, |words| ask_about(Topic::Why, words)),
     question(Topic::Transactions, |words| ask_about(Topic::Transactions, words)),
@@ -232,11 +238,14 @@ fn query(arguments: &[&str]) -> Result<Query, String> {
 }
 
 fn ask(arguments: &[&str], origin: Origin) -> Result<Action, String> {
+    place(arguments).map(|place| Action::Ask(origin, place))
+}
+
+fn place(arguments: &[&str]) -> Result<PlacePattern, String> {
     if arguments.is_empty() {
         return Err(String::new());
     }
-    let place = query::parse_place(&arguments.join(" ")).map_err(|error| error.why)?;
-    Ok(Action::Ask(origin, place))
+    query::parse_place(&arguments.join(" ")).map_err(|error| error.why)
 }
 
 fn ask_about(topic: Topic, arguments: &[&str]) -> Result<Action, String> {

@@ -4,6 +4,7 @@ pub(crate) mod demo;
 pub(crate) mod export;
 pub(crate) mod info;
 pub(crate) mod open;
+pub(crate) mod origin;
 pub(crate) mod pack;
 pub(crate) mod query;
 pub(crate) mod record;

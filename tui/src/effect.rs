@@ -57,6 +57,8 @@ pub(crate) enum Task {
     Find(Query, Direction),
     /// Who wrote or reads a place.
     Ask(Origin, PlacePattern),
+    /// Where the value of a place comes from.
+    Trace(PlacePattern),
 }
 
 /// Does what concerns the timeline and reports back. `None`: the effect is none of the timeline's business.
@@ -198,7 +200,7 @@ fn answer(timeline: &Timeline, topic: Topic, view: usize, tx: Option<u32>) -> Ac
     };
     let question = Question { topic, view, tx };
     match question.answer(recording) {
-        Ok(answer) => Action::Answered(question, Box::new(answer)),
+        Ok(answer) => Action::Answered(Some(question), Box::new(answer)),
         Err(error) => Action::Failed(error.to_string()),
     }
 }

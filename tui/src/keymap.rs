@@ -261,7 +261,7 @@ mod tests {
             heading: String::new(),
             lines: Vec::new(),
         };
-        Shown::new(Question::new(Topic::Why, 0), answer)
+        Shown::new(Some(Question::new(Topic::Why, 0)), answer)
     }
 
     #[test]

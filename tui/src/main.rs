@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Command::Export(args) => commands::export::export(&args),
         Command::Why(args) => commands::why::why(&args),
         Command::Show(args) => commands::show::show(&args),
+        Command::Origin(args) => commands::origin::origin(&args),
         Command::Query(args) => commands::query::query(&args),
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Pack(args) => commands::pack::pack(&args),

@@ -55,6 +55,7 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
         }
         Action::FindAgain(direction) => return find_again(model, direction),
         Action::Ask(origin, place) => return ask(model, origin, place),
+        Action::Trace(place) => return search(model, Direction::Backward, Task::Trace(place)),
         Action::Question(topic, tx) => return Effect::Answer(topic, 0, tx),
         Action::NextView => return next_view(model),
         Action::Fold => fold(model, Fold::Leaf),
@@ -331,11 +332,11 @@ fn next_view(model: &mut Model) -> Effect {
     let Mode::Answer(shown) = &model.mode else {
         return Effect::None;
     };
-    let question = shown.question.next_view();
-    if question == shown.question {
-        return refuse(model, "this answer has one order only");
+    let next = shown.question.map(|question| (question, question.next_view()));
+    match next {
+        Some((question, next)) if next != question => Effect::Answer(next.topic, next.view, Some(next.tx)),
+        _ => refuse(model, "this answer has one order only"),
     }
-    Effect::Answer(question.topic, question.view, Some(question.tx))
 }
 
 fn fold(model: &mut Model, to: Fold) {

@@ -3,6 +3,7 @@
 mod calls;
 mod contracts;
 mod ergs;
+mod origin;
 mod pubdata;
 mod published;
 mod refunds;
@@ -19,6 +20,8 @@ use crate::analysis::why::Why;
 use crate::error::Result;
 use crate::numbers::grouped;
 use crate::recording::Recording;
+
+pub use origin::answer_origin;
 
 /// What can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

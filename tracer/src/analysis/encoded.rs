@@ -2,6 +2,8 @@
 //!
 //! Source: `matter-labs/era-contracts` `system-contracts/contracts/libraries/TransactionHelper.sol` (`Transaction`).
 
+use std::ops::Range;
+
 use eradbg_vm::batch::tx_type;
 use eradbg_vm::bootloader::layout::{DESCRIPTION_SLOTS, GAS_LIMIT_IN_TRANSACTION};
 use eradbg_vm::{Execution, U256};
@@ -20,6 +22,36 @@ const GAS_PER_PUBDATA_LIMIT: usize = TUPLE + 4;
 const GAS_PRICE: usize = TUPLE + 5;
 const VALUE: usize = TUPLE + 9;
 const DATA: usize = TUPLE + 14;
+/// The members of the tuple, in order.
+const FIELDS: [&str; 19] = [
+    "type",
+    "from",
+    "to",
+    "gas limit",
+    "gas per pubdata byte limit",
+    "max fee per gas",
+    "max priority fee per gas",
+    "paymaster",
+    "nonce",
+    "value",
+    "reserved 0",
+    "reserved 1",
+    "reserved 2",
+    "reserved 3",
+    "place of its data",
+    "place of its signature",
+    "place of its factory dependencies",
+    "place of its paymaster input",
+    "place of its reserved bytes",
+];
+/// Members of any length, by the slots that say where they are.
+const DYNAMIC: [(usize, &str); 5] = [
+    (DATA, "data"),
+    (DATA + 1, "signature"),
+    (DATA + 2, "factory dependencies"),
+    (DATA + 3, "paymaster input"),
+    (DATA + 4, "reserved bytes"),
+];
 /// Most bytes of data that are read; a transaction is far smaller.
 const MOST_DATA: usize = 1 << 24;
 
@@ -111,6 +143,41 @@ impl Encoded {
         let mut data = vec![0; length];
         self.machine.bootloader_heap().read_bytes(byte, &mut data);
         data
+    }
+}
+
+/// What bytes of the heap are in an encoded transaction whose first slot is `first`: a field, or a part of one of any length.
+pub(crate) fn field(machine: &Execution, first: usize, bytes: Range<usize>) -> String {
+    let slot = bytes.start / 32;
+    let tuple = first + TUPLE;
+    let Some(at) = slot.checked_sub(tuple) else {
+        return "where it begins".to_owned();
+    };
+    if let Some(name) = FIELDS.get(at) {
+        return (*name).to_owned();
+    }
+    // What is of any length stands behind, where the tuple says.
+    let starts = DYNAMIC.map(|(place, name)| {
+        (
+            tuple + word_of(machine, first + place).low_u32() as usize / 32,
+            name,
+        )
+    });
+    let of = starts
+        .into_iter()
+        .filter(|(start, _)| *start <= slot)
+        .max_by_key(|(start, _)| *start);
+    match of {
+        Some((start, name)) if start == slot => format!("length of its {name}"),
+        Some((start, name)) => {
+            let content = (start + 1) * 32;
+            format!(
+                "{name}, bytes {} to {}",
+                bytes.start - content,
+                bytes.end - content
+            )
+        }
+        None => format!("word {at}"),
     }
 }
 

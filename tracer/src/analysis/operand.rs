@@ -7,7 +7,7 @@ use eradbg_vm::{Execution, Instruction, PanicCause, Value};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::query::{Found, Origin, PlacePattern};
+use crate::query::{Found, Origin, Place, PlacePattern};
 use crate::recording::Recording;
 
 /// An operand of an instruction.
@@ -78,7 +78,7 @@ pub(super) fn operand(
         Some(place) => {
             let never = AtomicBool::new(false);
             let step = execution.steps();
-            match Origin::LastWrite.find(recording, step, place, &never, &mut |_| {})? {
+            match Origin::LastWrite.find(recording, step, &PlacePattern::of(place), &never, &mut |_| {})? {
                 Found::Hit(hit) => Some(hit.step),
                 Found::Nothing | Found::Stopped => None,
             }
@@ -92,14 +92,16 @@ pub(super) fn operand(
     })
 }
 
-fn register(execution: &Execution, index: u8) -> (Option<PlacePattern>, Value) {
+/// A register, as an operand; r0 has no place.
+pub(super) fn register(execution: &Execution, index: u8) -> (Option<Place>, Value) {
     (
-        (index != 0).then_some(PlacePattern::Register(Some(index))),
+        (index != 0).then_some(Place::Register(index)),
         execution.register(index),
     )
 }
 
-fn source(execution: &Execution, instruction: &Instruction) -> (Option<PlacePattern>, Value) {
+/// The first operand; a constant has no place.
+pub(super) fn source(execution: &Execution, instruction: &Instruction) -> (Option<Place>, Value) {
     let frame = execution.frame();
     let address = (execution.register(instruction.src0).word.low_u64() as u16).wrapping_add(instruction.imm0);
     let slot = match instruction.source {
@@ -109,9 +111,9 @@ fn source(execution: &Execution, instruction: &Instruction) -> (Option<PlacePatt
         Source::StackPop | Source::StackRelative => frame.sp.wrapping_sub(address),
         Source::StackAbsolute => address,
     };
-    let place = PlacePattern::Stack {
-        frame: Some(frame.far_entered_at()),
-        slot: Some(slot),
+    let place = Place::Stack {
+        frame: frame.far_entered_at(),
+        slot,
     };
     (Some(place), frame.stack.read(slot))
 }

@@ -121,6 +121,30 @@ impl Access {
 }
 
 impl PlacePattern {
+    /// Only this place.
+    pub fn of(place: &Place) -> Self {
+        match *place {
+            Place::Register(index) => Self::Register(Some(index)),
+            Place::Flags => Self::Flag(None),
+            Place::Stack { frame, slot } => Self::Stack {
+                frame: Some(frame),
+                slot: Some(slot),
+            },
+            Place::Memory { page, offset, length } => Self::Heap {
+                page: Some(page),
+                bytes: Some(u64::from(offset)..u64::from(offset) + u64::from(length)),
+            },
+            Place::Storage(key) => Self::Storage {
+                address: Some(key.address),
+                slot: Some(key.key),
+            },
+            Place::Transient(key) => Self::Transient {
+                address: Some(key.address),
+                slot: Some(key.key),
+            },
+        }
+    }
+
     /// Whether a place is one of them.
     pub fn has(&self, place: &Place) -> bool {
         let slot = |address: &Option<H160>, slot: &Option<U256>, key: &StorageKey| {

@@ -1,6 +1,7 @@
 //! What a step reads, told from the state before it: operands, flags of its predicate, memory, inputs of precompiles.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use eradbg_vm::flags::Predicate;
 use eradbg_vm::isa::{Destination, Source};
@@ -32,6 +33,15 @@ pub(super) fn of_step(
     if step.skipped || step.instruction.opcode != i.opcode {
         return;
     }
+    of_instruction(execution, i, f);
+}
+
+/// Calls `f` with each place that an instruction reads which is about to execute, but for the flags of its predicate.
+pub(crate) fn of_instruction(
+    execution: &Execution,
+    i: &Instruction,
+    f: &mut dyn FnMut(Place, Option<Value>),
+) {
     let mut reads = Reads { execution, f };
     let value = reads.source(i);
     if reads_src1(i.opcode) {
@@ -50,9 +60,8 @@ pub(super) fn of_step(
         _ => {}
     }
     // System calls hand further registers to kernel contracts.
-    let callee = address_of(execution.register(i.src1).word);
-    if i.opcode.is_far_call() && asks_for_system_call(value.word) && is_kernel(callee) {
-        (3..13).for_each(|index| reads.register(index));
+    if hands_on_registers(execution, i, value) {
+        HANDED_ON.for_each(|index| reads.register(index));
     }
 }
 
@@ -221,6 +230,15 @@ const fn reads_src1(opcode: Opcode) -> bool {
                 | Opcode::AuxHeapWrite
                 | Opcode::StaticWrite
         )
+}
+
+/// Registers that a system call hands to a kernel contract besides those of each call.
+pub(crate) const HANDED_ON: Range<u8> = 3..13;
+
+/// Whether an instruction, with this ABI word, is a system call of a kernel contract.
+pub(crate) fn hands_on_registers(execution: &Execution, i: &Instruction, abi: Value) -> bool {
+    let callee = address_of(execution.register(i.src1).word);
+    i.opcode.is_far_call() && asks_for_system_call(abi.word) && is_kernel(callee)
 }
 
 /// The highest byte of a far call's ABI word.

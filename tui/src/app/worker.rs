@@ -7,6 +7,7 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
 use eradbg_tracer::Error;
+use eradbg_tracer::analysis::answer::{Answer, answer_origin};
 use eradbg_tracer::query::{Effect, Found, Hit, Origin, PlacePattern, Query, Search};
 use eradbg_tracer::recording::Recording;
 use eradbg_tracer::timeline::Direction;
@@ -18,10 +19,18 @@ use crate::text;
 pub(super) enum Report {
     /// It has passed a position.
     Progress(u64),
-    /// The run of this number stands at a position, for a reason.
-    Ended(u64, u64, String),
+    /// The run of this number is done.
+    Ended(u64, End),
     /// The run of this number met a problem.
     Failed(u64, String),
+}
+
+/// What a run comes to.
+pub(super) enum End {
+    /// A position, for a reason.
+    At(u64, String),
+    /// An answer to be shown.
+    Answer(Box<Answer>),
 }
 
 /// A run under way; dropping it cancels it.
@@ -45,7 +54,7 @@ impl Worker {
         thread::spawn(move || {
             let run = || run(&recording, from, &task, &cancel, &position);
             let report = match catch_unwind(AssertUnwindSafe(run)) {
-                Ok(Ok((at, note))) => Report::Ended(id, at, note),
+                Ok(Ok(end)) => Report::Ended(id, end),
                 Ok(Err(error)) => Report::Failed(id, error.to_string()),
                 Err(_) => Report::Failed(
                     id,
@@ -79,7 +88,7 @@ fn run(
     task: &Task,
     cancel: &AtomicBool,
     position: &AtomicU64,
-) -> Result<(u64, String), Error> {
+) -> Result<End, Error> {
     let mut progress = |at| position.store(at, Ordering::Relaxed);
     let mut search = |queries: &[Query], direction| {
         let range = match direction {
@@ -97,38 +106,48 @@ fn run(
                 Direction::Backward => (0, "start"),
             };
             if stops.is_empty() {
-                return Ok((end, format!("{edge} of the recording (no breakpoints are set)")));
+                return Ok(End::At(
+                    end,
+                    format!("{edge} of the recording (no breakpoints are set)"),
+                ));
             }
-            Ok(match search(stops, *direction)? {
+            let (at, note) = match search(stops, *direction)? {
                 Found::Hit(hit) => {
                     let stop = stops.get(hit.query).map(Query::text).unwrap_or_default();
                     (hit.step, format!("breakpoint {}: {stop}", hit.query))
                 }
                 Found::Nothing => (end, format!("{edge} of the recording, no breakpoint was hit")),
                 Found::Stopped => (from, CANCELLED.to_owned()),
-            })
+            };
+            Ok(End::At(at, note))
         }
         Task::Find(query, direction) => {
             let place = match direction {
                 Direction::Forward => "after",
                 Direction::Backward => "before",
             };
-            Ok(match search(std::slice::from_ref(query), *direction)? {
+            let (at, note) = match search(std::slice::from_ref(query), *direction)? {
                 Found::Hit(hit) => (hit.step, format!("found {query}; n finds the next one")),
                 Found::Nothing => (from, format!("nothing {place} this moment matches {query}")),
                 Found::Stopped => (from, CANCELLED.to_owned()),
-            })
+            };
+            Ok(End::At(at, note))
         }
         Task::Ask(origin, place) => {
             let found = origin.find(recording, from, place, cancel, &mut |at| {
                 position.store(at, Ordering::Relaxed);
             })?;
-            Ok(match found {
+            let (at, note) = match found {
                 Found::Hit(hit) => (hit.step, answer(*origin, place, &hit)),
                 Found::Nothing => (from, no_answer(*origin, place)),
                 Found::Stopped => (from, CANCELLED.to_owned()),
-            })
+            };
+            Ok(End::At(at, note))
         }
+        Task::Trace(place) => Ok(match answer_origin(recording, from, place, cancel)? {
+            Some(answer) => End::Answer(Box::new(answer)),
+            None => End::At(from, format!("{place} is more than one place: name a single one")),
+        }),
     }
 }
 

@@ -29,8 +29,8 @@ pub(crate) fn require_terminal() -> Result<()> {
     Ok(())
 }
 
-/// The position that a text names: a step, `end`, `tx:3`, `tx:3/fail`, `hook:5`.
-fn position(recording: &Recording, text: &str) -> Result<u64> {
+/// The position that a text names: a step, `end`, `tx:3`, `tx:3/fail`, `hook:5`. The recording's overview is loaded.
+pub(super) fn position(recording: &Recording, text: &str) -> Result<u64> {
     if text == "end" {
         return Ok(recording.steps());
     }

@@ -85,6 +85,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     key(&["N"], Action::FindAgain(Backward), "find the previous one"),
     key(&["w"], Action::Prompt("wrote "), "who wrote a place last: r1, eq, stack 3, heap 2050 0x40, storage"),
     key(&["W"], Action::Prompt("reads "), "who reads a place next"),
+    key(&["go"], Action::Prompt("origin "), "where a value comes from: through memory, calls and storage, to its origin"),
     hint(&["!"], ask(Topic::Why), Topic::Why.help(), "why"),
     key(&["T"], ask(Topic::Transactions), Topic::Transactions.help()),
     key(&["A"], ask(Topic::Contracts), Topic::Contracts.help()),

@@ -1,4 +1,7 @@
-use eradbg_tracer::analysis::answer::{Question, Topic};
+use std::sync::atomic::AtomicBool;
+
+use eradbg_tracer::analysis::answer::{Question, Topic, answer_origin};
+use eradbg_tracer::query::parse_place;
 use eradbg_tracer::source::scenario;
 use eradbg_tracer::{Recording, Timeline};
 use tempfile::TempDir;
@@ -69,6 +72,19 @@ fn without_a_number_it_is_about_the_transaction_at_the_cursor() {
 }
 
 #[test]
+fn where_a_value_comes_from_has_a_screen_at_each_size() {
+    let (timeline, _folder) = demo();
+    let place = parse_place("r2").unwrap();
+    let origin = || answer_origin(timeline.recording(), 9130, &place, &AtomicBool::new(false));
+    for (width, height) in [(80, 24), (120, 40), (200, 50)] {
+        let mut model = Model::new((width, height));
+        let answer = Box::new(origin().unwrap().unwrap());
+        update(&mut model, Action::Answered(None, answer));
+        insta::assert_snapshot!(format!("origin_{width}x{height}"), screen(&model, &timeline));
+    }
+}
+
+#[test]
 fn every_question_has_a_screen_at_each_size() {
     let (mut timeline, _folder) = demo();
     for (width, height) in [(80, 24), (120, 40), (200, 50)] {
@@ -115,5 +131,5 @@ fn a_question_without_other_orders_says_so_and_stays() {
     let mut model = Model::new((80, 24));
     ask(&mut model, &mut timeline, Action::Question(Topic::Sheet, Some(0)));
     assert_eq!(update(&mut model, Action::NextView), Effect::None);
-    assert_eq!(shown(&model).question, Question::new(Topic::Sheet, 0));
+    assert_eq!(shown(&model).question, Some(Question::new(Topic::Sheet, 0)));
 }
