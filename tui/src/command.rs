@@ -76,6 +76,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
     question(Topic::Why, |words| ask_about(Topic::Why, words)),
     question(Topic::Transactions, |words| ask_about(Topic::Transactions, words)),
+    question(Topic::Timeline, |words| ask_about(Topic::Timeline, words)),
     question(Topic::Contracts, |words| ask_about(Topic::Contracts, words)),
     question(Topic::Calls, |words| ask_about(Topic::Calls, words)),
     question(Topic::Sheet, |words| ask_about(Topic::Sheet, words)),

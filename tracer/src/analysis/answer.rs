@@ -9,6 +9,7 @@ mod published;
 mod refunds;
 mod rollbacks;
 mod sheet;
+mod timeline;
 mod transactions;
 
 use std::ops::Range;
@@ -42,6 +43,8 @@ pub enum Topic {
     Published,
     /// What was undone in it.
     Rollbacks,
+    /// The batch from above, and a transaction of it from within.
+    Timeline,
     /// The transactions of the batch.
     Transactions,
     /// The contracts that were called, and where their names come from.
@@ -50,7 +53,7 @@ pub enum Topic {
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Why,
         Self::Calls,
         Self::Sheet,
@@ -59,6 +62,7 @@ impl Topic {
         Self::Pubdata,
         Self::Published,
         Self::Rollbacks,
+        Self::Timeline,
         Self::Transactions,
         Self::Contracts,
     ];
@@ -74,6 +78,7 @@ impl Topic {
             Self::Pubdata => "pubdata",
             Self::Published => "published",
             Self::Rollbacks => "rollbacks",
+            Self::Timeline => "timeline",
             Self::Transactions => "transactions",
             Self::Contracts => "contracts",
         }
@@ -90,6 +95,7 @@ impl Topic {
             Self::Pubdata => "what each write adds to the pubdata",
             Self::Published => "what the batch publishes, byte by byte",
             Self::Rollbacks => "what was undone, by whom, and what survived",
+            Self::Timeline => "blocks, transactions, phases, hooks with the operator's answers, snapshots",
             Self::Transactions => "the transactions of the batch",
             Self::Contracts => "the contracts that were called, and where their names come from",
         }
@@ -104,6 +110,7 @@ impl Topic {
             Self::Refunds => &["by time", "by slot"],
             Self::Pubdata => &["by time", "by slot", "by contract"],
             Self::Contracts => &["by calls", "by address"],
+            Self::Timeline => &["one transaction open", "all open"],
             Self::Transactions => &["in order", "by ergs", "by steps", "by pubdata", "by status"],
         }
     }
@@ -194,6 +201,7 @@ impl Question {
             Topic::Pubdata => (pubdata::heading(), pubdata::lines(recording, self)?),
             Topic::Published => (published::heading(), published::lines(recording)?),
             Topic::Rollbacks => (String::new(), rollbacks::lines(recording, self.tx)?),
+            Topic::Timeline => (timeline::heading(), timeline::lines(recording, self)?),
             Topic::Transactions => (transactions::heading(), transactions::lines(recording, self.view)),
             Topic::Contracts => (contracts::heading(), contracts::lines(recording, self.view)?),
         };
@@ -214,6 +222,7 @@ impl Question {
             Topic::Pubdata => "Pubdata",
             Topic::Published => "Published bytes",
             Topic::Rollbacks => "Rollbacks",
+            Topic::Timeline => "Timeline",
             Topic::Transactions => "Transactions",
             Topic::Contracts => "Contracts",
         };

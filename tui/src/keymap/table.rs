@@ -88,6 +88,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     key(&["go"], Action::Prompt("origin "), "where a value comes from: through memory, calls and storage, to its origin"),
     hint(&["!"], ask(Topic::Why), Topic::Why.help(), "why"),
     key(&["T"], ask(Topic::Transactions), Topic::Transactions.help()),
+    key(&["i"], ask(Topic::Timeline), Topic::Timeline.help()),
     key(&["A"], ask(Topic::Contracts), Topic::Contracts.help()),
     key(&["L"], ask(Topic::Calls), Topic::Calls.help()),
     key(&["="], ask(Topic::Sheet), Topic::Sheet.help()),

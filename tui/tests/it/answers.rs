@@ -51,6 +51,7 @@ fn every_topic_is_shown_in_every_order() {
         ("transactions", &["ergs", "steps", "pubdata", "status"][..]),
         ("calls", &["near calls too", "without system contracts"]),
         ("contracts", &["address"]),
+        ("timeline", &["all open"]),
         ("refunds", &["slot"]),
         ("ergs", &["contract"]),
         ("pubdata", &["slot", "contract"]),

@@ -24,12 +24,6 @@ pub(super) fn lines(recording: &Recording, view: usize) -> Vec<Line> {
 }
 
 fn line(row: &TransactionRow) -> Line {
-    let status = match row.status {
-        TxStatus::Success => "ok",
-        TxStatus::Reverted => "REVERTED",
-        TxStatus::Halted => "HALTED",
-        TxStatus::Unfinished => "unfinished",
-    };
     let mut text = format!("block {}  {:#x}", row.l2_block, row.hash);
     if !row.reason.is_empty() {
         text = format!("{}  {text}", row.reason);
@@ -39,7 +33,7 @@ fn line(row: &TransactionRow) -> Line {
     }
     let numbers = columns([
         row.index.to_string(),
-        status.to_owned(),
+        told_status(row.status).to_owned(),
         grouped(row.steps),
         grouped(row.gas_used),
         grouped(row.pubdata),
@@ -53,4 +47,14 @@ fn line(row: &TransactionRow) -> Line {
 
 fn columns([tx, status, steps, ergs, pubdata, refund]: [String; 6]) -> String {
     format!("{tx:>4} {status:<10} {steps:>10} {ergs:>10} {pubdata:>7} {refund:>11}")
+}
+
+/// How a transaction went; what failed stands out.
+pub(super) const fn told_status(status: TxStatus) -> &'static str {
+    match status {
+        TxStatus::Success => "ok",
+        TxStatus::Reverted => "REVERTED",
+        TxStatus::Halted => "HALTED",
+        TxStatus::Unfinished => "unfinished",
+    }
 }
