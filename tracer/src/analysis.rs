@@ -17,6 +17,7 @@ pub mod refunds;
 pub mod rollbacks;
 pub mod sheet;
 pub mod stretches;
+pub mod unpaid;
 mod walk;
 pub mod why;
 

@@ -10,6 +10,7 @@ use eradbg_tracer::analysis::pubdata::pubdata;
 use eradbg_tracer::analysis::published::Published;
 use eradbg_tracer::analysis::refunds::refunds;
 use eradbg_tracer::analysis::rollbacks::rollbacks;
+use eradbg_tracer::analysis::unpaid::unpaid as unpaid_of;
 use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::ledger::TxStatus;
 use eradbg_tracer::report::BatchReport;
@@ -359,4 +360,37 @@ fn a_hook_has_its_parameters_and_the_operators_answer() {
     assert!(asked.parameters.starts_with("proposed refund=0x"), "{asked:?}");
     assert!(asked.answer.starts_with("operator refund 0=0x"), "{asked:?}");
     assert_eq!(asked.tx, Some(0));
+}
+
+#[test]
+fn pubdata_that_is_not_paid_for_leads_to_the_write_and_to_where_it_was_noticed() {
+    let recorded = scenario("unaffordable_pubdata");
+    recorded.recording.load_overview();
+    let row = &recorded.recording.transactions()[0];
+    let steps = row.first_step..row.first_step + row.steps;
+    let unpaid = unpaid_of(&recorded.recording, 0, steps.clone()).unwrap().unwrap();
+    assert!(unpaid.bytes > unpaid.limit && unpaid.limit > 0, "{unpaid:?}");
+    let mut total_at = Vec::new();
+    pubdata::<eradbg_tracer::Error>(&recorded.recording, steps, &mut |row| {
+        total_at.push((row.step, i64::from(row.total)));
+        Ok(())
+    })
+    .unwrap();
+    let crossed_at = unpaid.crossed_at.unwrap();
+    let at = total_at.iter().position(|&(step, _)| step == crossed_at).unwrap();
+    assert!(
+        total_at[at - 1].1 <= unpaid.limit && total_at[at].1 > unpaid.limit,
+        "{unpaid:?}"
+    );
+    assert!(crossed_at < unpaid.noticed_at);
+    assert_eq!(
+        why(&recorded.recording, 0).pubdata_unpaid_at,
+        Some(unpaid.noticed_at)
+    );
+    // One that fails for another reason has paid.
+    let demo = scenario("demo");
+    demo.recording.load_overview();
+    let failed = &demo.recording.transactions()[4];
+    let steps = failed.first_step..failed.first_step + failed.steps;
+    assert_eq!(unpaid_of(&demo.recording, 4, steps).unwrap(), None);
 }

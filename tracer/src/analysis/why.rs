@@ -42,6 +42,8 @@ pub struct Why {
     pub phase: Phase,
     /// Something that the frames do not tell.
     pub remark: Option<String>,
+    /// The step at which the bootloader gives the transaction up, since what is left of the gas does not pay for its pubdata.
+    pub pubdata_unpaid_at: Option<u64>,
     /// Frames that failed one because of the other, outermost first.
     pub path: Vec<Failed>,
     /// What made the innermost of them fail.
@@ -170,6 +172,7 @@ impl Told<'_> {
             verdict_at,
             phase: Phase::at(self.recording, cause_step),
             remark: self.remark(&path)?,
+            pubdata_unpaid_at: self.given_up_at(&path)?,
             path: listed,
             cause,
             ergs,
@@ -365,7 +368,7 @@ impl Told<'_> {
             [] if self.row.status == TxStatus::Halted => {
                 "the bootloader did not fail: the operator refused the transaction"
             }
-            [only] if self.is_given_up(&self.frames.spans()[only])? => {
+            [only] if self.given_up_at(path)?.is_some() => {
                 let spans = self.frames.spans();
                 let has_called = |child: usize| !value::is_kernel(spans[child].this);
                 if self.frames.children(only).any(has_called) {
@@ -379,6 +382,14 @@ impl Told<'_> {
             _ => return Ok(None),
         };
         Ok(Some(remark.to_owned()))
+    }
+
+    /// The step at which the bootloader gives a near call up on purpose, when that is all that failed.
+    fn given_up_at(&self, path: &[usize]) -> Result<Option<u64>> {
+        let [only] = *path else { return Ok(None) };
+        let span = &self.frames.spans()[only];
+        let is_given_up = self.is_given_up(span)?;
+        Ok(span.exit.filter(|_| is_given_up).map(|exit| exit.step))
     }
 
     /// Whether the bootloader gives a near call up on purpose, as it does when pubdata is not paid for: it panics, or

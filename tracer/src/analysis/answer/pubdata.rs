@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Line, Mark, Question, name_of, slot_text, steps_of, value_text};
 use crate::analysis::pubdata::{PubdataRow, pubdata};
+use crate::analysis::unpaid::unpaid;
 use crate::error::{Error, Result};
 use crate::numbers::grouped;
 use crate::recording::Recording;
@@ -25,7 +26,8 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
     for row in rows.iter().filter(|row| row.kind == "write") {
         slots.entry((&row.address, &row.slot)).or_default().push(row);
     }
-    Ok(match question.view {
+    let mut lines = summary(recording, question.tx, &rows)?;
+    let told: Vec<_> = match question.view {
         0 => rows.iter().map(|row| line(recording, row, 0)).collect(),
         1 => {
             let mut lines = Vec::new();
@@ -35,7 +37,33 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
             lines
         }
         _ => by_contract(recording, slots),
-    })
+    };
+    lines.extend(told);
+    Ok(lines)
+}
+
+/// What the transaction adds, and where that became too much for its gas.
+fn summary(recording: &Recording, tx: u32, rows: &[PubdataRow]) -> Result<Vec<Line>> {
+    let net = rows.last().map_or(0, |row| row.total.into());
+    let mut lines =
+        vec![Line::plain(0, "the transaction adds".to_owned()).with(columns("", "", &signed(net), ""))];
+    let Some(unpaid) = unpaid(recording, tx, steps_of(recording, tx)?)? else {
+        return Ok(lines);
+    };
+    let text = format!(
+        "the bootloader notices that {} gas, at {} for a byte, pay for {} bytes, not for {}",
+        grouped(unpaid.gas_left),
+        grouped(unpaid.gas_per_byte),
+        grouped(unpaid.limit),
+        grouped(unpaid.bytes),
+    );
+    let room = || columns("", "", "", "");
+    let noticed = Line::at(unpaid.noticed_at, 0, text).with(room());
+    lines.push(noticed.marked(Mark::Failed, true));
+    if let Some(step) = unpaid.crossed_at {
+        lines.push(Line::at(step, 0, "from this write on there is more".to_owned()).with(room()));
+    }
+    Ok(lines)
 }
 
 fn by_contract(recording: &Recording, slots: Slots<'_>) -> Vec<Line> {

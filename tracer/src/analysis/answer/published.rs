@@ -33,6 +33,7 @@ pub(super) fn lines(recording: &Recording) -> Result<Vec<Line>> {
         Line::at(recording.steps(), 0, "counted by the machine".to_owned())
             .with(columns("", &published.counted.to_string())),
     ];
+    add_charged(recording, published.counted, &mut lines);
     for (kind, title) in KINDS {
         let pieces: Vec<_> = published
             .pieces
@@ -50,6 +51,22 @@ pub(super) fn lines(recording: &Recording) -> Result<Vec<Line>> {
         }));
     }
     Ok(lines)
+}
+
+/// What the transactions were charged for, against what the machine counted.
+fn add_charged(recording: &Recording, counted: i32, lines: &mut Vec<Line>) {
+    let rows = recording.transactions();
+    let in_batch = || rows.iter().filter(|row| !row.rolled_back && row.pubdata > 0);
+    let charged: i64 = in_batch().map(|row| i64::from(row.pubdata)).sum();
+    let text = format!("charged to {} transactions", in_batch().count());
+    lines.push(Line::plain(0, text).with(columns("", &grouped(charged))));
+    lines.extend(in_batch().map(|row| {
+        Line::at(row.first_step, 1, format!("transaction {}", row.index))
+            .with(columns("", &grouped(row.pubdata)))
+    }));
+    let others = i64::from(counted) - charged;
+    let text = "counted, but charged to none: what the batch itself writes".to_owned();
+    lines.push(Line::plain(0, text).with(columns("", &others.to_string())));
 }
 
 fn columns(offset: &str, bytes: &str) -> String {

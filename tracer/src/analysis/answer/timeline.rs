@@ -133,8 +133,8 @@ fn add_parts(recording: &Recording, row: &TransactionRow, lines: &mut Vec<Line>)
             .position(|event| event.phase.is_some_and(|told| told != phase));
         let end = next.map_or(events.len(), |next| first + next);
         let until = events.get(end).map_or(steps.end, |event| event.step);
-        let text = format!("{}, {} steps", phase.name(), grouped(until.saturating_sub(start)));
-        lines.push(Line::at(start, 2, text).with(no_columns()));
+        let steps = columns(&grouped(until.saturating_sub(start)), "", "");
+        lines.push(Line::at(start, 2, phase.name().to_owned()).with(steps));
         add_events(&events[first..end], 3, lines);
         let Some(event) = events.get(end) else {
             return Ok(());
