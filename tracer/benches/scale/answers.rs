@@ -2,12 +2,18 @@
 
 use std::hint::black_box;
 use std::path::Path;
-use std::time::Instant;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use eradbg_tracer::Recording;
 use eradbg_tracer::analysis::answer::{Question, Topic};
+use eradbg_tracer::analysis::origin::origin;
+use eradbg_tracer::query::PlacePattern;
 
-use crate::{Measured, millis, recording_in, resident_megabytes};
+use crate::{Measured, Random, Sorted, millis, recording_in, resident_megabytes};
+
+/// Values whose way is asked for.
+const WAYS: usize = 200;
 
 /// Asks about the middle one of a recording's transactions, made in the folder before if need be.
 pub(crate) fn answers(kind: &str, length: u64, folder: &Path) -> Measured {
@@ -29,7 +35,31 @@ pub(crate) fn answers(kind: &str, length: u64, folder: &Path) -> Measured {
         ask("first");
         ask("again");
     }
+    let (ways, per_link) = ways(&recording);
+    measured.insert("way of a value p50 ms".to_owned(), ways.at(50));
+    measured.insert("way of a value p99 ms".to_owned(), ways.at(99));
+    measured.insert("each writer on it ms".to_owned(), per_link);
     measured.insert("steps".to_owned(), recording.steps() as f64);
     measured.insert("MB at the end".to_owned(), resident_megabytes());
     measured
+}
+
+/// Times of following registers back, at random positions, and the mean for each writer on the way.
+fn ways(recording: &Recording) -> (Sorted, f64) {
+    let mut random = Random(1);
+    let (mut took, mut writers) = (Vec::new(), 0);
+    for number in 0..WAYS {
+        let position = random.below(recording.steps() - 1) + 1;
+        let place = PlacePattern::Register(Some(1 + (number % 8) as u8));
+        let start = Instant::now();
+        let links = origin(recording, position, &place, &AtomicBool::new(false)).expect("a good recording");
+        took.push(start.elapsed());
+        writers += links
+            .expect("one place")
+            .iter()
+            .filter(|link| link.step.is_some())
+            .count();
+    }
+    let all: Duration = took.iter().sum();
+    (Sorted::new(took), millis(all) / writers.max(1) as f64)
 }

@@ -10,7 +10,9 @@ use eradbg_vm::storage::StorageKey;
 use eradbg_vm::{H160, H256, U256};
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::analysis::walk::walk;
+use crate::error::{Error, Result};
+use crate::ledger::StateRow;
 use crate::numbers::grouped;
 use crate::recording::Recording;
 use crate::report::{BatchReport, StateDiffReport};
@@ -35,6 +37,8 @@ pub struct Piece {
     pub offset: usize,
     /// Its length in bytes, that of its own length included.
     pub bytes: usize,
+    /// The step that wrote it last, or emitted it; `None` where that is not known, or no single one did.
+    pub step: Option<u64>,
     /// What it says.
     pub text: String,
 }
@@ -62,7 +66,7 @@ impl Published {
         let mut end = Timeline::new(recording.clone())?;
         end.seek(recording.steps())?;
         Ok(Some(Self {
-            pieces: pieces(recording, &report).unwrap_or_else(|| vec![hash(&report)]),
+            pieces: pieces(recording, &Steps::of(recording)?, &report).unwrap_or_else(|| vec![hash(&report)]),
             bytes: report.pubdata_input.len(),
             counted: end.state().pubdata,
         }))
@@ -72,6 +76,42 @@ impl Published {
     pub fn bytes_of(&self, kind: &str) -> usize {
         let of_kind = self.pieces.iter().filter(|piece| piece.kind == kind);
         of_kind.map(|piece| piece.bytes).sum()
+    }
+}
+
+/// The steps that what is published comes from.
+struct Steps {
+    /// The last write of each slot that nothing undid.
+    writes: HashMap<StorageKey, u64>,
+    /// The first piece of an event with a word: logs and messages of users are events of `L1Messenger`.
+    words: HashMap<U256, u64>,
+}
+
+impl Steps {
+    fn of(recording: &Recording) -> Result<Self> {
+        let mut steps = Self {
+            writes: HashMap::new(),
+            words: HashMap::new(),
+        };
+        walk::<StateRow, Error>(recording, 0..u64::MAX, &mut |told| {
+            match &told.row.row {
+                StateRow::Storage(access) if access.new.is_some() && told.fate.undone_at.is_none() => {
+                    steps.writes.insert(access.key, told.row.step);
+                }
+                StateRow::Event(event) if !event.is_first && told.fate.undone_at.is_none() => {
+                    for word in [event.key, event.value] {
+                        steps.words.entry(word).or_insert(told.row.step);
+                    }
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(steps)
+    }
+
+    fn of_word(&self, word: &[u8]) -> Option<u64> {
+        self.words.get(&U256::from_big_endian(word)).copied()
     }
 }
 
@@ -100,7 +140,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The pieces of what is published in full; `None` for bytes of another form.
-fn pieces(recording: &Recording, report: &BatchReport) -> Option<Vec<Piece>> {
+fn pieces(recording: &Recording, steps: &Steps, report: &BatchReport) -> Option<Vec<Piece>> {
     let mut reader = Reader {
         bytes: &report.pubdata_input,
         at: 0,
@@ -112,6 +152,7 @@ fn pieces(recording: &Recording, report: &BatchReport) -> Option<Vec<Piece>> {
             offset,
             bytes: end - offset,
             text,
+            step: None,
         });
     };
     let logs = reader.number(4)?;
@@ -135,6 +176,7 @@ fn pieces(recording: &Recording, report: &BatchReport) -> Option<Vec<Piece>> {
             kind: "log",
             offset,
             bytes,
+            step: steps.of_word(value),
             text,
         });
     }
@@ -161,17 +203,19 @@ fn pieces(recording: &Recording, report: &BatchReport) -> Option<Vec<Piece>> {
                 kind,
                 offset,
                 bytes,
+                step: steps.of_word(&keccak256(string).0),
                 text,
             });
         }
     }
-    diffs(recording, &mut reader, &report.state_diffs, &mut pieces)?;
+    diffs(recording, steps, &mut reader, &report.state_diffs, &mut pieces)?;
     (reader.at == reader.bytes.len()).then_some(pieces)
 }
 
 /// The section of state diffs: its header, initial writes, repeated ones.
 fn diffs(
     recording: &Recording,
+    steps: &Steps,
     reader: &mut Reader<'_>,
     diffs: &[StateDiffReport],
     pieces: &mut Vec<Piece>,
@@ -191,6 +235,7 @@ fn diffs(
         kind: "header",
         offset,
         bytes: reader.at - offset,
+        step: None,
         text,
     });
     // The report has them by slot; published are those of new slots first.
@@ -226,6 +271,7 @@ fn diffs(
             kind,
             offset,
             bytes,
+            step: steps.writes.get(&slot).copied(),
             text,
         });
     }
@@ -266,6 +312,7 @@ fn hash(report: &BatchReport) -> Piece {
         kind: "hash",
         offset: 0,
         bytes: report.pubdata_input.len(),
+        step: None,
         text: format!(
             "hash of all state diffs: 0x{}",
             hex::encode(&report.pubdata_input)

@@ -41,7 +41,7 @@ pub struct Entry {
     pub unit: &'static str,
     /// How it comes about, with the numbers put in; empty for one that stands somewhere.
     pub how: String,
-    /// The step at which it was written, paid or told.
+    /// The step at which it was written, paid or told; of one that is computed, that of the last number before it.
     pub step: Option<u64>,
     /// The slot of the bootloader's heap in which it stands.
     pub slot: Option<u32>,
@@ -358,7 +358,10 @@ impl Sheet<'_> {
     }
 
     fn computed(&mut self, part: &'static str, name: &str, value: i128, unit: &'static str, how: String) {
+        // The numbers that it is made of are known from the last of them on.
+        let known = self.entries.iter().rev().find_map(|entry| entry.step);
         self.entries.push(Entry {
+            step: known.filter(|_| !how.is_empty()),
             part,
             name: name.to_owned(),
             value,

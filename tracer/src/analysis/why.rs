@@ -168,7 +168,7 @@ impl Told<'_> {
         Ok(Why {
             tx: self.row.index,
             status: status(self.row.status),
-            verdict: self.row.reason.clone(),
+            verdict: self.recording.reason_text(&self.row.reason),
             verdict_at,
             phase: Phase::at(self.recording, cause_step),
             remark: self.remark(&path)?,

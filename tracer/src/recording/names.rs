@@ -165,6 +165,18 @@ impl Recording {
         self.decode(code, |abi| abi.error(returndata))
     }
 
+    /// Why a transaction failed, with a custom error in it by its name.
+    pub fn reason_text(&self, reason: &str) -> String {
+        let told = || {
+            let (before, rest) = reason.split_once("returndata 0x")?;
+            let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+            let (digits, after) = rest.split_at(end);
+            let error = self.decode_error(H160::zero(), &hex::decode(digits).ok()?)?;
+            Some(format!("{before}{error}{after}"))
+        };
+        told().unwrap_or_else(|| reason.to_owned())
+    }
+
     /// Decodes an event.
     pub fn decode_event(&self, event: &Event) -> Option<Decoded> {
         self.decode(event.address, |abi| abi.event(&event.topics, &event.data))

@@ -47,7 +47,11 @@ pub(super) fn lines(recording: &Recording) -> Result<Vec<Line>> {
         lines.push(Line::plain(0, format!("{title}: {}", grouped(pieces.len()))).with(sum));
         lines.extend(pieces.into_iter().map(|piece| {
             let numbers = columns(&grouped(piece.offset), &grouped(piece.bytes));
-            Line::plain(1, piece.text.clone()).with(numbers)
+            let line = Line::plain(1, piece.text.clone()).with(numbers);
+            Line {
+                step: piece.step,
+                ..line
+            }
         }));
     }
     Ok(lines)

@@ -35,7 +35,7 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
     for block in rows.chunk_by(|a, b| a.l2_block == b.l2_block) {
         lines.push(of_block(block));
         for row in block {
-            lines.push(of_transaction(row));
+            lines.push(of_transaction(recording, row));
             if question.view == 1 || row.index == question.tx {
                 add_parts(recording, row, &mut lines)?;
             }
@@ -92,10 +92,10 @@ fn of_block(rows: &[TransactionRow]) -> Line {
     Line::at(first.first_step, 0, text).with(sums)
 }
 
-fn of_transaction(row: &TransactionRow) -> Line {
+fn of_transaction(recording: &Recording, row: &TransactionRow) -> Line {
     let reason = match &row.reason[..] {
         "" => String::new(),
-        reason => format!(": {reason}"),
+        reason => format!(": {}", recording.reason_text(reason)),
     };
     let undone = if row.rolled_back { ", rolled back" } else { "" };
     let text = format!(

@@ -20,13 +20,13 @@ pub(super) fn lines(recording: &Recording, view: usize) -> Vec<Line> {
         4 => rows.sort_by_key(|row| Reverse(row.status as u8)),
         _ => {}
     }
-    rows.into_iter().map(line).collect()
+    rows.into_iter().map(|row| line(recording, row)).collect()
 }
 
-fn line(row: &TransactionRow) -> Line {
+fn line(recording: &Recording, row: &TransactionRow) -> Line {
     let mut text = format!("block {}  {:#x}", row.l2_block, row.hash);
     if !row.reason.is_empty() {
-        text = format!("{}  {text}", row.reason);
+        text = format!("{}  {text}", recording.reason_text(&row.reason));
     }
     if row.rolled_back {
         text = format!("rolled back  {text}");
