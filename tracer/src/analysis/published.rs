@@ -18,6 +18,8 @@ use crate::recording::Recording;
 use crate::report::{BatchReport, StateDiffReport};
 use crate::timeline::Timeline;
 
+/// Address of `L1Messenger`.
+const L1_MESSENGER: u64 = 0x8008;
 /// Address of `Compressor`, whose messages are compressed bytecodes.
 const COMPRESSOR: u64 = 0x800e;
 /// Bytes of a log.
@@ -93,12 +95,17 @@ impl Steps {
             writes: HashMap::new(),
             words: HashMap::new(),
         };
+        let mut is_of_messenger = false;
         walk::<StateRow, Error>(recording, 0..u64::MAX, &mut |told| {
             match &told.row.row {
                 StateRow::Storage(access) if access.new.is_some() && told.fate.undone_at.is_none() => {
                     steps.writes.insert(access.key, told.row.step);
                 }
-                StateRow::Event(event) if !event.is_first && told.fate.undone_at.is_none() => {
+                StateRow::Event(event) if event.is_first => {
+                    // The first piece names the contract that emits.
+                    is_of_messenger = event.value == U256::from(L1_MESSENGER);
+                }
+                StateRow::Event(event) if is_of_messenger && told.fate.undone_at.is_none() => {
                     for word in [event.key, event.value] {
                         steps.words.entry(word).or_insert(told.row.step);
                     }
