@@ -363,6 +363,42 @@ fn a_hook_has_its_parameters_and_the_operators_answer() {
 }
 
 #[test]
+fn each_published_log_message_and_slot_leads_to_the_step_that_it_comes_from() {
+    for input in vectors(&[
+        "l2_to_l1_messages",
+        "l1_priority_success",
+        "deploy_and_call_counter",
+    ]) {
+        let recorded = record(&input, 16_384);
+        published_steps(&input.name, &recorded.recording);
+    }
+    published_steps("demo", &scenario("demo").recording);
+}
+
+fn published_steps(name: &str, recording: &Recording) {
+    let Some(published) = Published::of(recording).unwrap() else {
+        return;
+    };
+    let mut timeline = Timeline::new(recording.clone()).unwrap();
+    for piece in &published.pieces {
+        if matches!(piece.kind, "header" | "hash") {
+            continue;
+        }
+        let step = piece
+            .step
+            .unwrap_or_else(|| panic!("{name}: {piece:?} has no step"));
+        timeline.seek(step).unwrap();
+        let opcode = timeline.execution().next_instruction().opcode.name();
+        let expected = if piece.kind.ends_with("write") {
+            "sstore"
+        } else {
+            "event"
+        };
+        assert_eq!(opcode, expected, "{name}: {piece:?}");
+    }
+}
+
+#[test]
 fn pubdata_that_is_not_paid_for_leads_to_the_write_and_to_where_it_was_noticed() {
     let recorded = scenario("unaffordable_pubdata");
     recorded.recording.load_overview();

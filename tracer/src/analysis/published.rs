@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use eradbg_vm::keccak::keccak256;
 use eradbg_vm::storage::StorageKey;
+use eradbg_vm::value::word_to_bytes;
 use eradbg_vm::{H160, H256, U256};
 use serde::Serialize;
 
@@ -16,10 +17,14 @@ use crate::ledger::StateRow;
 use crate::numbers::grouped;
 use crate::recording::Recording;
 use crate::report::{BatchReport, StateDiffReport};
+use crate::symbols::topic_name;
 use crate::timeline::Timeline;
 
-/// Address of `L1Messenger`.
+/// Address of `L1Messenger`, and its events: one for each log, message and bytecode that is published uncompressed.
 const L1_MESSENGER: u64 = 0x8008;
+const LOG_EVENT: &str = "L1Messenger.L2ToL1LogSent";
+const MESSAGE_EVENT: &str = "L1Messenger.L1MessageSent";
+const BYTECODE_EVENT: &str = "L1Messenger.BytecodeL1PublicationRequested";
 /// Address of `Compressor`, whose messages are compressed bytecodes.
 const COMPRESSOR: u64 = 0x800e;
 /// Bytes of a log.
@@ -85,29 +90,35 @@ impl Published {
 struct Steps {
     /// The last write of each slot that nothing undid.
     writes: HashMap<StorageKey, u64>,
-    /// The first piece of an event with a word: logs and messages of users are events of `L1Messenger`.
-    words: HashMap<U256, u64>,
+    /// Events of `L1Messenger` that nothing undid, by their names, in order: each log, message and bytecode is one.
+    emitted: HashMap<&'static str, Vec<u64>>,
 }
 
 impl Steps {
     fn of(recording: &Recording) -> Result<Self> {
         let mut steps = Self {
             writes: HashMap::new(),
-            words: HashMap::new(),
+            emitted: HashMap::new(),
         };
-        let mut is_of_messenger = false;
+        let messenger = U256::from(L1_MESSENGER);
+        let mut started = None;
         walk::<StateRow, Error>(recording, 0..u64::MAX, &mut |told| {
+            if told.fate.undone_at.is_some() {
+                return Ok(());
+            }
+            let step = told.row.step;
             match &told.row.row {
-                StateRow::Storage(access) if access.new.is_some() && told.fate.undone_at.is_none() => {
-                    steps.writes.insert(access.key, told.row.step);
+                StateRow::Storage(access) if access.new.is_some() => {
+                    steps.writes.insert(access.key, step);
                 }
+                // The first piece names the contract that emits, the second one begins with the first topic.
                 StateRow::Event(event) if event.is_first => {
-                    // The first piece names the contract that emits.
-                    is_of_messenger = event.value == U256::from(L1_MESSENGER);
+                    started = (event.value == messenger).then_some(step);
                 }
-                StateRow::Event(event) if is_of_messenger && told.fate.undone_at.is_none() => {
-                    for word in [event.key, event.value] {
-                        steps.words.entry(word).or_insert(told.row.step);
+                StateRow::Event(event) => {
+                    let topic = H256(word_to_bytes(event.key));
+                    if let Some((step, name)) = started.take().zip(topic_name(topic)) {
+                        steps.emitted.entry(name).or_default().push(step);
                     }
                 }
                 _ => {}
@@ -117,8 +128,9 @@ impl Steps {
         Ok(steps)
     }
 
-    fn of_word(&self, word: &[u8]) -> Option<u64> {
-        self.words.get(&U256::from_big_endian(word)).copied()
+    /// The step of the event of a name and number.
+    fn of_event(&self, name: &str, number: usize) -> Option<u64> {
+        self.emitted.get(name)?.get(number).copied()
     }
 }
 
@@ -166,7 +178,7 @@ fn pieces(recording: &Recording, steps: &Steps, report: &BatchReport) -> Option<
     header(&mut pieces, 0, reader.at, format!("{} logs", grouped(logs)));
     // Who sent a message is told by the log with its hash.
     let mut senders: HashMap<H256, H160> = HashMap::new();
-    for _ in 0..logs {
+    for number in 0..logs {
         let offset = reader.at;
         let log = reader.take(LOG_BYTES)?;
         let (sender, key, value) = (H160::from_slice(&log[4..24]), &log[24..56], &log[56..88]);
@@ -183,11 +195,15 @@ fn pieces(recording: &Recording, steps: &Steps, report: &BatchReport) -> Option<
             kind: "log",
             offset,
             bytes,
-            step: steps.of_word(value),
+            step: steps.of_event(LOG_EVENT, number),
             text,
         });
     }
-    for (kind, title) in [("message", "messages"), ("bytecode", "uncompressed bytecodes")] {
+    let strings = [
+        ("message", "messages", MESSAGE_EVENT),
+        ("bytecode", "uncompressed bytecodes", BYTECODE_EVENT),
+    ];
+    for (kind, title, event) in strings {
         let offset = reader.at;
         let count = reader.number(4)?;
         header(
@@ -196,7 +212,7 @@ fn pieces(recording: &Recording, steps: &Steps, report: &BatchReport) -> Option<
             reader.at,
             format!("{} {title}", grouped(count)),
         );
-        for _ in 0..count {
+        for number in 0..count {
             let offset = reader.at;
             let length = reader.number(4)?;
             let string = reader.take(length)?;
@@ -210,7 +226,7 @@ fn pieces(recording: &Recording, steps: &Steps, report: &BatchReport) -> Option<
                 kind,
                 offset,
                 bytes,
-                step: steps.of_word(&keccak256(string).0),
+                step: steps.of_event(event, number),
                 text,
             });
         }
