@@ -196,6 +196,8 @@ fn events_have_names_and_decoded_values() {
                     to: 0xa61464658afeaf65cccaafd3a512b69a83b77618, value: 250)";
     assert!(told.contains(&Some(transfer.to_owned())), "{told:#?}");
     assert!(told.iter().all(Option::is_some), "{told:#?}");
+    let lines = texts(&demo.recording, Topic::Events, 2);
+    assert!(has(&lines, &format!("Token@c0de…946d {transfer}")), "{lines:#?}");
 }
 
 #[test]

@@ -195,7 +195,12 @@ const fn has_details(topic: Topic) -> bool {
         | Topic::Pubdata
         | Topic::Published
         | Topic::Contracts => true,
-        Topic::Why | Topic::Sheet | Topic::Rollbacks | Topic::Timeline | Topic::Transactions => false,
+        Topic::Why
+        | Topic::Sheet
+        | Topic::Rollbacks
+        | Topic::Events
+        | Topic::Timeline
+        | Topic::Transactions => false,
     }
 }
 

@@ -84,6 +84,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     question(Topic::Refunds, |words| ask_about(Topic::Refunds, words)),
     question(Topic::Pubdata, |words| ask_about(Topic::Pubdata, words)),
     question(Topic::Published, |words| ask_about(Topic::Published, words)),
+    question(Topic::Events, |words| ask_about(Topic::Events, words)),
     question(Topic::Rollbacks, |words| ask_about(Topic::Rollbacks, words)),
     Command {
         name: "delete",

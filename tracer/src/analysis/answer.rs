@@ -3,6 +3,7 @@
 mod calls;
 mod contracts;
 mod ergs;
+mod events;
 mod origin;
 mod pubdata;
 mod published;
@@ -43,6 +44,8 @@ pub enum Topic {
     Published,
     /// What was undone in it.
     Rollbacks,
+    /// What it emitted.
+    Events,
     /// The batch from above, and a transaction of it from within.
     Timeline,
     /// The transactions of the batch.
@@ -53,7 +56,7 @@ pub enum Topic {
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Why,
         Self::Calls,
         Self::Sheet,
@@ -62,6 +65,7 @@ impl Topic {
         Self::Pubdata,
         Self::Published,
         Self::Rollbacks,
+        Self::Events,
         Self::Timeline,
         Self::Transactions,
         Self::Contracts,
@@ -78,6 +82,7 @@ impl Topic {
             Self::Pubdata => "pubdata",
             Self::Published => "published",
             Self::Rollbacks => "rollbacks",
+            Self::Events => "events",
             Self::Timeline => "timeline",
             Self::Transactions => "transactions",
             Self::Contracts => "contracts",
@@ -94,6 +99,7 @@ impl Topic {
             Self::Refunds => "what storage accesses and code cost, and what was given back",
             Self::Pubdata => "what each write adds to the pubdata",
             Self::Published => "what the batch publishes, byte by byte",
+            Self::Events => "events and logs to L1 with their values",
             Self::Rollbacks => "what was undone, by whom, and what survived",
             Self::Timeline => "blocks, transactions, phases, hooks with the operator's answers, snapshots",
             Self::Transactions => "the transactions of the batch",
@@ -104,7 +110,7 @@ impl Topic {
     /// The orders that its answer can be given in; the first one is usual.
     pub const fn views(self) -> &'static [&'static str] {
         match self {
-            Self::Why | Self::Sheet | Self::Published | Self::Rollbacks => &[""],
+            Self::Why | Self::Sheet | Self::Published | Self::Rollbacks | Self::Events => &[""],
             Self::Ergs => &["by time", "by contract"],
             Self::Calls => &["far calls", "near calls too", "without system contracts"],
             Self::Refunds => &["by time", "by slot"],
@@ -200,6 +206,7 @@ impl Question {
             Topic::Refunds => (refunds::heading(), refunds::lines(recording, self)?),
             Topic::Pubdata => (pubdata::heading(), pubdata::lines(recording, self)?),
             Topic::Published => (published::heading(), published::lines(recording)?),
+            Topic::Events => (String::new(), events::lines(recording, self.tx)?),
             Topic::Rollbacks => (String::new(), rollbacks::lines(recording, self.tx)?),
             Topic::Timeline => (timeline::heading(), timeline::lines(recording, self)?),
             Topic::Transactions => (transactions::heading(), transactions::lines(recording, self.view)),
@@ -222,6 +229,7 @@ impl Question {
             Topic::Pubdata => "Pubdata",
             Topic::Published => "Published bytes",
             Topic::Rollbacks => "Rollbacks",
+            Topic::Events => "Events",
             Topic::Timeline => "Timeline",
             Topic::Transactions => "Transactions",
             Topic::Contracts => "Contracts",

@@ -97,6 +97,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     key(&["P"], ask(Topic::Pubdata), Topic::Pubdata.help()),
     key(&["#"], ask(Topic::Published), Topic::Published.help()),
     key(&["U"], ask(Topic::Rollbacks), Topic::Rollbacks.help()),
+    key(&["V"], ask(Topic::Events), Topic::Events.help()),
     key(&["u"], Action::FrameUp(1), "look at the caller's frame"),
     key(&["d"], Action::FrameDown(1), "look at the callee's frame"),
     hint(&["Tab"], Action::FocusNext, "focus the next pane", "pane"),

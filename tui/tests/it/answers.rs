@@ -59,6 +59,7 @@ fn every_topic_is_shown_in_every_order() {
         ("sheet", &[]),
         ("published", &[]),
         ("rollbacks", &[]),
+        ("events", &[]),
     ] {
         let usual = run(path, ["show", "r", topic, "--tx", "2"]).ok();
         assert!(usual.lines().count() > 1, "{topic}: {usual}");
