@@ -166,6 +166,58 @@ fn what_a_failed_frame_or_the_operator_took_back_leads_to_what_was_there_before(
 }
 
 #[test]
+fn what_the_operator_pushed_after_a_rollback_is_not_taken_for_what_was_there_before() {
+    let demo = scenario("demo");
+    let recording = &demo.recording;
+    // Transaction 7 is rejected, and transaction 8 takes its place in the bootloader's heap.
+    let rows = recording.transactions();
+    assert!(rows[7].rolled_back && rows[8].first_step == rows[7].first_step + rows[7].steps);
+    let mut timeline = Timeline::new(recording.clone()).unwrap();
+    timeline.seek(rows[8].first_step).unwrap();
+    let machine = timeline.execution();
+    let (page, layout) = (machine.bootloader_heap_page(), recording.layout());
+    let description = layout.descriptions + 2 * 7;
+    let place = machine
+        .bootloader_heap()
+        .read_word((description as u32 + 1) * 32)
+        .low_u64();
+    let nonce = place + 32 * 9;
+    let links = way_of(
+        recording,
+        rows[8].first_step + 10,
+        &format!("heap {page} {nonce:#x}"),
+    );
+    assert!(links[0].by.starts_with("transaction 8: nonce"), "{links:#?}");
+    let word = machine.bootloader_heap().read_word(nonce as u32);
+    assert_eq!(links[0].value, Some(format!("{word:#x}")));
+}
+
+#[test]
+fn memory_that_nobody_wrote_is_zero_and_ranges_are_told_word_by_word() {
+    let demo = scenario("demo");
+    let mut timeline = Timeline::new(demo.recording.clone()).unwrap();
+    timeline.seek(0).unwrap();
+    let page = timeline.execution().bootloader_heap_page();
+    let prices = way_of(&demo.recording, 0, &format!("heap {page} 0x80..0xe0"));
+    let told: Vec<_> = prices.iter().map(|link| &link.by[..]).collect();
+    assert_eq!(
+        told,
+        [
+            "the operator: fair pubdata price (slot 4)",
+            "the operator: fair L2 gas price (slot 5)",
+            "the operator: expected base fee (slot 6)"
+        ]
+    );
+    assert!(prices.iter().all(|link| link.value.is_some()));
+    let unwritten = way_of(
+        &demo.recording,
+        0,
+        &format!("heap {page} {:#x}", demo.recording.layout().refunds * 32),
+    );
+    assert_eq!(ends(&unwritten), [End::Constant], "{unwritten:#?}");
+}
+
+#[test]
 fn transient_slots_are_followed_until_a_transaction_clears_them() {
     let recorded = scenario("transient_storage");
     let recording = &recorded.recording;
@@ -182,13 +234,32 @@ fn transient_slots_are_followed_until_a_transaction_clears_them() {
     assert!(wrote > 0, "no value came from a tstore");
 }
 
+/// Checks that instructions that only move a value are followed to the same value.
+fn check_moves(name: &str, links: &[Link]) -> usize {
+    const MOVES: [&str; 9] = [
+        "sload", "sstore", "tload", "tstore", "st.1 ", "st.2 ", "ld.1 ", "ld.2 ", "ld ",
+    ];
+    let mut moves = 0;
+    for pair in links.windows(2) {
+        let (to, from) = (&pair[0], &pair[1]);
+        let is_move = MOVES.iter().any(|mnemonic| to.by.starts_with(mnemonic)) && to.end.is_none();
+        // Of bytes of two words each has its own writer.
+        let is_whole = !to.place.contains("..") && !from.place.contains("..") && to.level == from.level;
+        if let (true, true, Some(moved), Some(found)) = (is_move, is_whole, &to.value, &from.value) {
+            assert_eq!(moved, found, "{name}: {to:#?} {from:#?}");
+            moves += 1;
+        }
+    }
+    moves
+}
+
 /// Follows registers and stack slots at many positions, and checks each writer that is told: right after it, the place has the
 /// value, and where a value is only moved it stays the same.
 fn check(name: &str, recorded: &Recorded, positions: u64) {
     let recording = &recorded.recording;
     recording.load_overview();
     let mut timeline = Timeline::new(recording.clone()).unwrap();
-    let mut links_checked = 0;
+    let (mut links_checked, mut moves) = (0, 0);
     for number in 0..positions {
         let position = recording.steps() * number / positions + 1;
         timeline.seek(position).unwrap();
@@ -199,6 +270,7 @@ fn check(name: &str, recorded: &Recorded, positions: u64) {
             if let Some(value) = links[0].value.as_deref().filter(|_| links[0].step.is_some()) {
                 assert_eq!(value, format!("{here:#x}"), "{name}: r{register} at {position}");
             }
+            moves += check_moves(name, &links);
             let last = links.last().unwrap();
             assert!(
                 last.end.is_some(),
@@ -224,6 +296,7 @@ fn check(name: &str, recorded: &Recorded, positions: u64) {
         }
     }
     assert!(links_checked > positions, "{name}: only {links_checked} links");
+    assert!(moves > 0, "{name}: no value was only moved");
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod made;
 mod outside;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use eradbg_vm::disasm::disassemble;
 use eradbg_vm::{Execution, Value, value};
@@ -20,6 +20,8 @@ use crate::recording::Recording;
 
 /// Writers that are followed, at most: a value that was computed of many leads to ever more of them.
 const MOST_WRITERS: usize = 256;
+/// Parts of a memory that are told apart, at most.
+const MOST_PARTS: usize = 64;
 /// Computations that lead to each other, at most.
 const MOST_LEVELS: usize = 48;
 
@@ -63,11 +65,11 @@ pub enum End {
     TooFar,
 }
 
-/// The way to where the value of a place at a position comes from, and whether it was stopped on the way. The value itself
-/// is the first link.
+/// The way to where the value of a place at a position comes from; `None` where the pattern names more than one place. The
+/// value itself is the first link. A way that is stopped ends with [`End::TooFar`].
 ///
 /// # Errors
-/// When the place does not name a single one, or a chunk on the way is damaged.
+/// When the recording cannot be stepped, or a chunk on the way is damaged.
 pub fn origin(
     recording: &Recording,
     position: u64,
@@ -137,35 +139,38 @@ impl Way<'_> {
         let (mut place, mut position) = (place, position);
         loop {
             self.writers += 1;
-            let is_stopped = self.stop.load(Ordering::Relaxed);
-            if is_stopped || self.writers > MOST_WRITERS || level > MOST_LEVELS {
-                self.end(&place, level, End::TooFar, "it leads further back".to_owned());
-                return Ok(());
-            }
-            let Some(hit) = self.writer(&place, position)? else {
-                let (end, by) = self.outside.before_all_steps(&place, position)?;
-                self.end(&place, level, end, by);
-                return Ok(());
+            let is_far = self.writers > MOST_WRITERS || level > MOST_LEVELS;
+            let found = if is_far {
+                Found::Stopped
+            } else {
+                self.writer(&place, position)?
+            };
+            let hit = match found {
+                Found::Hit(hit) => hit,
+                Found::Nothing => return self.nobody_wrote(&place, position, level),
+                Found::Stopped => {
+                    let by = "it leads further back".to_owned();
+                    self.links
+                        .push(Link::end(level, Some(place), None, by, End::TooFar));
+                    return Ok(());
+                }
             };
             let Some(access) = access_of(&hit) else {
-                self.end(&place, level, End::TooFar, format!("step {} wrote it", hit.step));
+                let by = format!("step {} wrote it", hit.step);
+                self.links
+                    .push(Link::end(level, Some(place), None, by, End::TooFar));
                 return Ok(());
             };
             if access.kind == AccessKind::Restore {
-                self.written(
-                    &hit,
-                    &place,
-                    access.new.map(text),
-                    "given back by a rollback".to_owned(),
-                    level,
-                );
+                let by = "given back by a rollback".to_owned();
+                self.written(&hit, &place, access.new.map(text), by, level);
                 position = self.start_of_what_was_undone(hit.step);
                 continue;
             }
             let (part, value, rest) = part_of(&place, &access);
-            // Bytes that other steps wrote.
-            for other in rest {
-                self.follow(other, position, level + 1)?;
+            if !rest.is_empty() {
+                // Other steps wrote the other bytes: each part is followed by itself, in the order of the bytes.
+                return self.follow_parts(&place, position, level);
             }
             if access.kind == AccessKind::Operator {
                 let (end, by) = self.outside.written_by_operator(&part, hit.step)?;
@@ -180,7 +185,7 @@ impl Way<'_> {
                 link.end = Some(End::Told);
                 return Ok(());
             }
-            match made(&machine, &instruction, &access.place) {
+            match made(&machine, &instruction, &access) {
                 Made::Moved(from) => (place, position) = (from, hit.step),
                 Made::Computed(from) => {
                     for (_, value) in from.iter().filter(|(from, _)| from.is_none()) {
@@ -200,34 +205,56 @@ impl Way<'_> {
                     return Ok(());
                 }
                 Made::End(end, by) => {
-                    self.links.push(Link {
-                        step: None,
-                        level,
-                        place: String::new(),
-                        at: None,
-                        value: None,
-                        by,
-                        end: Some(end),
-                    });
+                    self.links.push(Link::end(level, None, None, by, end));
                     return Ok(());
                 }
             }
         }
     }
 
+    /// Follows the parts of a memory's bytes that different steps wrote.
+    fn follow_parts(&mut self, place: &Place, position: u64, level: usize) -> Result<()> {
+        let mut left = vec![*place];
+        let mut parts = Vec::new();
+        while let Some(place) = left.pop() {
+            let hit = match self.writer(&place, position)? {
+                Found::Hit(hit) if parts.len() < MOST_PARTS => hit,
+                _ => {
+                    parts.push(place);
+                    continue;
+                }
+            };
+            match access_of(&hit) {
+                Some(access) => {
+                    let (part, _, rest) = part_of(&place, &access);
+                    parts.push(part);
+                    left.extend(rest);
+                }
+                None => parts.push(place),
+            }
+        }
+        parts.sort_by_key(|part| match part {
+            Place::Memory { offset, .. } => *offset,
+            _ => 0,
+        });
+        parts
+            .into_iter()
+            .try_for_each(|part| self.follow(part, position, level + 1))
+    }
+
+    /// Tells what a place has that no step wrote.
+    fn nobody_wrote(&mut self, place: &Place, position: u64, level: usize) -> Result<()> {
+        for known in self.outside.before_all_steps(place, position)? {
+            let end = Link::end(level, Some(known.place), known.value, known.by, known.end);
+            self.links.push(end);
+        }
+        Ok(())
+    }
+
     /// The last step before a position that wrote a place.
-    fn writer(&self, place: &Place, position: u64) -> Result<Option<Box<Hit>>> {
-        let found = Origin::LastWrite.find(
-            self.recording,
-            position,
-            &PlacePattern::of(place),
-            self.stop,
-            &mut |_| {},
-        )?;
-        Ok(match found {
-            Found::Hit(hit) => Some(hit),
-            Found::Nothing | Found::Stopped => None,
-        })
+    fn writer(&self, place: &Place, position: u64) -> Result<Found> {
+        let place = PlacePattern::of(place);
+        Origin::LastWrite.find(self.recording, position, &place, self.stop, &mut |_| {})
     }
 
     /// The position from which on everything was undone that a step took back.
@@ -269,36 +296,37 @@ impl Way<'_> {
     }
 
     fn constant(&mut self, value: Value, level: usize) {
-        self.links.push(Link {
-            step: None,
-            level,
-            place: String::new(),
-            at: None,
-            value: Some(text(value)),
-            by: "constant".to_owned(),
-            end: Some(End::Constant),
-        });
-    }
-
-    fn end(&mut self, place: &Place, level: usize, end: End, by: String) {
-        self.links.push(Link {
-            step: None,
-            level,
-            place: place.to_string(),
-            at: Some(*place),
-            value: None,
-            by,
-            end: Some(end),
-        });
+        let (value, by) = (Some(text(value)), "constant".to_owned());
+        self.links.push(Link::end(level, None, value, by, End::Constant));
     }
 }
 
-/// What a hit did to the place that was asked for.
+impl Link {
+    /// Where the way ends.
+    fn end(level: usize, at: Option<Place>, value: Option<String>, by: String, end: End) -> Self {
+        Self {
+            step: None,
+            level,
+            place: at.map_or_else(String::new, |place| place.to_string()),
+            at,
+            value,
+            by,
+            end: Some(end),
+        }
+    }
+}
+
+/// What a hit did to the place that was asked for: the last thing, and rather one whose value is known.
 fn access_of(hit: &Hit) -> Option<Access> {
-    hit.effects.iter().find_map(|effect| match effect {
-        Effect::Access(access) => Some(*access),
-        _ => None,
-    })
+    let accesses = || {
+        hit.effects.iter().rev().filter_map(|effect| match effect {
+            Effect::Access(access) => Some(*access),
+            _ => None,
+        })
+    };
+    accesses()
+        .find(|access| access.new.is_some())
+        .or_else(|| accesses().next())
 }
 
 /// The part of a place that was written, with its value as far as it is known, and the parts that were not. Only memory has

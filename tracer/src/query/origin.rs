@@ -3,10 +3,14 @@
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
+use eradbg_vm::Value;
+
 use crate::error::Result;
-use crate::query::access::PlacePattern;
+use crate::ledger::OperatorRow;
+use crate::query::access::{Access, AccessKind, Place, PlacePattern};
 use crate::query::expr::{AccessTest, Atom, Expr, Verb};
-use crate::query::search::{Found, Search};
+use crate::query::facts::Effect;
+use crate::query::search::{Found, Hit, Search};
 use crate::recording::Recording;
 use crate::timeline::Direction;
 
@@ -41,15 +45,83 @@ impl Origin {
             Self::NextRead => access(Verb::Read, place),
         };
         recording.load_overview();
-        let (direction, ranges) = match self {
-            Self::LastWrite => (Direction::Backward, past(recording, position, place)),
-            Self::NextWrite | Self::NextRead => (Direction::Forward, future(recording, position, place)),
+        let mut search = |direction, ranges| {
+            let search = Search::new(recording, [&expr], direction)?;
+            search.within(ranges).briefly().first(stop, progress)
         };
-        Search::new(recording, [&expr], direction)?
-            .within(ranges)
-            .briefly()
-            .first(stop, progress)
+        match self {
+            Self::LastWrite => last_write(
+                recording,
+                past(recording, position, place),
+                place,
+                &mut |ranges| search(Direction::Backward, ranges),
+            ),
+            Self::NextWrite | Self::NextRead => {
+                search(Direction::Forward, future(recording, position, place))
+            }
+        }
     }
+}
+
+/// The last step of some ranges that writes a place. What the operator writes right after it went back to its snapshot
+/// belongs to no step of the ranges: rows tell of it, at the step before.
+fn last_write(
+    recording: &Recording,
+    ranges: Vec<Range<u64>>,
+    place: &PlacePattern,
+    search: &mut dyn FnMut(Vec<Range<u64>>) -> Result<Found>,
+) -> Result<Found> {
+    let PlacePattern::Heap { page, .. } = *place else {
+        return search(ranges);
+    };
+    if ranges.len() == 1 {
+        return search(ranges);
+    }
+    let bootloader = recording.state_at_chunk(0)?.bootloader_heap_page();
+    if page.is_some_and(|page| page != bootloader) {
+        return search(ranges);
+    }
+    for range in ranges.into_iter().rev() {
+        let before = range.start.checked_sub(1);
+        let found = search(vec![range])?;
+        if !matches!(found, Found::Nothing) {
+            return Ok(found);
+        }
+        if let Some(step) = before
+            && let Some(hit) = operator_write(recording, step, bootloader, place)?
+        {
+            return Ok(Found::Hit(Box::new(hit)));
+        }
+    }
+    Ok(Found::Nothing)
+}
+
+/// The last word of a place that the operator wrote after a step.
+fn operator_write(recording: &Recording, step: u64, page: u32, place: &PlacePattern) -> Result<Option<Hit>> {
+    let rows = recording.rows_of_steps(recording.chunk_of(step), true)?;
+    let written = rows.operator.iter().filter(|row| row.step == step);
+    let access = written.rev().find_map(|row| match row.row {
+        OperatorRow::Write { slot, old, new } => {
+            let word = Place::Memory {
+                page,
+                offset: slot.checked_mul(32)?,
+                length: 32,
+            };
+            place.has(&word).then_some(Access {
+                kind: AccessKind::Operator,
+                place: word,
+                old: Some(Value::integer(old)),
+                new: Some(Value::integer(new)),
+            })
+        }
+        _ => None,
+    });
+    Ok(access.map(|access| Hit {
+        step,
+        query: 0,
+        site: None,
+        effects: vec![Effect::Access(access)],
+    }))
 }
 
 /// The steps that led to what is here. What an operator rollback took back is not among them, unless rows tell of the

@@ -1,6 +1,7 @@
 //! `origin`: where a value comes from.
 
 use std::io::{BufWriter, Write, stdout};
+use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use eradbg_tracer::analysis::answer::answer_origin;
@@ -46,5 +47,9 @@ pub(crate) fn origin(args: &OriginArgs) -> Result<Exit> {
     };
     written?;
     out.flush()?;
+    if stop.load(Ordering::Relaxed) {
+        eprintln!("eradbg: stopped; this is as far as it was followed");
+        return Ok(Exit::Stopped);
+    }
     Ok(tell_gaps(&recording))
 }
