@@ -184,6 +184,21 @@ mod tests {
     }
 
     #[test]
+    fn members_of_structs_have_their_own_names() {
+        let word = |number: u64| -> [u8; 32] { eradbg_vm::value::word_to_bytes(number.into()) };
+        let set = eradbg_vm::keccak::keccak256(b"setImmutables(address,(uint256,bytes32)[])");
+        let words = [0x8001, 64, 1, 5, 6].map(word).concat();
+        let call = [&set.0[..4], &words].concat();
+        let simulator = H160::from_low_u64_be(0x8005);
+        let decoded = system_abi(simulator).unwrap().call(&call).unwrap().to_string();
+        let value = format!("0x{:064x}", 6);
+        assert_eq!(
+            decoded,
+            format!("setImmutables(of: bootloader, immutables: [(index: 5, value: {value})])")
+        );
+    }
+
+    #[test]
     fn each_contract_with_built_in_functions_has_an_address() {
         for (name, _) in signatures::SYSTEM {
             assert!(address_of_name(name).is_some(), "{name}");

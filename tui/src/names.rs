@@ -35,20 +35,27 @@ impl NameArgs {
         Ok(recording)
     }
 
-    /// Gives a recording its names.
+    /// Gives a recording its names. Folders of a configuration may not be there yet.
     pub(crate) fn give_names(&self, recording: &Recording) -> Result<()> {
-        let paths = if self.artifacts.is_empty() {
-            configured(
+        let mut paths = self.artifacts.clone();
+        if paths.is_empty() {
+            paths = configured(
                 &std::env::current_dir().unwrap_or_default(),
                 user_file().as_deref(),
-            )?
-        } else {
-            self.artifacts.clone()
-        };
+            )?;
+            paths.retain(|path| {
+                let exists = path.exists();
+                if !exists {
+                    eprintln!(
+                        "eradbg: {}: not there; the configuration names it",
+                        path.display()
+                    );
+                }
+                exists
+            });
+        }
         if !paths.is_empty() {
-            let artifacts =
-                Artifacts::read(&paths).context("--artifacts, or `artifacts` of the configuration")?;
-            recording.use_artifacts(artifacts);
+            recording.use_artifacts(Artifacts::read(&paths).context("artifacts")?);
         }
         Ok(())
     }

@@ -331,3 +331,9 @@ fn name_of(recording: &Recording, address: &str) -> String {
         .parse()
         .map_or_else(|_| trimmed(address), |address| recording.name_or_hex(address))
 }
+
+/// A number of bytes that may be negative.
+fn signed(number: i64) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{}", grouped(number.unsigned_abs()))
+}

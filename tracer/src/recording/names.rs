@@ -1,6 +1,6 @@
 //! Names of what a recording holds: the built-in ones, and those that artifacts give to the code that runs in it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use eradbg_vm::code_hash::CodeHash;
@@ -137,12 +137,24 @@ impl Recording {
 
     /// The function that a selector means to the code of an address, as `function` or `Contract.function`.
     pub fn function_name(&self, code: H160, selector: Selector) -> Option<String> {
-        if let Some(contract) = self.contract_at(code)
-            && let Some(name) = contract.abi.function(selector)
-        {
-            return Some(format!("{}.{name}", contract.name));
-        }
-        symbols::selector_name(selector).map(str::to_owned)
+        let of = |contract: &Contract| {
+            let function = contract.abi.function(selector)?;
+            Some(format!("{}.{function}", contract.name))
+        };
+        let own = || of(&*self.contract_at(code)?);
+        let system = || {
+            let function = symbols::system_abi(code)?.function(selector)?;
+            Some(format!("{}.{function}", address_name(code)?))
+        };
+        // A proxy has functions of other code.
+        let any = || {
+            self.artifacts()?
+                .contracts()
+                .iter()
+                .find_map(|contract| of(contract))
+        };
+        let common = || symbols::selector_name(selector).map(str::to_owned);
+        own().or_else(system).or_else(any).or_else(common)
     }
 
     /// Decodes calldata for the code of an address.
@@ -281,7 +293,7 @@ impl Recording {
             } if this == address => Some(code_address),
             _ => None,
         });
-        code.collect::<HashSet<_>>()
+        code.collect::<BTreeSet<_>>()
             .into_iter()
             .filter_map(|code| self.contract_at(code))
             .collect()

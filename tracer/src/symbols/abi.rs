@@ -94,7 +94,11 @@ impl Abi {
             .flatten()
             .flat_map(|event| &mut event.inputs);
         for components in tuples.chain(inputs.map(|input| &mut input.components)) {
-            if let Some(members) = members.iter().find(|members| members.len() == components.len()) {
+            let is_alike = |members: &&Vec<(&str, &str)>| {
+                let types = members.iter().map(|(of_type, _)| *of_type);
+                types.eq(components.iter().map(|component| &component.ty[..]))
+            };
+            if let Some(members) = members.iter().find(is_alike) {
                 for (component, (_, name)) in components.iter_mut().zip(members) {
                     (*name).clone_into(&mut component.name);
                 }

@@ -107,7 +107,7 @@ impl Layout {
                 } else {
                     place.of_type.label.clone()
                 },
-                offset: place.offset,
+                offset: place.offset.min(SLOT_BYTES - 1),
                 bytes: place.of_type.number_of_bytes.low_u64().min(SLOT_BYTES),
                 encoding: place.of_type.encoding,
             }

@@ -39,14 +39,14 @@ pub(super) fn lines(recording: &Recording, view: usize) -> Result<Vec<Line>> {
         contracts.sort_by_key(|(_, called)| Reverse(called.calls));
     }
     for (address, called) in contracts {
-        let words =
-            CodeHash::parse(called.hash).map_or_else(|| "-".to_owned(), |hash| grouped(hash.length_field()));
+        let words = CodeHash::parse(called.hash).map_or_else(|| "-".to_owned(), |hash| grouped(words(hash)));
         let line = Line::at(called.first_step, 0, recording.address_text(address));
         lines.push(line.with(columns(&grouped(called.calls), &words)));
         let detail = |text: String| Line::plain(1, text).with(columns("", ""));
         lines.push(detail(format!("address {address:#x}")));
         lines.push(detail(format!("code {:#066x}", called.hash)));
-        if let Some(contract) = recording.contract_at(address) {
+        let artifacts = recording.artifacts();
+        if let Some(contract) = artifacts.and_then(|artifacts| artifacts.of_code(called.hash)) {
             let file = contract.file.display();
             let variables = if contract.layout.is_empty() {
                 ", which has no storage layout"
@@ -80,6 +80,16 @@ fn called(recording: &Recording) -> Result<BTreeMap<H160, Called>> {
         Ok(())
     })?;
     Ok(contracts)
+}
+
+/// Words of code.
+fn words(hash: CodeHash) -> u16 {
+    let length = hash.length_field();
+    if hash.is_evm() {
+        length.div_ceil(32)
+    } else {
+        length
+    }
 }
 
 fn columns(calls: &str, words: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Line, Mark, Question, name_of, slot_text, steps_of, value_text};
+use super::{Line, Mark, Question, name_of, signed, slot_text, steps_of, value_text};
 use crate::analysis::pubdata::{PubdataRow, pubdata};
 use crate::analysis::unpaid::unpaid;
 use crate::error::{Error, Result};
@@ -135,11 +135,6 @@ fn line(recording: &Recording, row: &PubdataRow, indent: usize) -> Line {
     );
     let line = Line::at(row.step, indent, text).with(columns);
     line.marked(Mark::Undone, row.undone_at.is_some() || row.kind == "undone")
-}
-
-fn signed(number: i64) -> String {
-    let sign = if number < 0 { "-" } else { "" };
-    format!("{sign}{}", grouped(number.unsigned_abs()))
 }
 
 fn columns(price: &str, paid: &str, delta: &str, total: &str) -> String {

@@ -1,6 +1,6 @@
 //! What the batch publishes, taken apart.
 
-use super::Line;
+use super::{Line, signed};
 use crate::analysis::published::Published;
 use crate::error::Result;
 use crate::numbers::grouped;
@@ -31,7 +31,7 @@ pub(super) fn lines(recording: &Recording) -> Result<Vec<Line>> {
     let mut lines = vec![
         Line::plain(0, "published".to_owned()).with(columns("", &grouped(published.bytes))),
         Line::at(recording.steps(), 0, "counted by the machine".to_owned())
-            .with(columns("", &published.counted.to_string())),
+            .with(columns("", &signed(published.counted.into()))),
     ];
     add_charged(recording, published.counted, &mut lines);
     for (kind, title) in KINDS {
@@ -69,8 +69,8 @@ fn add_charged(recording: &Recording, counted: i32, lines: &mut Vec<Line>) {
             .with(columns("", &grouped(row.pubdata)))
     }));
     let others = i64::from(counted) - charged;
-    let text = "counted, but charged to none: what the batch itself writes".to_owned();
-    lines.push(Line::plain(0, text).with(columns("", &others.to_string())));
+    let text = "difference: what the batch itself writes, and what of it is given back".to_owned();
+    lines.push(Line::plain(0, text).with(columns("", &signed(others))));
 }
 
 fn columns(offset: &str, bytes: &str) -> String {

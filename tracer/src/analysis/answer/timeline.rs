@@ -122,8 +122,13 @@ fn no_columns() -> String {
 /// Phases of a transaction with what happened in each.
 fn add_parts(recording: &Recording, row: &TransactionRow, lines: &mut Vec<Line>) -> Result<()> {
     let steps = steps_of(recording, row.index)?;
-    // What is told at the last position belongs to it.
-    let events = events(recording, steps.start..steps.end + 1)?;
+    let mut events = events(recording, steps.start..steps.end + 1)?;
+    // At an edge hooks tell of the transaction before, and the operator takes its snapshot for the one after.
+    events.retain(|event| {
+        let tells_of_before = event.phase.is_some() || event.undoes;
+        let edge = if tells_of_before { steps.start } else { steps.end };
+        event.step != edge || (tells_of_before && edge == 0)
+    });
     let mut first = 0;
     let mut phase = Phase::at(recording, steps.start);
     let mut start = steps.start;
@@ -141,14 +146,6 @@ fn add_parts(recording: &Recording, row: &TransactionRow, lines: &mut Vec<Line>)
         };
         (first, start) = (end, event.step);
         phase = event.phase.unwrap_or(phase);
-        // The hook that tells of the phase is the first thing in it.
-        let told = events[first..]
-            .iter()
-            .take_while(|event| event.step == start && event.phase == Some(phase));
-        let told = told.count();
-        if told == 0 {
-            return Ok(());
-        }
     }
 }
 
