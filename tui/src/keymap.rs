@@ -292,6 +292,7 @@ mod tests {
                 Scope::Help => Mode::Help {
                     filter: tui_input::Input::default(),
                     scroll: 0,
+                    behind: None,
                 },
                 Scope::Breakpoints => Mode::Breakpoints { selected: 0 },
                 Scope::Answer | Scope::Filter => {

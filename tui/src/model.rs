@@ -27,6 +27,8 @@ pub(crate) enum Mode {
         filter: Input,
         /// Rows above the first shown one.
         scroll: usize,
+        /// The answer that it was asked for in, which comes back after it.
+        behind: Option<Box<Shown>>,
     },
     /// They move in the list of breakpoints.
     Breakpoints {

@@ -129,7 +129,7 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
         Action::Prompt(start) => model.mode = Mode::Prompt(Input::new(start.to_owned())),
         Action::Edit(request) => match &mut model.mode {
             Mode::Prompt(input) => drop(input.handle(request)),
-            Mode::Help { filter, scroll } => {
+            Mode::Help { filter, scroll, .. } => {
                 filter.handle(request);
                 *scroll = 0;
             }
@@ -145,9 +145,14 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
         }
         Action::Enter => return enter(model),
         Action::Help => {
+            let behind = match std::mem::take(&mut model.mode) {
+                Mode::Answer(shown) => Some(shown),
+                _ => None,
+            };
             model.mode = Mode::Help {
                 filter: Input::default(),
                 scroll: 0,
+                behind,
             }
         }
         Action::Quit => return Effect::Quit,
@@ -282,7 +287,12 @@ fn escape(model: &mut Model) -> Effect {
     {
         shown.clear_filter();
     } else if !matches!(model.mode, Mode::Normal) {
-        model.mode = Mode::Normal;
+        model.mode = match std::mem::take(&mut model.mode) {
+            Mode::Help {
+                behind: Some(shown), ..
+            } => Mode::Answer(shown),
+            _ => Mode::Normal,
+        };
     } else if let Some(running) = model.running.take() {
         model.left_from = None;
         model.status = Status::Note(format!("run cancelled near step {}", text::grouped(running.at)));

@@ -96,7 +96,7 @@ impl<'a> View<'a> {
             .reduce(Rect::union)
             .unwrap_or(area);
         match &self.model.mode {
-            Mode::Help { filter, scroll } => help::render(self, filter, *scroll, body, buffer),
+            Mode::Help { filter, scroll, .. } => help::render(self, filter, *scroll, body, buffer),
             Mode::Breakpoints { selected } => breakpoints::render(self, *selected, body, buffer),
             Mode::Answer(shown) => answer::render(self, shown, body, buffer),
             Mode::Normal | Mode::Prompt(_) | Mode::Mark(_) => {}

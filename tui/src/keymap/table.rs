@@ -142,6 +142,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     within(Scope::Answer, &["Tab"], Action::NextView, "the next order: by time, by slot", "order"),
     within(Scope::Answer, &["Space"], Action::Fold, "open or close the line", "fold"),
     within(Scope::Answer, &["/"], Action::Filter, "show the lines with a text only", "filter"),
+    within(Scope::Answer, &["?"], Action::Help, "the help; the answer comes back after it", "help"),
     within(Scope::Answer, &["PageDown"], Action::ScrollPage(1), "a page down", "page"),
     within(Scope::Answer, &["PageUp"], Action::ScrollPage(-1), "a page up", "page back"),
     within(Scope::Answer, &["Right"], Action::Part(1), "open the line", "open"),

@@ -11,7 +11,7 @@ use crate::recording::Recording;
 use crate::symbols::abi::Decoded;
 
 /// Columns that a function's arguments may take in its line; they have lines of their own below.
-const ARGUMENT_COLUMNS: usize = 80;
+const ARGUMENT_COLUMNS: usize = 120;
 /// Bytes of calldata and returndata that are shown.
 const SHOWN_BYTES: usize = 100;
 

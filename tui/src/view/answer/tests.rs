@@ -63,6 +63,21 @@ fn a_line_without_step_leads_nowhere_and_says_so() {
 }
 
 #[test]
+fn after_the_help_the_answer_is_there_again() {
+    let (mut timeline, _folder) = demo();
+    let mut model = Model::new((80, 24));
+    ask(&mut model, &mut timeline, Action::Question(Topic::Sheet, Some(4)));
+    ask(&mut model, &mut timeline, Action::Scroll(2));
+    let before = screen(&model, &timeline);
+    ask(&mut model, &mut timeline, Action::Help);
+    assert!(matches!(model.mode, Mode::Help { .. }));
+    ask(&mut model, &mut timeline, Action::Escape);
+    assert_eq!(screen(&model, &timeline), before);
+    ask(&mut model, &mut timeline, Action::Escape);
+    assert!(matches!(model.mode, Mode::Normal));
+}
+
+#[test]
 fn without_a_number_it_is_about_the_transaction_at_the_cursor() {
     let (mut timeline, _folder) = demo();
     let mut model = Model::new((80, 24));
