@@ -395,6 +395,10 @@ fn published_steps(name: &str, recording: &Recording) {
             "event"
         };
         assert_eq!(opcode, expected, "{name}: {piece:?}");
+        if piece.kind == "log" {
+            let tx = recording.transaction_at(step).unwrap();
+            assert!(piece.text.starts_with(&format!("tx {tx}: ")), "{name}: {piece:?}");
+        }
     }
 }
 

@@ -243,12 +243,7 @@ impl Question {
             "" => String::new(),
             view => format!(", {view}"),
         };
-        let gap = if recording.is_complete() {
-            ""
-        } else {
-            " (recording not finished: as far as it goes)"
-        };
-        format!("{topic}{of}{view}{gap}")
+        format!("{topic}{of}{view}{}", gap(recording))
     }
 }
 
@@ -292,6 +287,15 @@ impl Line {
     fn marked(self, mark: Mark, holds: bool) -> Self {
         let mark = if holds { mark } else { self.mark };
         Self { mark, ..self }
+    }
+}
+
+/// What a title says of a recording that was not finished.
+fn gap(recording: &Recording) -> &'static str {
+    if recording.is_complete() {
+        ""
+    } else {
+        " (recording not finished: as far as it goes)"
     }
 }
 

@@ -67,6 +67,7 @@ impl Published {
     /// # Errors
     /// When the recording is damaged.
     pub fn of(recording: &Recording) -> Result<Option<Self>> {
+        recording.load_overview();
         let Some(report) = recording.batch_report()? else {
             return Ok(None);
         };
@@ -176,6 +177,9 @@ fn pieces(recording: &Recording, steps: &Steps, report: &BatchReport) -> Option<
     };
     let logs = reader.number(4)?;
     header(&mut pieces, 0, reader.at, format!("{} logs", grouped(logs)));
+    // The machine numbers the transactions that are part of the batch; others count here too.
+    let rows = recording.transactions().iter();
+    let in_batch: Vec<_> = rows.filter(|row| !row.rolled_back).collect();
     // Who sent a message is told by the log with its hash.
     let mut senders: HashMap<H256, H160> = HashMap::new();
     for number in 0..logs {
@@ -183,7 +187,8 @@ fn pieces(recording: &Recording, steps: &Steps, report: &BatchReport) -> Option<
         let log = reader.take(LOG_BYTES)?;
         let (sender, key, value) = (H160::from_slice(&log[4..24]), &log[24..56], &log[56..88]);
         senders.insert(H256::from_slice(value), H160::from_slice(&key[12..]));
-        let tx = u16::from_be_bytes([log[2], log[3]]);
+        let tx = in_batch.get(usize::from(u16::from_be_bytes([log[2], log[3]])));
+        let tx = tx.map_or_else(|| "-".to_owned(), |row| row.index.to_string());
         let text = format!(
             "tx {tx}: {} 0x{} -> 0x{}",
             recording.address_text(sender),

@@ -50,7 +50,16 @@ fn add(recording: &Recording, account: &FrameErgs, lines: &mut Vec<Line>) {
 fn add_contracts(recording: &Recording, accounts: &[FrameErgs], lines: &mut Vec<Line>) {
     let mut contracts: BTreeMap<H160, (usize, FrameErgs)> = BTreeMap::new();
     for account in accounts {
-        let (calls, sum) = contracts.entry(account.code).or_default();
+        let first = || {
+            (
+                0,
+                FrameErgs {
+                    step: account.step,
+                    ..FrameErgs::default()
+                },
+            )
+        };
+        let (calls, sum) = contracts.entry(account.code).or_insert_with(first);
         *calls += usize::from(account.kind != "near");
         sum.itself += account.itself;
         sum.opcodes += account.opcodes;
@@ -65,7 +74,7 @@ fn add_contracts(recording: &Recording, accounts: &[FrameErgs], lines: &mut Vec<
     for (code, (calls, sum)) in contracts {
         let name = recording.address_text(code);
         let text = format!("{name}, {} far calls", grouped(calls));
-        lines.push(Line::plain(1, text).with(columns(&grouped(sum.itself), "")));
+        lines.push(Line::at(sum.step, 1, text).with(columns(&grouped(sum.itself), "")));
         add_expenses(&sum, 2, lines);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::{Answer, Line};
+use super::{Answer, Line, gap};
 use crate::analysis::origin::{End, Link, origin};
 use crate::error::Result;
 use crate::numbers::grouped;
@@ -21,7 +21,11 @@ pub fn answer_origin(
 ) -> Result<Option<Answer>> {
     let links = origin(recording, position, place, stop)?;
     Ok(links.map(|links| Answer {
-        title: format!("Where {place} comes from, at {}", grouped(position)),
+        title: format!(
+            "Where {place} comes from, at {}{}",
+            grouped(position),
+            gap(recording)
+        ),
         heading: String::new(),
         lines: links.iter().map(|link| line(recording, link)).collect(),
     }))
