@@ -276,6 +276,16 @@ fn check(name: &str, recorded: &Recorded, positions: u64) {
                 last.end.is_some(),
                 "{name}: the way of r{register} at {position} has no end: {last:?}"
             );
+            for link in links.iter().filter(|link| !link.place.is_empty()) {
+                // Whoever wants to ask about it can.
+                let spelt =
+                    parse_place(&link.place).unwrap_or_else(|error| panic!("{name}: {link:?}: {error}"));
+                assert_eq!(
+                    Some(spelt),
+                    link.at.map(|place| PlacePattern::of(&place)),
+                    "{name}: {link:?}"
+                );
+            }
             for link in links.iter().take(12) {
                 let Some((step, Place::Register(index))) = link.step.zip(link.at) else {
                     continue;

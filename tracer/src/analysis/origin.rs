@@ -286,7 +286,7 @@ impl Way<'_> {
         self.links.push(Link {
             step: Some(hit.step),
             level,
-            place: place.to_string(),
+            place: PlacePattern::of(place).to_string(),
             at: Some(*place),
             value,
             by,
@@ -307,7 +307,7 @@ impl Link {
         Self {
             step: None,
             level,
-            place: at.map_or_else(String::new, |place| place.to_string()),
+            place: at.map_or_else(String::new, |place| PlacePattern::of(&place).to_string()),
             at,
             value,
             by,

@@ -43,6 +43,13 @@ fn text(recording: &Recording, link: &Link) -> String {
     let value = link.value.as_deref().unwrap_or_default();
     let place = match link.at {
         Some(Place::Storage(slot)) => recording.slot_text(slot),
+        Some(Place::Transient(slot)) => {
+            format!(
+                "transient {}[{:#x}]",
+                recording.name_or_hex(slot.address),
+                slot.key
+            )
+        }
         _ => link.place.clone(),
     };
     let source = match link.end {
