@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use eradbg_vm::keccak::keccak256;
-use eradbg_vm::storage::StorageKey;
-use eradbg_vm::value::word_to_bytes;
+use eradbg_vm::storage::{L1_MESSENGER, StorageKey};
+use eradbg_vm::value::{word_of, word_to_bytes};
 use eradbg_vm::{H160, H256, U256};
 use serde::Serialize;
 
@@ -20,8 +20,7 @@ use crate::report::{BatchReport, StateDiffReport};
 use crate::symbols::topic_name;
 use crate::timeline::Timeline;
 
-/// Address of `L1Messenger`, and its events: one for each log, message and bytecode that is published uncompressed.
-const L1_MESSENGER: u64 = 0x8008;
+/// Events of `L1Messenger`: one for each log, message and bytecode that is published uncompressed.
 const LOG_EVENT: &str = "L1Messenger.L2ToL1LogSent";
 const MESSAGE_EVENT: &str = "L1Messenger.L1MessageSent";
 const BYTECODE_EVENT: &str = "L1Messenger.BytecodeL1PublicationRequested";
@@ -101,7 +100,7 @@ impl Steps {
             writes: HashMap::new(),
             emitted: HashMap::new(),
         };
-        let messenger = U256::from(L1_MESSENGER);
+        let messenger = word_of(L1_MESSENGER);
         let mut started = None;
         walk::<StateRow, Error>(recording, 0..u64::MAX, &mut |told| {
             if told.fate.undone_at.is_some() {

@@ -12,7 +12,7 @@ use crate::symbols::abi::Decoded;
 
 /// Columns that a function's arguments may take in its line; they have lines of their own below.
 const ARGUMENT_COLUMNS: usize = 120;
-/// Bytes of calldata and returndata that are shown.
+/// Bytes of calldata, returndata and events that are shown.
 const SHOWN_BYTES: usize = 100;
 
 pub(super) fn heading() -> String {
@@ -147,7 +147,8 @@ fn end(call: &Call) -> String {
     }
 }
 
-fn bytes(bytes: &[u8]) -> String {
+/// Bytes in hex, as far as a line has room.
+pub(super) fn bytes(bytes: &[u8]) -> String {
     match bytes.len() {
         0 => "nothing".to_owned(),
         length if length <= SHOWN_BYTES => format!("0x{}", hex::encode(bytes)),

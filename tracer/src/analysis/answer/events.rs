@@ -2,14 +2,12 @@
 
 use eradbg_vm::events::{Event, L2ToL1Log, RawEvent, merge_events};
 
+use super::calls::bytes;
 use super::{Line, Mark, steps_of};
 use crate::analysis::walk::walk;
 use crate::error::{Error, Result};
 use crate::ledger::StateRow;
 use crate::recording::Recording;
-
-/// Bytes of an event that are shown, where it is not known what they mean.
-const SHOWN_BYTES: usize = 100;
 
 /// An event that is being emitted, piece by piece.
 struct Emitted {
@@ -69,12 +67,10 @@ fn text(recording: &Recording, event: &Event) -> String {
         return format!("{emitter} {decoded}");
     }
     let topics: Vec<_> = event.topics.iter().map(|topic| format!("{topic:#x}")).collect();
-    let shown = &event.data[..event.data.len().min(SHOWN_BYTES)];
-    let more = if event.data.len() > SHOWN_BYTES { "…" } else { "" };
     format!(
-        "{emitter} topics [{}], data 0x{}{more}",
+        "{emitter} topics [{}], data {}",
         topics.join(", "),
-        hex::encode(shown)
+        bytes(&event.data)
     )
 }
 
