@@ -7,6 +7,7 @@ pub(crate) mod encoded;
 pub mod ergs;
 pub mod frames;
 pub mod hooks;
+mod loads;
 pub mod operand;
 pub mod origin;
 pub mod phase;

@@ -85,21 +85,26 @@ fn accounts_close(name: &str, recording: &Recording) {
             assert_eq!(used, u64::from(row.gas_used), "{at}");
         }
     }
-    let mut of_frames = 0;
-    let mut at_end = 0;
+    let (mut of_frames, mut code_of_frames) = (0, 0);
     eradbg_tracer::analysis::ergs::ergs::<eradbg_tracer::Error>(recording, &mut |account| {
         if account.rolled_back_at.is_none() {
             of_frames += account.refunds;
         }
+        code_of_frames += account.decommits;
         Ok(())
     })
     .unwrap();
+    let (mut at_end, mut code) = (0, 0);
     refunds::<eradbg_tracer::Error>(recording, 0..u64::MAX, &mut |row| {
         at_end = row.total;
+        if matches!(row.kind, "code" | "decommit") {
+            code += u64::from(row.price - row.refund);
+        }
         Ok(())
     })
     .unwrap();
     assert_eq!(of_frames, at_end, "{name}");
+    assert_eq!(code_of_frames, code, "{name}");
 }
 
 /// A number of a sheet.

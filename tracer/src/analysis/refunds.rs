@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use eradbg_vm::code_hash::CodeHash;
 use eradbg_vm::isa::{self, Opcode};
 use eradbg_vm::state::{Restored, StorageAccess};
 use serde::Serialize;
 
-use crate::analysis::walk::{Told, walk};
+use crate::analysis::loads::{Load, Loads, Outcome};
+use crate::analysis::walk::{Fate, Fates, Told, walk};
 use crate::error::Result;
 use crate::ledger::StateRow;
 use crate::recording::Recording;
@@ -19,26 +19,29 @@ pub struct RefundRow {
     pub step: u64,
     /// The transaction that it belongs to, counted from 0.
     pub tx: Option<u32>,
-    /// `read`, `write`, `far call` (which reads a code hash), `code asked`, `code loaded`, or `rollback`.
+    /// `read`, `write`, `far call` (which reads a code hash), `code` (which a far call loads to run it), `decommit` (which
+    /// loads it as data), or `rollback`.
     pub kind: &'static str,
-    /// The contract; empty for code.
+    /// The contract that holds the slot, or whose code is loaded to run it; empty for `decommit`.
     pub address: String,
     /// The slot, or the hash of the code.
     pub slot: String,
-    /// What the batch had done with it before: `cold`, `read`, `written`, `free`, or nothing for a rollback.
+    /// What the batch had done with it before: `cold`, `read`, `written`, `free`; of code `cold`, `asked` (and not paid), or
+    /// `loaded`; nothing for a rollback, and where no code is asked for.
     pub before: &'static str,
-    /// Ergs that were charged for it: the opcode's price, or that of the code's words. A far call's reading is part of the
-    /// call's price.
+    /// Ergs that it takes before refunds: the opcode's price, that of the code's words, or what `decommit` is told to pay.
+    /// 0 for a far call's reading, which is part of the call, and for code that could not be paid.
     pub price: u32,
-    /// Ergs given back of it.
+    /// Ergs that are given back of it, or not charged because the code was loaded before.
     pub refund: u32,
     /// Why as much.
     pub rule: &'static str,
-    /// Sum of the refunds of the batch so far; a rollback of the operator takes those of its stretch back.
+    /// Sum of the batch's refunds for storage so far; a rollback of the operator takes those of its stretch back. What code
+    /// loaded before saves is not among the VM's refunds, nor here.
     pub total: u64,
     /// The step at which it was undone: that of the first frame around it that failed, or the operator's rollback.
     pub undone_at: Option<u64>,
-    /// Whether the slot stays warm: it does unless the operator rolls back.
+    /// Whether the slot stays warm, or the code loaded: it does unless the operator rolls back.
     pub keeps_warm: bool,
 }
 
@@ -53,47 +56,96 @@ pub fn refunds<E: From<crate::Error>>(
 ) -> Result<(), E> {
     recording.load_overview();
     let prices = [Opcode::StorageRead, Opcode::StorageWrite].map(isa::price);
+    let mut code = OfCode {
+        recording,
+        loads: Loads::new(recording, steps.clone()),
+        fates: Fates::new(recording),
+        first_asked: None,
+    };
     let mut total = 0;
     walk::<StateRow, E>(recording, steps, &mut |told| {
+        while let Some(row) = code.next_before(told.row.step)? {
+            each(RefundRow { total, ..row })?;
+        }
         let row = match &told.row.row {
             StateRow::Storage(access) => {
                 total += u64::from(access.refund);
                 of_access(&told, access, prices)
             }
-            StateRow::Decommit(decommit) => RefundRow {
-                kind: if decommit.page.is_some() {
-                    "code loaded"
-                } else {
-                    "code asked"
-                },
-                slot: format!("{:#066x}", decommit.hash),
-                before: if decommit.before.flatten().is_some() {
-                    "loaded"
-                } else {
-                    "cold"
-                },
-                price: match (
-                    decommit.page,
-                    decommit.before.flatten(),
-                    CodeHash::parse(decommit.hash),
-                ) {
-                    (Some(_), None, Some(hash)) => isa::ERGS_PER_CODE_WORD * u32::from(hash.length_field()),
-                    _ => 0,
-                },
-                ..empty(&told)
-            },
             StateRow::Restored(Restored::Refunds(refunds)) => {
                 total -= refunds.iter().map(|&refund| u64::from(refund)).sum::<u64>();
                 RefundRow {
                     kind: "rollback",
                     rule: "the operator rolls back",
-                    ..empty(&told)
+                    ..row(told.row.step, told.tx, told.fate)
                 }
+            }
+            StateRow::Decommit(decommit) => {
+                code.first_asked = decommit
+                    .before
+                    .is_none()
+                    .then_some(told.row.step)
+                    .or(code.first_asked);
+                return Ok(());
             }
             _ => return Ok(()),
         };
         each(RefundRow { total, ..row })
-    })
+    })?;
+    while let Some(row) = code.next_before(u64::MAX)? {
+        each(RefundRow { total, ..row })?;
+    }
+    Ok(())
+}
+
+/// Rows of loads of code, without totals.
+struct OfCode<'a> {
+    recording: &'a Recording,
+    loads: Loads<'a>,
+    fates: Fates<'a>,
+    /// The last step that asked for code which nobody had asked for before.
+    first_asked: Option<u64>,
+}
+
+impl OfCode<'_> {
+    /// The next load, if it is before a step up to which all rows were seen.
+    fn next_before(&mut self, step: u64) -> Result<Option<RefundRow>> {
+        let Some(load) = self.loads.next_before(step)? else {
+            return Ok(None);
+        };
+        let Load { step, callee, .. } = load;
+        let is_opcode = callee.is_none();
+        let (refund, rule) = match (load.outcome, is_opcode) {
+            (Outcome::Paid, _) => (0, "cold: no refund"),
+            (Outcome::Known, false) => (load.price, "loaded before: nothing is charged"),
+            (Outcome::Known, true) => (load.price, "loaded before: given back"),
+            (Outcome::Unpaid, false) => (0, "not affordable: the call fails"),
+            (Outcome::Unpaid, true) => (0, "not affordable: all ergs are burnt"),
+            (Outcome::Malformed, _) => (0, "no hash of code"),
+        };
+        let before = match load.outcome {
+            Outcome::Known => "loaded",
+            // `decommit` that cannot pay asks for nothing.
+            Outcome::Malformed | Outcome::Unpaid if is_opcode => "",
+            _ if self.first_asked == Some(step) => "cold",
+            _ => "asked",
+        };
+        let tx = self.recording.transaction_number_at(step);
+        Ok(Some(RefundRow {
+            kind: if is_opcode { "decommit" } else { "code" },
+            address: callee.map_or_else(String::new, |callee| format!("{callee:#x}")),
+            slot: format!("{:#066x}", load.hash),
+            before,
+            price: if load.outcome == Outcome::Unpaid {
+                0
+            } else {
+                load.price
+            },
+            refund,
+            rule,
+            ..row(step, tx, self.fates.of(step))
+        }))
+    }
 }
 
 fn of_access(told: &Told<'_, StateRow>, access: &StorageAccess, [read, write]: [u32; 2]) -> RefundRow {
@@ -124,16 +176,17 @@ fn of_access(told: &Told<'_, StateRow>, access: &StorageAccess, [read, write]: [
         price,
         refund: access.refund,
         rule,
-        ..empty(told)
+        ..row(told.row.step, told.tx, told.fate)
     }
 }
 
-fn empty(told: &Told<'_, StateRow>) -> RefundRow {
+/// A row that says only when, and what became of it.
+fn row(step: u64, tx: Option<u32>, fate: Fate) -> RefundRow {
     RefundRow {
-        step: told.row.step,
-        tx: told.tx,
-        undone_at: told.fate.undone_at,
-        keeps_warm: !told.fate.rolled_back,
+        step,
+        tx,
+        undone_at: fate.undone_at,
+        keeps_warm: !fate.rolled_back,
         ..RefundRow::default()
     }
 }

@@ -79,10 +79,7 @@ pub fn rollbacks<E: From<crate::Error>>(
 
 /// Frames that failed, and rollbacks of the operator, each without what it restored.
 fn causes(recording: &Recording) -> Vec<RollbackRow> {
-    let tx = |step| {
-        let at = recording.transaction_at(step)?;
-        Some(recording.transactions()[at].index)
-    };
+    let tx = |step| recording.transaction_number_at(step);
     // What the outermost frame did is the operator's to take back.
     let inner = recording
         .failures()

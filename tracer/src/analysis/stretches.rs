@@ -34,11 +34,10 @@ fn stretches(recording: &Recording, steps: Range<u64>) -> Vec<Stretch> {
     cuts.sort_unstable();
     cuts.dedup();
     let stretch = |pair: &[u64]| {
-        let tx = recording.transaction_at(pair[0]);
         let rollback = recording.rollback_of(pair[0]);
         Stretch {
             steps: pair[0]..pair[1],
-            tx: tx.map(|at| recording.transactions()[at].index),
+            tx: recording.transaction_number_at(pair[0]),
             rolled_back_at: rollback.map(|range| range.end_step),
         }
     };

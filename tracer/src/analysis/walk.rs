@@ -45,10 +45,9 @@ pub(super) fn walk<R: Row, E: From<crate::Error>>(
             .iter()
             .filter(|row| steps.contains(&row.step))
         {
-            let tx = recording.transaction_at(row.step);
             each(Told {
                 row,
-                tx: tx.map(|at| recording.transactions()[at].index),
+                tx: recording.transaction_number_at(row.step),
                 fate: fates.of(row.step),
             })?;
         }
@@ -58,7 +57,7 @@ pub(super) fn walk<R: Row, E: From<crate::Error>>(
 
 /// Tells fates of steps that ascend.
 #[derive(Debug)]
-struct Fates<'a> {
+pub(super) struct Fates<'a> {
     /// Frames that failed, by the steps that entered them; those that were entered first at the end.
     coming: Vec<&'a FailureRow>,
     /// Those around the step, the outermost first.
@@ -67,7 +66,8 @@ struct Fates<'a> {
 }
 
 impl<'a> Fates<'a> {
-    fn new(recording: &'a Recording) -> Self {
+    /// The recording's overview is loaded.
+    pub(super) fn new(recording: &'a Recording) -> Self {
         let inner = recording
             .failures()
             .iter()
@@ -83,7 +83,8 @@ impl<'a> Fates<'a> {
         }
     }
 
-    fn of(&mut self, step: u64) -> Fate {
+    /// What becomes of what a step does.
+    pub(super) fn of(&mut self, step: u64) -> Fate {
         while let Some(failure) = self.coming.pop_if(|failure| failure.entered_at < step) {
             self.leave(failure.entered_at);
             self.around.push(failure);

@@ -89,6 +89,16 @@ impl Instructions {
         &self.0
     }
 
+    /// Their program counters, in order.
+    pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
+        self.0.iter().flat_map(|&(number, bits)| {
+            let is_in = move |at: &u16| bits >> at & 1 == 1;
+            (0..PcSet::WORD)
+                .filter(is_in)
+                .map(move |at| number * PcSet::WORD + at)
+        })
+    }
+
     /// Writes what is in one of the two, but not in both: chunks do much the same as those before them.
     pub(super) fn encode_since(&self, before: &Self, e: &mut Encoder) {
         let changed = self.differences(before);

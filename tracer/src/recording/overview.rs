@@ -90,6 +90,12 @@ impl Recording {
         (position < row.first_step + row.steps.max(1)).then_some(index)
     }
 
+    /// Number of the transaction that a position lies in.
+    pub fn transaction_number_at(&self, position: u64) -> Option<u32> {
+        let at = self.transaction_at(position)?;
+        Some(self.transactions()[at].index)
+    }
+
     /// Hooks in order of time.
     pub fn hooks(&self) -> &[HookRow] {
         self.0.overview.get().map_or(&[], |overview| &overview.hooks)

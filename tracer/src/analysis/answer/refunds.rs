@@ -27,16 +27,21 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
 fn by_slot(recording: &Recording, rows: &[RefundRow]) -> Vec<Line> {
     let mut slots: BTreeMap<(&str, &str), Vec<&RefundRow>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.kind != "rollback") {
-        slots.entry((&row.address, &row.slot)).or_default().push(row);
+        let address = if is_code(row) { "" } else { &row.address };
+        slots.entry((address, &row.slot)).or_default().push(row);
     }
     let paid = |row: &&RefundRow| u64::from(row.price) - u64::from(row.refund);
     let mut slots: Vec<_> = slots.into_iter().collect();
     slots.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.iter().map(paid).sum::<u64>()));
     let mut lines = Vec::new();
-    for (_, rows) in slots {
+    for ((address, slot), rows) in slots {
         let price: u64 = rows.iter().map(|row| u64::from(row.price)).sum();
         let refund: u64 = rows.iter().map(|row| u64::from(row.refund)).sum();
-        let text = format!("{}, {} times", place(recording, rows[0]), rows.len());
+        let what = match address {
+            "" => format!("code {}", trimmed(slot)),
+            _ => slot_text(recording, address, slot),
+        };
+        let text = format!("{what}, {} times", rows.len());
         let sums = columns(&grouped(price), &grouped(refund), &grouped(price - refund));
         lines.push(Line::at(rows[0].step, 0, text).with(sums));
         lines.extend(rows.iter().map(|row| line(recording, row, 1)));
@@ -45,8 +50,9 @@ fn by_slot(recording: &Recording, rows: &[RefundRow]) -> Vec<Line> {
 }
 
 fn line(recording: &Recording, row: &RefundRow, indent: usize) -> Line {
+    // Some rules say already what was before.
     let before = match row.before {
-        "" => String::new(),
+        before if row.rule.starts_with(before) => String::new(),
         before => format!(" ({before})"),
     };
     let rule = match row.rule {
@@ -64,11 +70,16 @@ fn line(recording: &Recording, row: &RefundRow, indent: usize) -> Line {
     line.marked(Mark::Undone, row.undone_at.is_some())
 }
 
+fn is_code(row: &RefundRow) -> bool {
+    matches!(row.kind, "code" | "decommit")
+}
+
 fn place(recording: &Recording, row: &RefundRow) -> String {
-    match (&row.address[..], &row.slot[..]) {
-        ("", "") => String::new(),
-        ("", hash) => trimmed(hash),
-        (address, slot) => slot_text(recording, address, slot),
+    match (row.kind, row.address.parse()) {
+        ("rollback", _) => String::new(),
+        ("code", Ok(callee)) => format!("of {}", recording.address_text(callee)),
+        ("decommit", _) => trimmed(&row.slot),
+        _ => slot_text(recording, &row.address, &row.slot),
     }
 }
 
