@@ -29,6 +29,9 @@ use worker::Worker;
 /// Longest wait for input, so that signals and background runs are noticed.
 const TICK: Duration = Duration::from_millis(50);
 
+/// How long a background run may take before it is drawn that one is under way: most answers are there at once.
+const AT_ONCE: Duration = Duration::from_millis(30);
+
 /// Longest time spent on input that is already there before a frame is drawn: a held key stays visible.
 const INPUT_BUDGET: Duration = Duration::from_millis(30);
 
@@ -97,11 +100,12 @@ impl App {
     fn events(&mut self, terminal: &mut terminal::Guard, stopped: &Arc<AtomicBool>) -> Result<()> {
         let mut needs_drawing = true;
         while !self.is_over && !stopped.load(Ordering::Relaxed) {
+            needs_drawing |= self.reports();
             if needs_drawing {
                 let view = View::new(&self.model, &self.timeline, self.theme, &self.highlighter);
                 terminal.screen.draw(|frame| view.render(frame))?;
+                needs_drawing = self.unread_page();
             }
-            needs_drawing = self.reports() | self.unread_page();
             if event::poll(TICK)? {
                 let start = Instant::now();
                 loop {
@@ -166,9 +170,9 @@ impl App {
                     Err(error) => self.act(Action::Failed(error.to_string())),
                 }
             }
-            worker::End::Answer(answer) => {
+            worker::End::Answer(question, answer) => {
                 self.act(Action::RunEnded(id, String::new()));
-                self.act(Action::Answered(None, answer));
+                self.act(Action::Answered(question, answer));
             }
         }
     }
@@ -206,7 +210,9 @@ impl App {
             Effect::Run { id, task } => {
                 let recording = self.timeline.recording().clone();
                 let start = self.timeline.position();
-                self.worker = Some(Worker::start(*id, recording, start, task.clone()));
+                let worker = Worker::start(*id, recording, start, task.clone());
+                worker.wait(AT_ONCE);
+                self.worker = Some(worker);
                 None
             }
             Effect::Cancel => {

@@ -5,7 +5,7 @@ use eradbg_tracer::analysis::answer::{Question, Topic};
 use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::delta::Change;
 use eradbg_tracer::query::{Origin, PlacePattern, Query};
-use eradbg_tracer::recording::TransactionRow;
+use eradbg_tracer::recording::{Recording, TransactionRow};
 use eradbg_tracer::timeline::{Direction, Timeline};
 
 use eradbg_vm::page_ids;
@@ -30,14 +30,12 @@ pub(crate) enum Effect {
     Transaction(u32),
     /// Move the cursor behind a hook.
     Hook(usize),
-    /// Answer a question about a transaction, in one of its views; `None`: see [`Action::Question`].
-    Answer(Topic, usize, Option<u32>),
     /// Say where a breakpoint at the frame selected would be.
     BreakHere {
         /// Frames between it and the innermost.
         frame: usize,
     },
-    /// Look for a step in the background.
+    /// Look for a step or an answer in the background.
     Run {
         /// Number of the run.
         id: u64,
@@ -48,7 +46,7 @@ pub(crate) enum Effect {
     Cancel,
 }
 
-/// What a search in the background looks for.
+/// What is done in the background.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Task {
     /// A step that one of these matches, or the end.
@@ -59,6 +57,20 @@ pub(crate) enum Task {
     Ask(Origin, PlacePattern),
     /// Where the value of a place comes from.
     Trace(PlacePattern),
+    /// A question about a transaction, in one of its views; `None`: see [`Action::Question`].
+    Answer(Topic, usize, Option<u32>),
+}
+
+impl Task {
+    /// Where it goes, if it goes from step to step one way.
+    pub(crate) fn direction(&self) -> Option<Direction> {
+        match self {
+            Self::Stop(_, direction) | Self::Find(_, direction) => Some(*direction),
+            Self::Ask(Origin::LastWrite, _) => Some(Direction::Backward),
+            Self::Ask(Origin::NextWrite | Origin::NextRead, _) => Some(Direction::Forward),
+            Self::Trace(_) | Self::Answer(..) => None,
+        }
+    }
 }
 
 /// Does what concerns the timeline and reports back. `None`: the effect is none of the timeline's business.
@@ -69,7 +81,6 @@ pub(crate) fn perform(effect: &Effect, timeline: &mut Timeline) -> Option<Action
         Effect::Seek(position) => timeline.seek(*position).map(|()| None),
         Effect::Transaction(index) => return Some(transaction(timeline, *index)),
         Effect::Hook(index) => return Some(hook(timeline, *index)),
-        Effect::Answer(topic, view, tx) => return Some(answer(timeline, *topic, *view, *tx)),
         Effect::BreakHere { frame } => return Some(breakpoint(timeline, *frame)),
     };
     Some(match done {
@@ -190,19 +201,19 @@ fn hook(timeline: &mut Timeline, index: usize) -> Action {
     }
 }
 
-fn answer(timeline: &Timeline, topic: Topic, view: usize, tx: Option<u32>) -> Action {
-    let recording = timeline.recording();
-    let rows = recording.transactions();
-    let here = timeline.transaction().map(|at| rows[at].index);
-    let first = || Why::first(recording).or_else(|| rows.first().map(|row| row.index));
-    let Some(tx) = tx.or(here).or_else(first) else {
-        return Action::Failed("the recording has no transaction".to_owned());
-    };
-    let question = Question { topic, view, tx };
-    match question.answer(recording) {
-        Ok(answer) => Action::Answered(Some(question), Box::new(answer)),
-        Err(error) => Action::Failed(error.to_string()),
-    }
+/// What is asked about a transaction: about the one at a position, else the first that failed, else the first, if it is not
+/// said which; `None` where there is none.
+pub(crate) fn question(
+    recording: &Recording,
+    position: u64,
+    topic: Topic,
+    view: usize,
+    tx: Option<u32>,
+) -> Option<Question> {
+    let here = || recording.transaction_number_at(position);
+    let first = || Why::first(recording).or_else(|| recording.transactions().first().map(|row| row.index));
+    let tx = tx.or_else(here).or_else(first)?;
+    Some(Question { topic, view, tx })
 }
 
 fn seek(timeline: &mut Timeline, position: u64) -> Action {

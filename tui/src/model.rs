@@ -91,13 +91,13 @@ pub(crate) enum CodeForm {
     Disassembly,
 }
 
-/// A search for a step, under way in the background.
+/// A search for a step or an answer, under way in the background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Running {
     /// Its number; reports of others are stale.
     pub id: u64,
-    /// Where it goes.
-    pub direction: Direction,
+    /// Where it goes; `None` where it does not tell how far it is.
+    pub direction: Option<Direction>,
     /// Position that it started from.
     pub from: u64,
     /// Position that it last reported.

@@ -2,7 +2,7 @@
 
 mod pointer;
 
-use eradbg_tracer::query::{Origin, PlacePattern, Query};
+use eradbg_tracer::query::Query;
 use eradbg_tracer::timeline::Direction;
 use ratatui::layout::Position;
 use tui_input::Input;
@@ -47,16 +47,16 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
         Action::HistoryForward => return history(model, Direction::Forward),
         Action::Run(direction) => {
             let stops = model.breakpoints.clone();
-            return search(model, direction, Task::Stop(stops, direction));
+            return run(model, Task::Stop(stops, direction));
         }
         Action::Find(query) => {
             model.sought = Some(query);
             return find_again(model, Direction::Forward);
         }
         Action::FindAgain(direction) => return find_again(model, direction),
-        Action::Ask(origin, place) => return ask(model, origin, place),
-        Action::Trace(place) => return search(model, Direction::Backward, Task::Trace(place)),
-        Action::Question(topic, tx) => return Effect::Answer(topic, 0, tx),
+        Action::Ask(origin, place) => return run(model, Task::Ask(origin, place)),
+        Action::Trace(place) => return run(model, Task::Trace(place)),
+        Action::Question(topic, tx) => return run(model, Task::Answer(topic, 0, tx)),
         Action::NextView => return next_view(model),
         Action::Fold => fold(model, Fold::Leaf),
         Action::Filter => {
@@ -249,14 +249,15 @@ fn arrive(model: &mut Model, moment: Moment, note: Option<String>) {
     }
 }
 
-fn search(model: &mut Model, direction: Direction, task: Task) -> Effect {
+fn run(model: &mut Model, task: Task) -> Effect {
     if model.running.is_some() {
         return refuse(model, "a run is under way: Esc cancels it");
     }
     let at = model.moment.position;
     let id = model.next_run;
     model.next_run += 1;
-    model.left_from = Some(at);
+    let direction = task.direction();
+    model.left_from = direction.map(|_| at);
     model.running = Some(Running {
         id,
         direction,
@@ -266,17 +267,9 @@ fn search(model: &mut Model, direction: Direction, task: Task) -> Effect {
     Effect::Run { id, task }
 }
 
-fn ask(model: &mut Model, origin: Origin, place: PlacePattern) -> Effect {
-    let direction = match origin {
-        Origin::LastWrite => Direction::Backward,
-        Origin::NextWrite | Origin::NextRead => Direction::Forward,
-    };
-    search(model, direction, Task::Ask(origin, place))
-}
-
 fn find_again(model: &mut Model, direction: Direction) -> Effect {
     match model.sought.clone() {
-        Some(query) => search(model, direction, Task::Find(query, direction)),
+        Some(query) => run(model, Task::Find(query, direction)),
         None => refuse(model, "nothing was looked for yet: / does"),
     }
 }
@@ -286,6 +279,15 @@ fn escape(model: &mut Model) -> Effect {
         && (shown.is_filtering || !shown.filter.value().is_empty())
     {
         shown.clear_filter();
+    } else if matches!(model.mode, Mode::Normal | Mode::Answer(_))
+        && let Some(running) = model.running.take()
+    {
+        model.left_from = None;
+        model.status = Status::Note(match running.direction {
+            Some(_) => format!("run cancelled near step {}", text::grouped(running.at)),
+            None => "cancelled".to_owned(),
+        });
+        return Effect::Cancel;
     } else if !matches!(model.mode, Mode::Normal) {
         model.mode = match std::mem::take(&mut model.mode) {
             Mode::Help {
@@ -293,10 +295,6 @@ fn escape(model: &mut Model) -> Effect {
             } => Mode::Answer(shown),
             _ => Mode::Normal,
         };
-    } else if let Some(running) = model.running.take() {
-        model.left_from = None;
-        model.status = Status::Note(format!("run cancelled near step {}", text::grouped(running.at)));
-        return Effect::Cancel;
     } else if model.selected_frame > 0 {
         select_frame(model, 0);
     } else {
@@ -344,7 +342,9 @@ fn next_view(model: &mut Model) -> Effect {
     };
     let next = shown.question.map(|question| (question, question.next_view()));
     match next {
-        Some((question, next)) if next != question => Effect::Answer(next.topic, next.view, Some(next.tx)),
+        Some((question, next)) if next != question => {
+            run(model, Task::Answer(next.topic, next.view, Some(next.tx)))
+        }
         _ => refuse(model, "this answer has one order only"),
     }
 }

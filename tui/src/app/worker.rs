@@ -1,18 +1,19 @@
-//! Searches for a step on a thread of its own.
+//! Searches for steps and answers on a thread of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Select, bounded};
 use eradbg_tracer::Error;
-use eradbg_tracer::analysis::answer::{Answer, answer_origin};
+use eradbg_tracer::analysis::answer::{Answer, Question, answer_origin};
 use eradbg_tracer::query::{Effect, Found, Hit, Origin, PlacePattern, Query, Search};
 use eradbg_tracer::recording::Recording;
 use eradbg_tracer::timeline::Direction;
 
-use crate::effect::Task;
+use crate::effect::{self, Task};
 use crate::text;
 
 /// What the run has to say.
@@ -29,8 +30,8 @@ pub(super) enum Report {
 pub(super) enum End {
     /// A position, for a reason.
     At(u64, String),
-    /// An answer to be shown.
-    Answer(Box<Answer>),
+    /// An answer to be shown, with the question when it was about a transaction or the batch.
+    Answer(Option<Question>, Box<Answer>),
 }
 
 /// A run under way; dropping it cancels it.
@@ -65,6 +66,14 @@ impl Worker {
             let _ = sender.send(report);
         });
         worker
+    }
+
+    /// Waits until the run is done, but not longer than this.
+    pub(super) fn wait(&self, at_most: Duration) {
+        let mut select = Select::new();
+        select.recv(&self.end);
+        // What was sent is read with the other reports.
+        let _ = select.ready_timeout(at_most);
     }
 
     /// What the run has said since the last call, its position included.
@@ -145,8 +154,12 @@ fn run(
             Ok(End::At(at, note))
         }
         Task::Trace(place) => Ok(match answer_origin(recording, from, place, cancel)? {
-            Some(answer) => End::Answer(Box::new(answer)),
+            Some(answer) => End::Answer(None, Box::new(answer)),
             None => End::At(from, format!("{place} is more than one place: name a single one")),
+        }),
+        Task::Answer(topic, view, tx) => Ok(match effect::question(recording, from, *topic, *view, *tx) {
+            Some(question) => End::Answer(Some(question), Box::new(question.answer(recording)?)),
+            None => End::At(from, "the recording has no transaction".to_owned()),
         }),
     }
 }

@@ -1,5 +1,6 @@
 //! Lists of requests, and what they leave in the model.
 
+use eradbg_tracer::analysis::answer::{Answer, Topic};
 use eradbg_tracer::query::Query;
 use eradbg_tracer::timeline::Jump;
 use eradbg_vm::H160;
@@ -99,6 +100,21 @@ fn escape_cancels_a_run_at_once_and_its_late_report_is_ignored() {
     update(&mut model, Action::Run(Backward));
     update(&mut model, Action::RunEnded(0, "stale".into()));
     assert_eq!(model.running.unwrap().id, 1);
+}
+
+#[test]
+fn escape_cancels_an_answer_that_takes_long_and_leaves_the_one_before() {
+    let mut model = model();
+    let before = Answer {
+        title: "before".into(),
+        heading: String::new(),
+        lines: vec![],
+    };
+    update(&mut model, Action::Answered(None, Box::new(before)));
+    update(&mut model, Action::Question(Topic::Ergs, Some(3)));
+    assert_eq!(effects(&mut model, &[Action::Escape]), [Effect::Cancel]);
+    assert!(matches!(&model.mode, Mode::Answer(shown) if shown.answer.title == "before"));
+    assert_eq!(model.left_from, None, "an answer leaves no place to come back to");
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub(super) fn render(view: &View<'_>, area: Rect, buffer: &mut Buffer) -> Option
             cursor = Some(Position::new(area.x + 9 + at, area.y));
             (filter_text(view, &shown.filter), Scope::Filter)
         }
-        Mode::Answer(_) => (said(view), Scope::Answer),
+        Mode::Answer(_) => (status(view), Scope::Answer),
         Mode::Mark(MarkUse::Set) => (
             vec![Span::styled(" set mark: a to z", theme.accent())],
             Scope::Prompt,
@@ -46,10 +46,7 @@ pub(super) fn render(view: &View<'_>, area: Rect, buffer: &mut Buffer) -> Option
             vec![Span::styled(" go to mark: a to z", theme.accent())],
             Scope::Prompt,
         ),
-        Mode::Normal => match &view.model.running {
-            Some(running) => (progress(view, running), Scope::Normal),
-            None => (said(view), Scope::Normal),
-        },
+        Mode::Normal => (status(view), Scope::Normal),
     };
     let pending = view.model.pending.text();
     if !pending.is_empty() {
@@ -77,6 +74,13 @@ fn filter_text(view: &View<'_>, filter: &Input) -> Vec<Span<'static>> {
         text => Span::styled(format!(" {text}"), theme.strong()),
     };
     vec![Span::styled(" filter:", theme.accent()), text]
+}
+
+fn status(view: &View<'_>) -> Vec<Span<'static>> {
+    match &view.model.running {
+        Some(running) => progress(view, running),
+        None => said(view),
+    }
 }
 
 fn said(view: &View<'_>) -> Vec<Span<'static>> {
@@ -127,9 +131,16 @@ fn prompt(view: &View<'_>, input: &Input) -> Vec<Span<'static>> {
 
 fn progress(view: &View<'_>, running: &Running) -> Vec<Span<'static>> {
     let total = view.model.moment.total;
+    let cancels = Span::styled("  Esc cancels", view.theme.strong());
     let (way, word) = match running.direction {
-        Direction::Forward => (total.saturating_sub(running.from), "running forward"),
-        Direction::Backward => (running.from, "running back"),
+        Some(Direction::Forward) => (total.saturating_sub(running.from), "running forward"),
+        Some(Direction::Backward) => (running.from, "running back"),
+        None => {
+            return vec![
+                Span::styled(" looking for the answer", view.theme.accent()),
+                cancels,
+            ];
+        }
     };
     let done = running.at.abs_diff(running.from).min(way);
     let cells = (u128::from(done) * BAR as u128)
@@ -143,7 +154,7 @@ fn progress(view: &View<'_>, running: &Running) -> Vec<Span<'static>> {
         Span::styled("█".repeat(cells), view.theme.accent()),
         Span::styled("░".repeat(BAR - cells), view.theme.faint()),
         Span::raw(format!(" {percent} %  step {}", grouped(running.at))),
-        Span::styled("  Esc cancels", view.theme.strong()),
+        cancels,
     ]
 }
 

@@ -10,7 +10,7 @@ use tui_input::InputRequest;
 use crate::action::Action;
 use crate::answer::Shown;
 use crate::commands::demo;
-use crate::effect::{self, Effect};
+use crate::effect::{self, Effect, Task};
 use crate::model::{Mode, Model};
 use crate::update::update;
 use crate::view::testing::screen;
@@ -26,9 +26,26 @@ fn demo() -> (Timeline, TempDir) {
 /// Asks, and takes the answer in, as the program does.
 fn ask(model: &mut Model, timeline: &mut Timeline, action: Action) {
     let mut effect = update(model, action);
-    while let Some(report) = effect::perform(&effect, timeline) {
+    while let Some(report) = perform(&effect, timeline) {
         effect = update(model, report);
     }
+    model.running = None;
+}
+
+fn perform(effect: &Effect, timeline: &mut Timeline) -> Option<Action> {
+    let Effect::Run {
+        task: Task::Answer(topic, view, tx),
+        ..
+    } = *effect
+    else {
+        return effect::perform(effect, timeline);
+    };
+    let recording = timeline.recording();
+    let question = effect::question(recording, timeline.position(), topic, view, tx)?;
+    Some(Action::Answered(
+        Some(question),
+        Box::new(question.answer(recording).unwrap()),
+    ))
 }
 
 fn shown(model: &Model) -> &Shown {
