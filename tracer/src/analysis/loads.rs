@@ -9,11 +9,15 @@ use eradbg_vm::code_hash::CodeHash;
 use eradbg_vm::observer::{Observer, Question, Step};
 use eradbg_vm::{Answer, Execution, H160, Instruction, Opcode, U256};
 use eradbg_vm::{isa, value};
+use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::index::GROUP_CHUNKS;
 use crate::recording::Recording;
 use crate::replay::Replay;
+
+/// Chunks that are replayed at once.
+const AT_ONCE: usize = 16;
 
 /// A load of code, or the attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,22 +73,26 @@ impl<'a> Loads<'a> {
     /// When the recording is damaged.
     pub(super) fn next_before(&mut self, step: u64) -> Result<Option<Load>> {
         while self.found.is_empty() && self.chunks.start <= self.recording.chunk_of(step) {
-            let Some(chunk) = self.chunks.next() else { break };
-            if may_load(self.recording, chunk) {
-                self.replay(chunk)?;
+            let next: Vec<_> = self.chunks.by_ref().take(AT_ONCE).collect();
+            if next.is_empty() {
+                break;
             }
+            let loads = next.into_par_iter().map(|chunk| self.of_chunk(chunk));
+            self.found = loads.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
         }
         let is_before = self.found.front().is_some_and(|load| load.step < step);
         Ok(is_before.then(|| self.found.pop_front()).flatten())
     }
 
-    fn replay(&mut self, chunk: u32) -> Result<()> {
+    fn of_chunk(&self, chunk: u32) -> Result<Vec<Load>> {
+        if !may_load(self.recording, chunk) {
+            return Ok(Vec::new());
+        }
         let mut replay = Replay::new(self.recording, chunk)?;
         replay.run_to(self.steps.start, &mut ())?;
         let mut watcher = Watcher::default();
         replay.run_to(self.steps.end, &mut watcher)?;
-        self.found = watcher.found;
-        Ok(())
+        Ok(watcher.found)
     }
 }
 
@@ -110,7 +118,7 @@ fn loads(opcode: Opcode) -> bool {
 /// Notes the loads of a replay.
 #[derive(Debug, Default)]
 struct Watcher {
-    found: VecDeque<Load>,
+    found: Vec<Load>,
     /// The far call that executes, and the contract that it calls.
     call: Option<(u64, H160)>,
     /// What the step loads.
