@@ -125,6 +125,33 @@ fn at<R>(rows: &[Timed<R>], step: u64) -> &[Timed<R>] {
     &rows[start..end]
 }
 
+/// What the operator wrote to the bootloader's memory after a step, once it had gone back to its snapshot. No replay tells
+/// of it: the next keyframe has it already.
+pub(super) fn written_after_rollback(rows: &Rows, step: u64, page: u32) -> Vec<Access> {
+    let rows = at(&rows.operator, step);
+    let rollback = rows.iter().rposition(|row| row.row == OperatorRow::RolledBack);
+    let written = rollback.map_or(&[][..], |at| &rows[at + 1..]).iter();
+    let accesses = written.filter_map(|row| match row.row {
+        OperatorRow::Write { slot, old, new } => Some(of_operator(page, slot, old, new)),
+        _ => None,
+    });
+    accesses.collect()
+}
+
+/// A word of the bootloader's heap that the operator wrote.
+fn of_operator(page: u32, slot: u32, old: U256, new: U256) -> Access {
+    Access {
+        kind: AccessKind::Operator,
+        place: Place::Memory {
+            page,
+            offset: slot.saturating_mul(32),
+            length: 32,
+        },
+        old: Some(Value::integer(old)),
+        new: Some(Value::integer(new)),
+    }
+}
+
 /// What a row says about storage and transient slots.
 fn slot_accesses(row: &StateRow) -> Vec<Access> {
     let access = |kind, place, old: U256, new: U256| Access {
@@ -260,8 +287,9 @@ impl<'a, const WATCHES: bool, F: FnMut(&Facts<'_>)> Gatherer<'a, WATCHES, F> {
         gatherer
     }
 
-    /// Judges the last step.
-    pub(super) fn finish(mut self) {
+    /// Judges the last step, with what is known of it besides.
+    pub(super) fn finish(mut self, more: &[Access]) {
+        self.accesses.extend(more);
         self.close();
     }
 
@@ -382,17 +410,8 @@ impl<const WATCHES: bool, F: FnMut(&Facts<'_>)> Observer for Gatherer<'_, WATCHE
 
     fn operator_write(&mut self, slot: u32, old: U256, new: U256) {
         if WATCHES {
-            let place = Place::Memory {
-                page: self.bootloader_page,
-                offset: slot * 32,
-                length: 32,
-            };
-            self.accesses.push(Access {
-                kind: AccessKind::Operator,
-                place,
-                old: Some(Value::integer(old)),
-                new: Some(Value::integer(new)),
-            });
+            let page = self.bootloader_page;
+            self.accesses.push(of_operator(page, slot, old, new));
         }
     }
 }

@@ -3,13 +3,10 @@
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
-use eradbg_vm::Value;
-
 use crate::error::Result;
-use crate::ledger::OperatorRow;
-use crate::query::access::{Access, AccessKind, Place, PlacePattern};
+use crate::query::access::PlacePattern;
 use crate::query::expr::{AccessTest, Atom, Expr, Verb};
-use crate::query::facts::Effect;
+use crate::query::facts::{self, Effect};
 use crate::query::search::{Found, Hit, Search};
 use crate::recording::Recording;
 use crate::timeline::Direction;
@@ -99,23 +96,8 @@ fn last_write(
 /// The last word of a place that the operator wrote after a step.
 fn operator_write(recording: &Recording, step: u64, page: u32, place: &PlacePattern) -> Result<Option<Hit>> {
     let rows = recording.rows_of_steps(recording.chunk_of(step), true)?;
-    let written = rows.operator.iter().filter(|row| row.step == step);
-    let access = written.rev().find_map(|row| match row.row {
-        OperatorRow::Write { slot, old, new } => {
-            let word = Place::Memory {
-                page,
-                offset: slot.checked_mul(32)?,
-                length: 32,
-            };
-            place.has(&word).then_some(Access {
-                kind: AccessKind::Operator,
-                place: word,
-                old: Some(Value::integer(old)),
-                new: Some(Value::integer(new)),
-            })
-        }
-        _ => None,
-    });
+    let written = facts::written_after_rollback(&rows, step, page);
+    let access = written.into_iter().rfind(|access| place.has(&access.place));
     Ok(access.map(|access| Hit {
         step,
         query: 0,

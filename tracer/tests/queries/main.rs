@@ -6,18 +6,19 @@
 mod support;
 mod walk;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::AtomicBool;
 
 use eradbg_tracer::index::{GROUP_CHUNKS, Summary, Touched};
-use eradbg_tracer::ledger::{CallRow, FailureRow, StateRow};
+use eradbg_tracer::ledger::{CallRow, FailureRow, OperatorRow, StateRow};
 use eradbg_tracer::query::{Effect, Found, Hit, Origin, Place, PlacePattern, Query, Search};
 use eradbg_tracer::timeline::Direction;
 use eradbg_tracer::verify::verify;
 use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::outcome::RetKind;
 use eradbg_vm::state::Restored;
-use eradbg_vm::{H160, Opcode};
+use eradbg_vm::{H160, Opcode, U256, Value};
 use support::{Input, Random, Recorded, all_vectors, record, record_as_far_as_it_goes, small_inputs};
 use walk::{Walked, walk, written};
 
@@ -278,6 +279,69 @@ fn a_read_is_followed_by_no_earlier_use_of_the_register() {
             }
         }
     }
+}
+
+#[test]
+fn words_that_the_operator_writes_after_a_rollback_are_found_with_the_step_before_it() {
+    let mut count = 0;
+    for input in small_inputs() {
+        for chunk_steps in [64, 5_000] {
+            let Recorded {
+                recording,
+                folder: _folder,
+                ..
+            } = record(&input, chunk_steps);
+            let page = recording.state_at_chunk(0).unwrap().bootloader_heap_page();
+            for (step, slot, word) in written_after_rollbacks(&recording) {
+                let start = slot * 32;
+                let text = format!("write heap {page} {start}..{}", start + 32);
+                let is_told = |effect: &Effect| matches!(effect, Effect::Access(access) if access.new == Some(Value::integer(word)));
+                let query = Query::new(&text).unwrap();
+                let search = Search::new(&recording, [query.expr()], Direction::Forward).unwrap();
+                let mut hits = Vec::new();
+                search.all(&NEVER, &mut |_| {}, &mut |hit| {
+                    hits.push(hit);
+                    true
+                });
+                let context = format!("{} {text} at {step}", input.name);
+                let hit = hits.iter().find(|hit| hit.step == step).expect(&context);
+                assert!(hit.effects.iter().any(is_told), "{context}: {hit:?}");
+                // The first one from there on, and the last one up to there.
+                for (direction, range) in [
+                    (Direction::Forward, step..recording.steps()),
+                    (Direction::Backward, 0..step + 1),
+                ] {
+                    let search = Search::new(&recording, [query.expr()], direction).unwrap();
+                    let found = search.within(vec![range]).first(&NEVER, &mut |_| {}).unwrap();
+                    assert!(matches!(found, Found::Hit(hit) if hit.step == step), "{context}");
+                }
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 0, "no input has such words");
+}
+
+/// Steps after which the operator went back to its snapshot, with each word that it wrote then: its slot, and the last one.
+fn written_after_rollbacks(recording: &Recording) -> BTreeSet<(u64, u32, U256)> {
+    recording.load_overview();
+    let mut words = BTreeMap::new();
+    for block in 0..recording.row_blocks() {
+        let mut is_after = None;
+        for row in &*recording.rows::<OperatorRow>(block).unwrap() {
+            match row.row {
+                OperatorRow::RolledBack => is_after = Some(row.step),
+                OperatorRow::Write { slot, new, .. } if is_after == Some(row.step) => {
+                    words.insert((row.step - 1, slot), new);
+                }
+                _ => {}
+            }
+        }
+    }
+    words
+        .into_iter()
+        .map(|((step, slot), word)| (step, slot, word))
+        .collect()
 }
 
 #[test]

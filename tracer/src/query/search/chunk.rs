@@ -20,6 +20,13 @@ use crate::timeline::Direction;
 /// Stretches that are watched one by one; where more may have the step, telling them apart takes longer.
 const FEW_STRETCHES: usize = 4;
 
+/// What is known of a chunk's steps besides what a replay shows.
+struct Known {
+    rows: Rows,
+    /// What was done after the last step.
+    after: Vec<Access>,
+}
+
 impl Search<'_> {
     /// Steps of a chunk that match, up to `most` of them, in the search's direction.
     pub(super) fn chunk(&self, chunk: u32, most: usize, filter: &Filter<'_>) -> Result<Vec<Hit>> {
@@ -27,9 +34,12 @@ impl Search<'_> {
         let with_overview = self.needs.overview || !self.is_brief;
         let rows = || self.recording.rows_of_steps(chunk, with_overview);
         if !self.needs.replay {
-            return self.in_rows(chunk, most, filter, &rows()?);
+            return self.in_rows(chunk, most, filter, rows()?);
         }
-        let known = if self.needs.rows { rows()? } else { Rows::default() };
+        let known = Known {
+            rows: if self.needs.rows { rows()? } else { Rows::default() },
+            after: self.written_after(chunk)?,
+        };
         let mut hits = self.hits(most, filter);
         if most == 1 {
             self.watch_where_it_may_be(chunk, steps, &known, &mut hits)?;
@@ -46,23 +56,42 @@ impl Search<'_> {
         Ok(self.in_direction(hits.hits))
     }
 
+    /// What the operator wrote after the last step of a chunk, if it went back to its snapshot there and accesses are asked
+    /// for.
+    fn written_after(&self, chunk: u32) -> Result<Vec<Access>> {
+        let end = self.recording.first_step(chunk + 1);
+        let Some(last) = end.checked_sub(1) else {
+            return Ok(Vec::new());
+        };
+        if !self.needs.accesses || !self.recording.rows_reach_beyond(chunk) || !self.counts(last) {
+            return Ok(Vec::new());
+        }
+        let rows = self.recording.rows_of_steps(chunk, true)?;
+        let page = self.recording.state_at_chunk(chunk)?.bootloader_heap_page();
+        Ok(facts::written_after_rollback(&rows, last, page))
+    }
+
     /// What matches by its rows alone.
-    fn in_rows(&self, chunk: u32, most: usize, filter: &Filter<'_>, rows: &Rows) -> Result<Vec<Hit>> {
+    fn in_rows(&self, chunk: u32, most: usize, filter: &Filter<'_>, rows: Rows) -> Result<Vec<Hit>> {
         let mut hits = self.hits(most, filter);
-        for step in facts::steps_with_rows(rows) {
+        for step in facts::steps_with_rows(&rows) {
             hits.judge(&Facts {
                 step,
                 site: None,
                 frames: &[],
                 accesses: &[],
-                rows: StepRows::of(rows, step),
+                rows: StepRows::of(&rows, step),
             });
         }
         let mut hits = hits.hits;
         if !self.is_brief && !hits.is_empty() {
             let mut found = hits.iter_mut().peekable();
             let mut replay = Replay::new(self.recording, chunk)?;
-            self.watch(&mut replay, self.steps_of(chunk), rows, &mut |facts| {
+            let known = Known {
+                rows,
+                after: Vec::new(),
+            };
+            self.watch(&mut replay, self.steps_of(chunk), &known, &mut |facts| {
                 if let Some(hit) = found.next_if(|hit| hit.step == facts.step) {
                     hit.site = facts.site.copied();
                 }
@@ -76,13 +105,15 @@ impl Search<'_> {
         &self,
         chunk: u32,
         steps: Range<u64>,
-        rows: &Rows,
+        known: &Known,
         hits: &mut Hits<'_, '_>,
     ) -> Result<()> {
+        let end = steps.end;
         let mut glimpses = Glimpses::new(self.recording, chunk, steps, hits.filter.frames())?;
         let mut stretches = Vec::new();
         while let Some(glimpse) = glimpses.next()? {
-            if hits.filter.may_match_in(&glimpse) {
+            let has_more = glimpse.steps.end == end && !known.after.is_empty();
+            if has_more || hits.filter.may_match_in(&glimpse) {
                 stretches.push(glimpse.steps);
             }
         }
@@ -97,7 +128,7 @@ impl Search<'_> {
         }
         for stretch in stretches {
             let replay = glimpses.replay_from(stretch.start);
-            self.watch(replay, stretch, rows, &mut |facts| hits.judge(facts))?;
+            self.watch(replay, stretch, known, &mut |facts| hits.judge(facts))?;
             if !hits.hits.is_empty() {
                 break;
             }
@@ -110,23 +141,26 @@ impl Search<'_> {
         &self,
         replay: &mut Replay,
         steps: Range<u64>,
-        rows: &Rows,
+        known: &Known,
         judge: &mut dyn FnMut(&Facts<'_>),
     ) -> Result<()> {
         if steps.is_empty() {
             return Ok(());
         }
+        let rows = &known.rows;
+        let ends_chunk = self.recording.chunk_of(steps.end) != self.recording.chunk_of(steps.start);
+        let after = if ends_chunk { &known.after[..] } else { &[] };
         replay.run_to(steps.start, &mut ())?;
         let (reads, frames) = (self.needs.reads, &self.needs.frames);
         let start = replay.execution();
         if self.needs.accesses {
             let mut gatherer = Gatherer::<true, _>::new(rows, start, reads, frames, judge);
             replay.run_to(steps.end, &mut gatherer)?;
-            gatherer.finish();
+            gatherer.finish(after);
         } else {
             let mut gatherer = Gatherer::<false, _>::new(rows, start, reads, frames, judge);
             replay.run_to(steps.end, &mut gatherer)?;
-            gatherer.finish();
+            gatherer.finish(after);
         }
         Ok(())
     }
