@@ -9,7 +9,7 @@ mod group;
 mod instructions;
 mod touched;
 
-pub use code::{CodeAt, Executed, ExecutedCode, Path};
+pub use code::{CHANGED, CodeAt, Executed, ExecutedCode, Path};
 pub use group::{decode_group, encode_group};
 pub use instructions::{Instructions, PcSet};
 pub use touched::{SlotTouch, Topic, Topics, Touched, slot_id};

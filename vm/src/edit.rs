@@ -229,7 +229,7 @@ pub fn program_on_page(program: &Arc<Program>, code_page: u32, heaps: &Heaps) ->
     if code == program.words() && rest.iter().all(U256::is_zero) {
         Arc::clone(program)
     } else {
-        Program::new(program.hash(), words)
+        program.changed(words)
     }
 }
 

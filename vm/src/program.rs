@@ -18,6 +18,7 @@ const WINDOW: usize = WINDOW_WORDS * INSTRUCTIONS_PER_WORD;
 /// The code of one contract: its words, for constants, and its instructions.
 pub struct Program {
     hash: U256,
+    has_changed: bool,
     words: Box<[U256]>,
     windows: Box<[OnceLock<Box<[Instruction]>>]>,
 }
@@ -25,9 +26,19 @@ pub struct Program {
 impl Program {
     /// A program of these words; `hash` is the hash that it was asked for by, with the construction mark cleared.
     pub fn new(hash: U256, words: Vec<U256>) -> Arc<Self> {
+        Self::with_words(hash, words, false)
+    }
+
+    /// The program as it runs once the memory that it lies in has been written: with these words.
+    pub(crate) fn changed(&self, words: Vec<U256>) -> Arc<Self> {
+        Self::with_words(self.hash, words, true)
+    }
+
+    fn with_words(hash: U256, words: Vec<U256>, has_changed: bool) -> Arc<Self> {
         let windows = words.len().min(ADDRESSABLE_WORDS).div_ceil(WINDOW_WORDS);
         Arc::new(Self {
             hash,
+            has_changed,
             words: words.into(),
             windows: (0..windows).map(|_| OnceLock::new()).collect(),
         })
@@ -41,6 +52,11 @@ impl Program {
     /// Hash that the code was decommitted by.
     pub fn hash(&self) -> U256 {
         self.hash
+    }
+
+    /// Whether it is another code by now than its hash stands for.
+    pub fn has_changed(&self) -> bool {
+        self.has_changed
     }
 
     /// Words of the code page.

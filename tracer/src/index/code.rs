@@ -7,12 +7,15 @@ use rustc_hash::FxHashMap;
 
 use crate::index::instructions::{Instructions, PcSet};
 
+/// Stands for the hash of code that was written over in the memory where it lies. No code has it.
+pub const CHANGED: U256 = U256::MAX;
+
 /// Code, and the address that it ran for: an address may run different code, as while it is constructed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CodeAt {
     /// Address that the code belongs to.
     pub address: H160,
-    /// Hash of the code.
+    /// Hash of the code; [`CHANGED`] where it is another one by now than its hash stands for.
     pub hash: U256,
 }
 
@@ -67,9 +70,14 @@ impl ExecutedCode {
 
     /// From here on the code of this frame is executed, from its program counter on.
     pub fn runs(&mut self, frame: &Frame) {
+        let program = &frame.program;
         let code = CodeAt {
             address: frame.code_address,
-            hash: frame.program.hash(),
+            hash: if program.has_changed() {
+                CHANGED
+            } else {
+                program.hash()
+            },
         };
         self.landed = frame.pc;
         // As behind a near call.
