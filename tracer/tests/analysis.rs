@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::{HashMap, HashSet};
 
+use eradbg_tracer::analysis::answer::{Question, Topic};
 use eradbg_tracer::analysis::calls::calls;
 use eradbg_tracer::analysis::hooks::hooks;
 use eradbg_tracer::analysis::pubdata::pubdata;
@@ -378,6 +379,22 @@ fn code_that_a_caller_cannot_pay_costs_nothing() {
         .find(|failure| failure.entered_at == unpaid[0].step)
         .unwrap();
     assert_eq!(failure.cause, Some(PanicCause::CallUnpaidDecommit));
+}
+
+#[test]
+fn a_transaction_that_ends_below_zero_is_said_to_be_charged_for_no_pubdata() {
+    let recorded = scenario("negative_pubdata");
+    let first_line = |tx| {
+        let question = Question {
+            topic: Topic::Pubdata,
+            view: 0,
+            tx,
+        };
+        let answer = question.answer(&recorded.recording).unwrap();
+        answer.lines[0].text.clone()
+    };
+    assert_eq!(first_line(0), "the transaction adds");
+    assert!(first_line(1).contains("less than nothing: it is charged for none"));
 }
 
 #[test]

@@ -45,8 +45,12 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
 /// What the transaction adds, and where that became too much for its gas.
 fn summary(recording: &Recording, tx: u32, rows: &[PubdataRow]) -> Result<Vec<Line>> {
     let net = rows.last().map_or(0, |row| row.total.into());
-    let mut lines =
-        vec![Line::plain(0, "the transaction adds".to_owned()).with(columns("", "", &signed(net), ""))];
+    let text = if net < 0 {
+        "the transaction adds less than nothing: it is charged for none, and nobody who paid for these bytes gets them back"
+    } else {
+        "the transaction adds"
+    };
+    let mut lines = vec![Line::plain(0, text.to_owned()).with(columns("", "", &signed(net), ""))];
     let Some(unpaid) = unpaid(recording, tx, steps_of(recording, tx)?)? else {
         return Ok(lines);
     };
