@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::collections::{HashMap, HashSet};
-
 use eradbg_tracer::analysis::answer::{Question, Topic};
 use eradbg_tracer::analysis::calls::calls;
 use eradbg_tracer::analysis::hooks::hooks;
@@ -19,7 +17,6 @@ use eradbg_tracer::ledger::TxStatus;
 use eradbg_tracer::report::BatchReport;
 use eradbg_tracer::source::scenario;
 use eradbg_tracer::{Recording, Timeline};
-use eradbg_vm::{PanicCause, U256};
 use support::{Input, Recorded, all_vectors, record, record_as_far_as_it_goes, vectors};
 
 /// Every step there may be.
@@ -337,48 +334,6 @@ fn a_write_that_a_frame_undoes_says_when_and_stays_warm() {
     let accesses = rows(|each| refunds(&recorded.recording, ALL, each));
     let access = accesses.iter().find(|row| row.step == write.step).unwrap();
     assert!(access.keeps_warm && access.undone_at == Some(undone.step));
-}
-
-#[test]
-fn code_is_paid_for_once_whether_it_is_loaded_to_run_or_as_data() {
-    let recorded = scenario("code_by_hash");
-    let rows = rows(|each| refunds(&recorded.recording, ALL, each));
-    let mut paid = HashMap::new();
-    let mut kinds = HashSet::new();
-    for row in rows.iter().filter(|row| matches!(row.kind, "code" | "decommit")) {
-        kinds.insert((row.kind, row.before));
-        let first = *paid.entry(row.slot.clone()).or_insert(row.step);
-        let expected = if first == row.step {
-            ("cold", 0)
-        } else {
-            ("loaded", row.price)
-        };
-        assert_eq!((row.before, row.refund), expected, "{row:?}");
-        let hash: U256 = row.slot.parse().unwrap();
-        let words = (hash.0[3] >> 32) as u16;
-        assert_eq!(row.price, 4 * u32::from(words), "{row:?}");
-    }
-    assert_eq!(kinds.len(), 4, "{kinds:?}");
-}
-
-#[test]
-fn code_that_a_caller_cannot_pay_costs_nothing() {
-    let recorded = scenario("guest_panics");
-    let rows = rows(|each| refunds(&recorded.recording, ALL, each));
-    let unpaid: Vec<_> = rows
-        .iter()
-        .filter(|row| row.rule.starts_with("not affordable"))
-        .collect();
-    assert_eq!(unpaid.len(), 1);
-    assert_eq!(
-        (unpaid[0].kind, unpaid[0].price, unpaid[0].refund),
-        ("code", 0, 0)
-    );
-    let mut failures = recorded.recording.failures().iter();
-    let failure = failures
-        .find(|failure| failure.entered_at == unpaid[0].step)
-        .unwrap();
-    assert_eq!(failure.cause, Some(PanicCause::CallUnpaidDecommit));
 }
 
 #[test]

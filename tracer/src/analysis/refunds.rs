@@ -114,9 +114,9 @@ impl OfCode<'_> {
             return Ok(None);
         };
         let Load { step, callee, .. } = load;
-        let is_opcode = callee.is_none();
-        let (refund, rule) = match (load.outcome, is_opcode) {
-            (Outcome::Paid, _) => (0, "cold: no refund"),
+        let is_data = callee.is_none();
+        let (refund, rule) = match (load.outcome, is_data) {
+            (Outcome::Paid, _) => (0, "not loaded before: no refund"),
             (Outcome::Known, false) => (load.price, "loaded before: nothing is charged"),
             (Outcome::Known, true) => (load.price, "loaded before: given back"),
             (Outcome::Unpaid, false) => (0, "not affordable: the call fails"),
@@ -126,13 +126,13 @@ impl OfCode<'_> {
         let before = match load.outcome {
             Outcome::Known => "loaded",
             // `decommit` that cannot pay asks for nothing.
-            Outcome::Malformed | Outcome::Unpaid if is_opcode => "",
+            Outcome::Malformed | Outcome::Unpaid if is_data => "",
             _ if self.first_asked == Some(step) => "cold",
             _ => "asked",
         };
         let tx = self.recording.transaction_number_at(step);
         Ok(Some(RefundRow {
-            kind: if is_opcode { "decommit" } else { "code" },
+            kind: if is_data { "decommit" } else { "code" },
             address: callee.map_or_else(String::new, |callee| format!("{callee:#x}")),
             slot: format!("{:#066x}", load.hash),
             before,
