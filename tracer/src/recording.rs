@@ -1,6 +1,7 @@
 //! Recordings, read only.
 
 mod extent;
+mod fates;
 mod index;
 mod keyframes;
 mod lasting;
@@ -49,6 +50,7 @@ pub(crate) use keyframes::FarFrame;
 
 pub use crate::ledger::{FailureRow, TransactionRow, TxStatus};
 pub use crate::manifest::EndKind;
+pub use fates::Fate;
 pub use overview::{HookRow, UndoneRange};
 pub(crate) use pages::born_ids;
 pub use pages::{PageIndex, PageVersionAt};

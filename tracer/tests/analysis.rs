@@ -95,6 +95,24 @@ fn a_halt_is_followed_from_the_bootloaders_code_to_the_contract_that_refused() {
         ("NonceHolder", "\"Incorrect nonce\"")
     );
     assert_eq!(told.phase.name(), "account validation");
+    // The batch's first transaction was taken back, which the bootloader's own frame survived.
+    let later = why(&recorded.recording, 2);
+    let last = later.path.last().unwrap();
+    assert_eq!(
+        (&last.name[..], &last.reason[..]),
+        ("NonceHolder", "\"Nonce is used already\"")
+    );
+}
+
+#[test]
+fn a_call_that_cannot_start_has_no_calldata() {
+    let recorded = scenario("guest_panics");
+    let calls = rows(|each| calls(&recorded.recording, each));
+    let unpaid = calls
+        .iter()
+        .find(|call| call.cause == "call_unpaid_growth")
+        .unwrap();
+    assert!(unpaid.input.is_empty() && unpaid.selector.is_none());
 }
 
 #[test]

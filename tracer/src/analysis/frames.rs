@@ -186,7 +186,7 @@ impl Frames {
             let entered_at = self.0[at].entered_at;
             // A frame in which the operator rolled back is gone without having ended.
             let is_over = |&mut outer: &mut usize| {
-                let gone_at = gone_at(self.0[outer].entered_at);
+                let gone_at = gone_at(self.0[outer].entered_at).filter(|_| !self.0[outer].is_root());
                 self.0[outer].exit.is_some_and(|exit| exit.step < entered_at)
                     || gone_at.is_some_and(|gone_at| gone_at <= entered_at)
             };
@@ -198,6 +198,11 @@ impl Frames {
 }
 
 impl Span {
+    /// Whether it is the bootloader's own frame, which is there before the first step: nobody takes its entering back.
+    pub fn is_root(&self) -> bool {
+        self.entered_at == 0 && !self.is_near && self.entry.is_none()
+    }
+
     /// Whether it reverted or panicked.
     pub fn failed(&self) -> bool {
         self.exit.is_some_and(|exit| exit.kind.undoes())
@@ -234,5 +239,14 @@ mod tests {
         frames.link(|step| (5..20).contains(&step).then_some(20));
         let parents: Vec<_> = frames.spans().iter().map(|span| span.parent).collect();
         assert_eq!(parents, [None, Some(0), Some(1), Some(2), Some(0)]);
+        // The bootloader's own frame is there before the first step, from which on all is rolled back.
+        let mut frames = Frames(
+            [(0, None), (10, None), (25, None)]
+                .map(|(entered, left)| span(entered, left))
+                .to_vec(),
+        );
+        frames.link(|step| (0..20).contains(&step).then_some(20));
+        let parents: Vec<_> = frames.spans().iter().map(|span| span.parent).collect();
+        assert_eq!(parents, [None, Some(0), Some(0)]);
     }
 }

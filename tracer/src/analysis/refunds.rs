@@ -7,10 +7,10 @@ use eradbg_vm::state::{Restored, StorageAccess};
 use serde::Serialize;
 
 use crate::analysis::loads::{Load, Loads, Outcome};
-use crate::analysis::walk::{Fate, Fates, Told, walk};
+use crate::analysis::walk::{Told, walk};
 use crate::error::Result;
 use crate::ledger::StateRow;
-use crate::recording::Recording;
+use crate::recording::{Fate, Recording};
 
 /// An access to storage, or a load of code.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -59,7 +59,6 @@ pub fn refunds<E: From<crate::Error>>(
     let mut code = OfCode {
         recording,
         loads: Loads::new(recording, steps.clone()),
-        fates: Fates::new(recording),
         first_asked: None,
     };
     let mut total = 0;
@@ -102,7 +101,6 @@ pub fn refunds<E: From<crate::Error>>(
 struct OfCode<'a> {
     recording: &'a Recording,
     loads: Loads<'a>,
-    fates: Fates<'a>,
     /// The last step that asked for code which nobody had asked for before.
     first_asked: Option<u64>,
 }
@@ -143,7 +141,7 @@ impl OfCode<'_> {
             },
             refund,
             rule,
-            ..row(step, tx, self.fates.of(step))
+            ..row(step, tx, self.recording.fate_of(step))
         }))
     }
 }

@@ -215,7 +215,7 @@ impl Told<'_> {
         match self.row.status {
             TxStatus::Success | TxStatus::Unfinished => None,
             // The bootloader ends, unless it is the operator who refuses.
-            TxStatus::Halted => failed.find(|&at| is_root(&spans[at])),
+            TxStatus::Halted => failed.find(|&at| spans[at].is_root()),
             TxStatus::Reverted => {
                 let until = self.result_at().unwrap_or(self.steps.end);
                 let left_at = |at: usize| spans[at].exit.map_or(0, |exit| exit.step);
@@ -273,8 +273,11 @@ impl Told<'_> {
         let exit = span.exit.expect("a frame that failed has ended");
         let text = match (exit.cause, self.returndata(span)?) {
             (Some(cause), _) => cause.description().to_owned(),
-            (None, Some(data)) if is_root(span) => bootloader_reason(&data),
-            (None, Some(data)) => reason(&data, self.recording.decode_error(code(span), &data).as_ref()),
+            (None, Some(data)) if span.is_root() => bootloader_reason(&data),
+            (None, Some(data)) => reason(
+                &data,
+                self.recording.decode_error(span.code_address(), &data).as_ref(),
+            ),
             (None, None) => String::new(),
         };
         Ok(Failed {
@@ -311,7 +314,7 @@ impl Told<'_> {
     /// A frame's contract, and whose code it runs when that is another's.
     fn name(&self, span: &Span) -> String {
         let text = |address| self.recording.address_text(address);
-        match code(span) {
+        match span.code_address() {
             code if code != span.this => format!("{} on {}", text(code), text(span.this)),
             _ if span.this == H160::zero() => "bootloader".to_owned(),
             _ => text(span.this),
@@ -331,7 +334,7 @@ impl Told<'_> {
         let data = execution.read_pointer(FatPointer::from_word(pointer.word));
         let name = data
             .first_chunk()
-            .and_then(|&selector| self.recording.function_name(code(span), selector));
+            .and_then(|&selector| self.recording.function_name(span.code_address(), selector));
         Ok(name.map(|name| name.rsplit('.').next().unwrap_or(&name).to_owned()))
     }
 
@@ -418,16 +421,6 @@ fn status(status: TxStatus) -> &'static str {
         TxStatus::Halted => "halt",
         TxStatus::Unfinished => "unfinished",
     }
-}
-
-/// Address of the code that a frame runs.
-fn code(span: &Span) -> H160 {
-    span.entry.map_or(span.this, |entry| entry.code_address)
-}
-
-/// Whether it is the bootloader's own frame.
-fn is_root(span: &Span) -> bool {
-    span.entered_at == 0 && !span.is_near
 }
 
 /// What the bootloader ended with.

@@ -1,6 +1,6 @@
 //! What a recording holds at a glance: transactions, hooks, failures, stretches that were undone.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use eradbg_vm::U256;
 use eradbg_vm::bootloader::Hook;
@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::ledger::{FailureRow, OperatorRow, Rows, Timed, TransactionRow, TxStatus};
+use crate::recording::fates::Fates;
 use crate::recording::{Recording, lock};
 
 /// A hook of the bootloader.
@@ -47,6 +48,7 @@ pub(super) struct Overview {
     problems: Vec<Error>,
     /// Position of the last snapshot.
     snapshot: u64,
+    fates: OnceLock<Fates>,
 }
 
 impl Recording {
@@ -87,7 +89,10 @@ impl Recording {
             .partition_point(|row| row.first_step <= position)
             .checked_sub(1)?;
         let row = &transactions[index];
-        (position < row.first_step + row.steps.max(1)).then_some(index)
+        let end = row.first_step + row.steps.max(1);
+        // One that the recording ends in has not ended there.
+        let goes_on = row.status == TxStatus::Unfinished && position == end;
+        (position < end || goes_on).then_some(index)
     }
 
     /// Number of the transaction that a position lies in.
@@ -164,6 +169,12 @@ impl Recording {
         let undone = self.undone();
         let at = undone.partition_point(|range| range.end_step <= step);
         undone.get(at).filter(|range| range.first_step <= step)
+    }
+
+    pub(super) fn fates(&self) -> &Fates {
+        static NONE: Fates = Fates::none();
+        let overview = self.0.overview.get();
+        overview.map_or(&NONE, |overview| overview.fates.get_or_init(|| Fates::of(self)))
     }
 
     /// Whether the machine ended with a failure, which is that of the outermost frame then: nobody undoes it but the

@@ -3,6 +3,7 @@
 use crate::analysis::phase::Phase;
 use crate::error::Result;
 use crate::ledger::CallRow;
+use crate::recording::Fate;
 use crate::timeline::{Direction, Timeline};
 
 /// What to jump to.
@@ -111,12 +112,9 @@ impl Timeline {
         Phase::at(&self.recording, self.position)
     }
 
-    /// Whether an operator rollback takes this moment back.
-    pub fn will_be_undone(&self) -> bool {
-        self.recording
-            .undone()
-            .iter()
-            .any(|range| (range.first_step..range.end_step).contains(&self.position))
+    /// What becomes of what the next step does.
+    pub fn fate(&self) -> Fate {
+        self.recording.fate_of(self.position)
     }
 
     /// Steps forward until no deeper than `depth`, skipping far calls by their rows.

@@ -118,10 +118,12 @@ fn numbers(view: &View<'_>) -> Vec<Piece> {
         spans.push((format!(" ({change})"), theme.changed()));
     }
     pieces.push(Piece { importance: 8, spans });
-    if view.timeline.will_be_undone() {
-        pieces.push(piece(7, [("╱╱ will be undone".to_owned(), theme.undone())]));
-    } else {
-        pieces.push(piece(2, [("not undone".to_owned(), theme.faint())]));
+    match view.timeline.fate().undone_at {
+        Some(at) => {
+            let text = format!("╱╱ undone at {}", grouped(at));
+            pieces.push(piece(7, [(text, theme.undone())]));
+        }
+        None => pieces.push(piece(2, [("not undone".to_owned(), theme.faint())])),
     }
     if view.model.selected_frame > 0 {
         let text = format!(

@@ -231,10 +231,13 @@ fn cursor(view: &View<'_>, track: &Track, buffer: &mut Buffer) {
     cell.set_style(view.theme.cursor());
 }
 
+/// Whether the operator rolled some of these steps back, or a frame around all of them failed.
 fn is_undone(view: &View<'_>, from: u64, end: u64) -> bool {
-    let undone = view.timeline.recording().undone();
+    let recording = view.timeline.recording();
+    let undone = recording.undone();
     let index = undone.partition_point(|range| range.end_step <= from);
-    undone.get(index).is_some_and(|range| range.first_step < end)
+    let is_rolled_back = undone.get(index).is_some_and(|range| range.first_step < end);
+    is_rolled_back || recording.fate_of(from).undone_at.is_some_and(|at| at + 1 >= end)
 }
 
 fn any<T>(rows: &[T], step: impl Fn(&T) -> u64, from: u64, end: u64) -> bool {

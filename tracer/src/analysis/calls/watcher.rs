@@ -78,7 +78,10 @@ impl Observer for Watcher {
             call.is_constructor = frame.is_constructor_call;
             call.value = frame.context;
             call.has_code = execution.pending_panic().is_none();
-            call.input = execution.read_pointer(FatPointer::from_word(execution.register(1).word));
+            // A call that cannot start may leave a pointer beyond all memory that was paid for.
+            if call.has_code {
+                call.input = execution.read_pointer(FatPointer::from_word(execution.register(1).word));
+            }
             // Encoded arguments are words after a selector; precompiles get bytes without one.
             let is_kernel = value::is_kernel(call.code);
             let is_precompile = is_kernel && Precompile::at(value::low16(call.code), true).is_some();
