@@ -17,6 +17,7 @@ use eradbg_tracer::ledger::TxStatus;
 use eradbg_tracer::report::BatchReport;
 use eradbg_tracer::source::scenario;
 use eradbg_tracer::{Recording, Timeline};
+use eradbg_vm::U256;
 use support::{Input, Recorded, all_vectors, record, record_as_far_as_it_goes, vectors};
 
 /// Every step there may be.
@@ -322,6 +323,33 @@ fn ledgers_agree_with_the_report(name: &str, recording: &Recording) {
     let mut causes: Vec<_> = undone.iter().map(|row| (row.step, row.kind, row.since)).collect();
     causes.dedup();
     assert_eq!(causes.len(), inner.count() + recording.undone().len(), "{name}");
+    // What a frame leaves behind is what the other ledgers say that its steps did.
+    for row in undone.iter().filter(|row| row.survives && row.what == "refunds") {
+        let of_frame = refunds
+            .iter()
+            .filter(|it| (row.since..row.step).contains(&it.step));
+        let ergs: u64 = of_frame
+            .filter(|it| matches!(it.kind, "read" | "write"))
+            .map(|it| u64::from(it.refund))
+            .sum();
+        assert_eq!(row.ergs, Some(ergs), "{name}: {row:?}");
+    }
+    // What was restored is what the first undone write of the slot found.
+    for row in undone
+        .iter()
+        .filter(|row| row.values > 0 && row.kind != "operator")
+    {
+        let Some(slot) = row.slot else { continue };
+        let (address, key) = (format!("{:#x}", slot.address), format!("{:#066x}", slot.key));
+        let mut writes = writes
+            .iter()
+            .filter(|it| it.kind == "write" && (it.address == address && it.slot == key));
+        let first =
+            writes.find(|it| (row.since..row.step).contains(&it.step) && it.undone_at == Some(row.step));
+        let old = first.map(|it| it.old.parse::<U256>().unwrap());
+        let restored = row.to.as_ref().map(|to| to.parse::<U256>().unwrap());
+        assert_eq!(restored, old, "{name}: {row:?}");
+    }
 }
 
 #[test]

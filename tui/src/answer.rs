@@ -194,13 +194,9 @@ const fn has_details(topic: Topic) -> bool {
         | Topic::Refunds
         | Topic::Pubdata
         | Topic::Published
-        | Topic::Contracts => true,
-        Topic::Why
-        | Topic::Sheet
         | Topic::Rollbacks
-        | Topic::Events
-        | Topic::Timeline
-        | Topic::Transactions => false,
+        | Topic::Contracts => true,
+        Topic::Why | Topic::Sheet | Topic::Events | Topic::Timeline | Topic::Transactions => false,
     }
 }
 

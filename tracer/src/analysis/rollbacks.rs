@@ -1,8 +1,11 @@
-//! The rollback ledger: what failed frames and the operator took back.
+//! The rollback ledger: what failed frames and the operator took back, and what survived.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
+use eradbg_vm::U256;
+use eradbg_vm::state::Restored;
+use eradbg_vm::storage::StorageKey;
 use serde::Serialize;
 
 use crate::analysis::walk::walk;
@@ -11,7 +14,7 @@ use crate::ledger::StateRow;
 use crate::query::EffectReport;
 use crate::recording::Recording;
 
-/// Something that a rollback restored; a rollback that had nothing to restore has one row all the same.
+/// Something that a rollback restored, or that survived it; a rollback with neither has one row all the same.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct RollbackRow {
     /// The step that left the frame, or the last one that the operator took back.
@@ -28,17 +31,29 @@ pub struct RollbackRow {
     pub since: u64,
     /// How many steps of work were undone.
     pub steps: u64,
-    /// What was restored: a place, or how many of what; empty for nothing.
+    /// Whether it survived; else it was restored.
+    pub survives: bool,
+    /// A place, or how many of what; empty for nothing. Of what survived: `warm` and a slot, `code` and its hash, `refunds`,
+    /// `pubdata costs`.
     pub what: String,
+    /// Of what survived: the step that left it behind first.
+    pub left_by: Option<u64>,
     /// Value before the rollback.
     pub from: Option<String>,
-    /// Value after it.
+    /// Value after it, which is also the one before the work that was undone.
     pub to: Option<String>,
-    /// Bytes of pubdata that it took back, as a difference.
+    /// How many values of the place were undone.
+    pub values: u32,
+    /// Bytes of pubdata: those that it took back, as a difference, or those whose costs survive in the batch's list.
     pub pubdata: Option<i32>,
+    /// Ergs of refunds that survive.
+    pub ergs: Option<u64>,
+    /// The slot.
+    #[serde(skip)]
+    pub slot: Option<StorageKey>,
 }
 
-/// Hands on the rollback ledger of some steps in order of time.
+/// Hands on the rollback ledger of some steps in order of time. What the operator takes back of them may reach beyond.
 ///
 /// # Errors
 /// When rows are damaged, and what `each` says.
@@ -48,33 +63,154 @@ pub fn rollbacks<E: From<crate::Error>>(
     each: &mut dyn FnMut(RollbackRow) -> Result<(), E>,
 ) -> Result<(), E> {
     recording.load_overview();
-    let mut restored: BTreeMap<u64, Vec<EffectReport>> = BTreeMap::new();
-    walk::<StateRow, crate::Error>(recording, steps.clone(), &mut |told| {
+    let mut causes = causes(recording);
+    causes.retain(|row| row.since < steps.end && steps.start <= row.step);
+    let first = causes.iter().map(|row| row.since).min().unwrap_or_default();
+    let end = causes.iter().map(|row| row.step + 1).max().unwrap_or_default();
+    causes.sort_by_key(|row| std::cmp::Reverse(row.since));
+    // Those that the walk is in.
+    let mut open: Vec<Undone> = Vec::new();
+    walk::<StateRow, E>(recording, first..end, &mut |told| {
+        let step = told.row.step;
+        while let Some(cause) = causes.pop_if(|cause| cause.since <= step) {
+            open.push(Undone::new(cause));
+        }
+        close(&mut open, step, each)?;
         if let StateRow::Restored(what) = &told.row.row {
-            let at = restored.entry(told.row.step).or_default();
-            at.push(EffectReport::of_restored(what));
+            let here = open.iter_mut().filter(|undone| undone.cause.step == step);
+            // Where the operator rolls back after a step that fails a frame, rows do not tell which of the two restored.
+            let by = here.min_by_key(|undone| undone.cause.kind == "operator");
+            by.into_iter().for_each(|undone| undone.restore(what));
+        } else {
+            open.iter_mut().for_each(|undone| undone.see(step, &told.row.row));
         }
         Ok(())
     })?;
-    let mut causes = causes(recording);
-    causes.retain(|row| steps.contains(&row.step));
-    causes.sort_by_key(|row| row.step);
-    for cause in causes {
-        let restored = restored.remove(&cause.step).unwrap_or_default();
-        if restored.is_empty() {
-            each(cause.clone())?;
-        }
-        for what in restored {
-            each(RollbackRow {
-                what: what.at,
-                from: what.old,
-                to: what.new,
-                pubdata: what.pubdata,
-                ..cause.clone()
-            })?;
+    open.extend(causes.into_iter().rev().map(Undone::new));
+    close(&mut open, u64::MAX, each)
+}
+
+/// Hands on the rows of the rollbacks that were before a step, in order of time.
+fn close<E>(
+    open: &mut Vec<Undone>,
+    step: u64,
+    each: &mut dyn FnMut(RollbackRow) -> Result<(), E>,
+) -> Result<(), E> {
+    if open.iter().all(|undone| undone.cause.step >= step) {
+        return Ok(());
+    }
+    let mut over: Vec<_> = open.extract_if(.., |undone| undone.cause.step < step).collect();
+    over.sort_by_key(|undone| undone.cause.step);
+    over.into_iter().flat_map(Undone::rows).try_for_each(each)
+}
+
+/// A rollback while the rows before it are walked.
+struct Undone {
+    /// Without what it restored.
+    cause: RollbackRow,
+    restored: Vec<RollbackRow>,
+    /// Where places stand in that list.
+    known: HashMap<String, usize>,
+    /// Slots that were accessed, each with the first step.
+    warm: BTreeMap<StorageKey, u64>,
+    /// Code that was loaded, by its hash.
+    code: BTreeMap<U256, u64>,
+    /// The first step with a refund, and ergs of all.
+    refunds: Option<(u64, u64)>,
+    /// The first step with a pubdata cost, and bytes of all.
+    costs: Option<(u64, i32)>,
+}
+
+impl Undone {
+    fn new(cause: RollbackRow) -> Self {
+        Self {
+            cause,
+            restored: Vec::new(),
+            known: HashMap::new(),
+            warm: BTreeMap::new(),
+            code: BTreeMap::new(),
+            refunds: None,
+            costs: None,
         }
     }
-    Ok(())
+
+    /// Takes note of what survives a frame.
+    fn see(&mut self, step: u64, row: &StateRow) {
+        if self.cause.kind == "operator" || step >= self.cause.step {
+            return;
+        }
+        match row {
+            StateRow::Storage(access) => {
+                self.warm.entry(access.key).or_insert(step);
+                if access.refund > 0 {
+                    self.refunds.get_or_insert((step, 0)).1 += u64::from(access.refund);
+                }
+                if access.pubdata != 0 {
+                    self.costs.get_or_insert((step, 0)).1 += access.pubdata;
+                }
+            }
+            StateRow::Decommit(decommit) if decommit.page.is_some() => {
+                self.code.entry(decommit.hash).or_insert(step);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes note of what was restored: of each slot what it had last, and what it had before all that was undone.
+    fn restore(&mut self, what: &Restored) {
+        let report = EffectReport::of_restored(what);
+        let is_place = report.new.is_some();
+        // The newest value comes first.
+        if let Some(&at) = self.known.get(&report.at).filter(|_| is_place) {
+            self.restored[at].to = report.new;
+            self.restored[at].values += 1;
+            return;
+        }
+        self.known.insert(report.at.clone(), self.restored.len());
+        self.restored.push(RollbackRow {
+            what: report.at,
+            from: report.old,
+            to: report.new,
+            values: u32::from(is_place),
+            pubdata: report.pubdata,
+            slot: match what {
+                Restored::Storage { key, .. } => Some(*key),
+                _ => None,
+            },
+            ..self.cause.clone()
+        });
+    }
+
+    fn rows(self) -> Vec<RollbackRow> {
+        let row = |what: String, left_by| RollbackRow {
+            survives: true,
+            what,
+            left_by: Some(left_by),
+            ..self.cause.clone()
+        };
+        let mut rows = self.restored;
+        rows.extend(self.warm.into_iter().map(|(key, step)| RollbackRow {
+            slot: Some(key),
+            ..row(format!("warm {:#x} {:#x}", key.address, key.key), step)
+        }));
+        rows.extend(
+            self.code
+                .into_iter()
+                .map(|(hash, step)| row(format!("code {hash:#066x}"), step)),
+        );
+        rows.extend(self.refunds.map(|(step, ergs)| RollbackRow {
+            ergs: Some(ergs),
+            ..row("refunds".to_owned(), step)
+        }));
+        rows.extend(self.costs.map(|(step, bytes)| RollbackRow {
+            pubdata: Some(bytes),
+            ..row("pubdata costs".to_owned(), step)
+        }));
+        if rows.is_empty() {
+            rows.push(self.cause);
+        }
+        rows
+    }
 }
 
 /// Frames that failed, and rollbacks of the operator, each without what it restored.

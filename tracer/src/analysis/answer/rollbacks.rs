@@ -1,12 +1,8 @@
 //! What was undone in a transaction: each rollback with what it restored, and what survived it.
 
-use std::collections::BTreeSet;
-
-use super::{Line, Mark, name_of, steps_of, trimmed};
+use super::{Line, Mark, name_of, steps_of, trimmed, value_text};
 use crate::analysis::rollbacks::{RollbackRow, rollbacks};
-use crate::analysis::walk::walk;
 use crate::error::{Error, Result};
-use crate::ledger::StateRow;
 use crate::numbers::grouped;
 use crate::recording::Recording;
 
@@ -26,14 +22,21 @@ pub(super) fn lines(recording: &Recording, tx: u32) -> Result<Vec<Line>> {
         );
         let began = format!("it began at step {}", grouped(cause.since));
         lines.push(Line::at(cause.since, 1, began));
-        let restored = undone.iter().filter(|row| !row.what.is_empty());
-        lines.extend(restored.map(|row| Line::at(row.step, 1, text_of_restored(recording, row))));
-        let kept = if cause.kind == "operator" {
-            "nothing survived: refunds, warm marks and loaded code were taken back too".to_owned()
+        let (kept, restored): (Vec<_>, Vec<_>) = undone
+            .iter()
+            .filter(|row| !row.what.is_empty())
+            .partition(|row| row.survives);
+        lines.extend(
+            restored
+                .iter()
+                .map(|row| Line::at(row.step, 1, text_of_restored(recording, row))),
+        );
+        if cause.kind == "operator" {
+            let text = "nothing survived: refunds, warm marks and loaded code were taken back too";
+            lines.push(Line::at(cause.step, 1, text.to_owned()));
         } else {
-            kept(recording, cause)?
-        };
-        lines.push(Line::plain(1, kept));
+            add_survivors(recording, &kept, cause.step, &mut lines);
+        }
     }
     if lines.is_empty() {
         lines.push(Line::plain(0, "nothing was undone".to_owned()));
@@ -52,44 +55,67 @@ fn text_of_cause(recording: &Recording, row: &RollbackRow) -> String {
 }
 
 fn text_of_restored(recording: &Recording, row: &RollbackRow) -> String {
+    let value = |hex: &str| match row.slot {
+        Some(slot) => value_text(
+            recording,
+            &format!("{:#x}", slot.address),
+            &format!("{:#x}", slot.key),
+            hex,
+        ),
+        None => trimmed(hex),
+    };
     let values = match (&row.from, &row.to) {
-        (Some(from), Some(to)) => format!(" {} -> {}", trimmed(from), trimmed(to)),
-        (_, Some(to)) => format!(" -> {}", trimmed(to)),
-        (Some(from), None) => format!(" {} is gone", trimmed(from)),
+        (Some(from), Some(to)) => format!(": {} back to {}", value(from), value(to)),
+        (_, Some(to)) => format!(": back to {}", value(to)),
+        (Some(from), None) => format!(": {} is gone", value(from)),
         _ => String::new(),
+    };
+    let times = match row.values {
+        0 | 1 => String::new(),
+        count => format!(", {} values undone", grouped(count)),
     };
     let pubdata = row
         .pubdata
         .map_or_else(String::new, |bytes| format!(" {bytes} bytes"));
+    format!("restored {}{values}{times}{pubdata}", place(recording, row))
+}
+
+fn add_survivors(recording: &Recording, kept: &[&RollbackRow], step: u64, lines: &mut Vec<Line>) {
+    let count = |kind: &str| kept.iter().filter(|row| row.what.starts_with(kind)).count();
+    let ergs: u64 = kept.iter().filter_map(|row| row.ergs).sum();
+    let text = format!(
+        "survived: {} warm slots, {} ergs of refunds, {} loaded codes",
+        grouped(count("warm ")),
+        grouped(ergs),
+        grouped(count("code "))
+    );
+    lines.push(Line::at(step, 1, text));
+    for row in kept {
+        let amount = match (row.ergs, row.pubdata) {
+            (Some(ergs), _) => format!(": {} ergs", grouped(ergs)),
+            (_, Some(bytes)) => {
+                format!(": {bytes} bytes, in the batch's list though no longer in the counter")
+            }
+            _ => String::new(),
+        };
+        let line = Line::plain(2, format!("{}{amount}", place(recording, row)));
+        lines.push(Line {
+            step: row.left_by,
+            ..line
+        });
+    }
+}
+
+/// A place with names for what has some.
+fn place(recording: &Recording, row: &RollbackRow) -> String {
+    let kind = row.what.split(' ').next().unwrap_or_default();
+    if let Some(slot) = row.slot {
+        return format!("{kind} {}", recording.slot_text(slot));
+    }
     let words = row.what.split(' ').map(|word| match word.len() {
         _ if !word.starts_with("0x") => word.to_owned(),
         42 => name_of(recording, word),
         _ => trimmed(word),
     });
-    let what: Vec<_> = words.collect();
-    format!("restored {}{values}{pubdata}", what.join(" "))
-}
-
-/// What a failed frame leaves behind all the same.
-fn kept(recording: &Recording, cause: &RollbackRow) -> Result<String> {
-    let (mut warm, mut refunds, mut hashes) = (BTreeSet::new(), 0u64, BTreeSet::new());
-    walk::<StateRow, Error>(recording, cause.since..cause.step, &mut |told| {
-        match &told.row.row {
-            StateRow::Storage(access) => {
-                warm.insert(access.key);
-                refunds += u64::from(access.refund);
-            }
-            StateRow::Decommit(decommit) if decommit.page.is_some() => {
-                hashes.insert(decommit.hash);
-            }
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok(format!(
-        "survived: {} warm slots, {} ergs of refunds, {} loaded codes",
-        grouped(warm.len()),
-        grouped(refunds),
-        grouped(hashes.len())
-    ))
+    words.collect::<Vec<_>>().join(" ")
 }
