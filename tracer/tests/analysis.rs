@@ -7,7 +7,7 @@ mod support;
 use eradbg_tracer::analysis::answer::{Question, Topic};
 use eradbg_tracer::analysis::calls::calls;
 use eradbg_tracer::analysis::hooks::hooks;
-use eradbg_tracer::analysis::pubdata::pubdata;
+use eradbg_tracer::analysis::pubdata::{counter, pubdata};
 use eradbg_tracer::analysis::published::Published;
 use eradbg_tracer::analysis::refunds::refunds;
 use eradbg_tracer::analysis::rollbacks::rollbacks;
@@ -294,13 +294,18 @@ fn ledgers_agree_with_the_report(name: &str, recording: &Recording) {
         .iter()
         .filter(|row| row.kind == "write" && row.delta != 0 && !of_rolled_back(row.step));
     assert!(deltas.map(|row| row.delta).eq(costs), "{name}");
-    let mut end = Timeline::new(recording.clone()).unwrap();
-    end.seek(recording.steps()).unwrap();
-    assert_eq!(
-        writes.last().map_or(0, |row| row.total),
-        end.state().pubdata,
-        "{name}"
-    );
+    let mut timeline = Timeline::new(recording.clone()).unwrap();
+    for row in recording.transactions() {
+        timeline.seek(row.first_step).unwrap();
+        assert_eq!(
+            counter(recording, row.first_step).unwrap(),
+            timeline.state().pubdata,
+            "{name}"
+        );
+    }
+    timeline.seek(recording.steps()).unwrap();
+    let at_end = timeline.state().pubdata;
+    assert_eq!(writes.last().map_or(0, |row| row.total), at_end, "{name}");
     for row in writes.iter().filter(|row| row.kind == "write") {
         assert_eq!(row.delta, row.price as i32 - row.paid as i32, "{name}: {row:?}");
     }

@@ -79,6 +79,24 @@ pub fn pubdata<E: From<crate::Error>>(
     })
 }
 
+/// The counter at a position: bytes that the batch has added by then. The recording's overview is loaded.
+///
+/// # Errors
+/// When rows are damaged.
+pub fn counter(recording: &Recording, position: u64) -> Result<i32> {
+    let (at, state) = recording.state_near(position)?;
+    let mut between = 0i32;
+    pubdata::<crate::Error>(recording, at.min(position)..at.max(position), &mut |row| {
+        between = row.total;
+        Ok(())
+    })?;
+    Ok(if at <= position {
+        state.pubdata.wrapping_add(between)
+    } else {
+        state.pubdata.wrapping_sub(between)
+    })
+}
+
 fn of_write(told: &Told<'_, StateRow>, access: &StorageAccess) -> PubdataRow {
     let new = access.new.unwrap_or_default();
     let compression = match compress_value(access.initial_value, new).operation {

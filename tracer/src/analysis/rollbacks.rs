@@ -79,10 +79,13 @@ pub fn rollbacks<E: From<crate::Error>>(
         if let StateRow::Restored(what) = &told.row.row {
             let here = open.iter_mut().filter(|undone| undone.cause.step == step);
             // Where the operator rolls back after a step that fails a frame, rows do not tell which of the two restored.
-            let by = here.min_by_key(|undone| undone.cause.kind == "operator");
-            by.into_iter().for_each(|undone| undone.restore(what));
+            if let Some(undone) = here.min_by_key(|undone| undone.cause.kind == "operator") {
+                undone.restore(what);
+            }
         } else {
-            open.iter_mut().for_each(|undone| undone.see(step, &told.row.row));
+            for undone in &mut open {
+                undone.see(step, &told.row.row);
+            }
         }
         Ok(())
     })?;
@@ -174,7 +177,9 @@ impl Undone {
             values: u32::from(is_place),
             pubdata: report.pubdata,
             slot: match what {
-                Restored::Storage { key, .. } => Some(*key),
+                Restored::Storage { key, .. } | Restored::ReadSlot(key) | Restored::WrittenSlot(key) => {
+                    Some(*key)
+                }
                 _ => None,
             },
             ..self.cause.clone()

@@ -12,12 +12,12 @@ use serde::Serialize;
 
 use crate::analysis::encoded::{Encoded, word_of};
 use crate::analysis::phase::Phase;
+use crate::analysis::pubdata::counter;
 use crate::analysis::{after, before, hooks};
 use crate::error::Result;
 use crate::ledger::TransactionRow;
 use crate::numbers::grouped;
 use crate::recording::{HookRow, Recording};
-use crate::timeline::Timeline;
 
 /// What each L2 transaction costs besides its code: gas, and bytes of pubdata.
 const L2_INTRINSIC: (u64, u64) = (14_070, 0);
@@ -218,12 +218,9 @@ impl Sheet<'_> {
         let part = "pubdata";
         let [proposed, on_pubdata, gas_per_pubdata] =
             self.recording.hook_parameters(asked)?.map(|word| word.low_u64());
-        let mut timeline = Timeline::new(self.recording.clone())?;
-        let mut counter = |position| -> Result<i32> {
-            timeline.seek(position)?;
-            Ok(timeline.state().pubdata)
-        };
-        let (first, last) = (counter(self.encoded.start)?, counter(asked.step)?);
+        let [first, last] =
+            [self.encoded.start, asked.step].map(|position| counter(self.recording, position));
+        let (first, last) = (first?, last?);
         let published = u64::from((last as u32).saturating_sub(first as u32));
         self.told(
             part,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Line, Mark, Question, name_of, signed, slot_text, steps_of, value_text};
-use crate::analysis::pubdata::{PubdataRow, pubdata};
+use crate::analysis::pubdata::{PubdataRow, counter, pubdata};
 use crate::analysis::unpaid::unpaid;
 use crate::error::{Error, Result};
 use crate::numbers::grouped;
@@ -13,20 +13,25 @@ use crate::recording::Recording;
 type Slots<'a> = BTreeMap<(&'a str, &'a str), Vec<&'a PubdataRow>>;
 
 pub(super) fn heading() -> String {
-    columns("price", "paid", "delta", "total")
+    columns("price", "paid", "delta", "counter")
 }
 
 pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Line>> {
     let mut rows = Vec::new();
-    pubdata::<Error>(recording, steps_of(recording, question.tx)?, &mut |row| {
-        rows.push(row);
+    let steps = steps_of(recording, question.tx)?;
+    let before = counter(recording, steps.start)?;
+    pubdata::<Error>(recording, steps, &mut |row| {
+        rows.push(PubdataRow {
+            total: before.wrapping_add(row.total),
+            ..row
+        });
         Ok(())
     })?;
     let mut slots = Slots::new();
     for row in rows.iter().filter(|row| row.kind == "write") {
         slots.entry((&row.address, &row.slot)).or_default().push(row);
     }
-    let mut lines = summary(recording, question.tx, &rows)?;
+    let mut lines = summary(recording, question.tx, before, &rows)?;
     let told: Vec<_> = match question.view {
         0 => rows.iter().map(|row| line(recording, row, 0)).collect(),
         1 => {
@@ -43,15 +48,18 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
 }
 
 /// What the transaction adds, and where that became too much for its gas.
-fn summary(recording: &Recording, tx: u32, rows: &[PubdataRow]) -> Result<Vec<Line>> {
-    let net = rows.last().map_or(0, |row| row.total.into());
+fn summary(recording: &Recording, tx: u32, before: i32, rows: &[PubdataRow]) -> Result<Vec<Line>> {
+    let steps = steps_of(recording, tx)?;
+    let counter = rows.last().map_or(before, |row| row.total);
+    let net = i64::from(counter) - i64::from(before);
     let text = if net < 0 {
         "the transaction adds less than nothing: it is charged for none, and nobody who paid for these bytes gets them back"
     } else {
         "the transaction adds"
     };
-    let mut lines = vec![Line::plain(0, text.to_owned()).with(columns("", "", &signed(net), ""))];
-    let Some(unpaid) = unpaid(recording, tx, steps_of(recording, tx)?)? else {
+    let numbers = columns("", "", &signed(net), &signed(counter.into()));
+    let mut lines = vec![Line::at(steps.end, 0, text.to_owned()).with(numbers)];
+    let Some(unpaid) = unpaid(recording, tx, steps)? else {
         return Ok(lines);
     };
     let text = format!(

@@ -110,7 +110,13 @@ fn add_survivors(recording: &Recording, kept: &[&RollbackRow], step: u64, lines:
 fn place(recording: &Recording, row: &RollbackRow) -> String {
     let kind = row.what.split(' ').next().unwrap_or_default();
     if let Some(slot) = row.slot {
-        return format!("{kind} {}", recording.slot_text(slot));
+        let slot = recording.slot_text(slot);
+        return match kind {
+            "unread" => format!("{slot}: cold for reading again"),
+            "unwritten" => format!("{slot}: cold for writing again"),
+            "storage" => slot,
+            _ => format!("{kind} {slot}"),
+        };
     }
     let words = row.what.split(' ').map(|word| match word.len() {
         _ if !word.starts_with("0x") => word.to_owned(),
