@@ -6,16 +6,9 @@ mod support;
 
 use eradbg_tracer::analysis::calls::{Call, calls};
 use eradbg_tracer::export::calltracer::{TracedCall, trace};
-use eradbg_tracer::source::scenario;
 use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::{FatPointer, H160, U256};
-use support::{Input, Recorded, all_vectors, record, record_as_far_as_it_goes};
-
-fn scenario(name: &str) -> Recorded {
-    let loaded = scenario::embedded(name).unwrap();
-    let config = loaded.run;
-    record(&Input::of(loaded, config), 16_384)
-}
+use support::{all_vectors, record_as_far_as_it_goes, scenario};
 
 fn all(recording: &Recording) -> Vec<Call> {
     let mut rows = Vec::new();

@@ -10,16 +10,9 @@ use eradbg_tracer::analysis::ergs::{FrameErgs, of_transaction};
 use eradbg_tracer::analysis::refunds::refunds;
 use eradbg_tracer::analysis::sheet::{Entry, sheet};
 use eradbg_tracer::ledger::TxStatus;
-use eradbg_tracer::source::scenario;
 use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::Execution;
-use support::{Input, Recorded, all_vectors, record, record_as_far_as_it_goes};
-
-fn scenario(name: &str) -> Recorded {
-    let loaded = scenario::embedded(name).unwrap();
-    let config = loaded.run;
-    record(&Input::of(loaded, config), 16_384)
-}
+use support::{all_vectors, record_as_far_as_it_goes, scenario};
 
 /// Ergs of all frames on the call stack.
 fn held(execution: &Execution) -> u64 {

@@ -6,14 +6,7 @@ mod support;
 
 use eradbg_tracer::Timeline;
 use eradbg_tracer::analysis::pubdata::pubdata;
-use eradbg_tracer::source::scenario;
-use support::{Input, Recorded, record, small_inputs};
-
-fn scenario(name: &str) -> Recorded {
-    let loaded = scenario::embedded(name).unwrap();
-    let run = loaded.run;
-    record(&Input::of(loaded, run), 16_384)
-}
+use support::{Recorded, record, scenario, small_inputs};
 
 #[test]
 fn a_step_is_undone_where_the_first_frame_on_its_call_stack_fails_or_the_operator_rolls_back() {

@@ -13,24 +13,15 @@ use eradbg_tracer::analysis::answer::{Line, Question, Topic};
 use eradbg_tracer::analysis::calls::calls;
 use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::source::assembly::assemble;
-use eradbg_tracer::source::scenario;
 use eradbg_tracer::symbols::artifacts::Artifacts;
 use eradbg_vm::bytecode::words_to_bytes;
 use eradbg_vm::events::merge_events;
 use eradbg_vm::{H160, StorageKey, U256};
 use serde_json::{Value, json};
-use support::{Input, Recorded, record};
+use support::{Input, Recorded, record, scenario};
 
 /// The artifacts that come along with the samples.
 const SAMPLE_ARTIFACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/artifacts");
-
-fn scenario(name: &str) -> Recorded {
-    let loaded = scenario::embedded(name).unwrap();
-    let config = loaded.run;
-    let recorded = record(&Input::of(loaded, config), 16_384);
-    recorded.recording.load_overview();
-    recorded
-}
 
 fn sample_code(name: &str) -> String {
     let sample = SAMPLES.iter().find(|sample| sample.name == name).unwrap();

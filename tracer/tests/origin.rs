@@ -8,19 +8,10 @@ use std::sync::atomic::AtomicBool;
 
 use eradbg_tracer::analysis::origin::{End, Link, origin};
 use eradbg_tracer::query::{Hit, Place, PlacePattern, Query, Search, parse_place};
-use eradbg_tracer::source::scenario;
 use eradbg_tracer::timeline::Direction;
 use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::value::is_kernel;
-use support::{Input, Recorded, mini_retried, record, vectors};
-
-fn scenario(name: &str) -> Recorded {
-    let loaded = scenario::embedded(name).unwrap();
-    let config = loaded.run;
-    let recorded = record(&Input::of(loaded, config), 4_096);
-    recorded.recording.load_overview();
-    recorded
-}
+use support::{Recorded, mini_retried, record, scenario, vectors};
 
 fn way(recording: &Recording, position: u64, place: &PlacePattern) -> Vec<Link> {
     let stop = AtomicBool::new(false);

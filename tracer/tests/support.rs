@@ -90,6 +90,15 @@ pub(crate) fn large_inputs() -> Vec<Input> {
     vectors(&["transfer_eip712", "revert_with_reason", "mixed_batch_a"])
 }
 
+/// Records a scenario that eradbg brings along; its overview is loaded.
+pub(crate) fn scenario(name: &str) -> Recorded {
+    let loaded = source::scenario::embedded(name).unwrap();
+    let run = loaded.run;
+    let recorded = record(&Input::of(loaded, run), 4_096);
+    recorded.recording.load_overview();
+    recorded
+}
+
 /// Records an input.
 pub(crate) fn record(input: &Input, chunk_steps: u32) -> Recorded {
     record_with(input, chunk_steps, &[])
