@@ -36,6 +36,13 @@ pub struct TransactionRow {
     pub rolled_back: bool,
 }
 
+impl TransactionRow {
+    /// Whether its ergs and pubdata were measured: it is done, and the batch did not run in one go.
+    pub fn is_measured(&self) -> bool {
+        !self.hash.is_zero()
+    }
+}
+
 /// How a transaction went. The number is part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]

@@ -11,6 +11,7 @@ use eradbg_tracer::export::{batch, calltracer, steps};
 
 use crate::Exit;
 use crate::cli::{ExportArgs, ExportFormat, ExportKind};
+use crate::commands::show::tell_incomplete;
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 1 << 16;
@@ -66,9 +67,7 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit> {
         write(&content, &recording, &mut out)?;
         out.flush()?;
     }
-    if !recording.is_complete() {
-        eprintln!("eradbg: the recording was not finished; this is as far as it goes");
-    }
+    tell_incomplete(&recording);
     Ok(Exit::Done)
 }
 

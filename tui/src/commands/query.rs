@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::Exit;
 use crate::cli::QueryArgs;
+use crate::commands::show::tell_incomplete;
 use crate::commands::stop_flag;
 use crate::text;
 use crate::text::grouped;
@@ -77,6 +78,7 @@ pub(crate) fn query(args: &QueryArgs) -> Result<Exit> {
         };
         eprintln!("{} match{more}", steps(count));
     }
+    tell_incomplete(&recording);
     for error in &searched.damaged {
         eprintln!("eradbg: not searched: {error}");
     }

@@ -77,11 +77,16 @@ pub(super) fn print(out: &mut impl Write, lines: &[Line]) -> io::Result<()> {
     Ok(())
 }
 
-/// Says what the answer may lack.
-pub(super) fn tell_gaps(recording: &Recording) -> Exit {
+/// Says so when the recording was not finished.
+pub(super) fn tell_incomplete(recording: &Recording) {
     if !recording.is_complete() {
         eprintln!("eradbg: the recording was not finished; this is as far as it goes");
     }
+}
+
+/// Says what the answer may lack.
+pub(super) fn tell_gaps(recording: &Recording) -> Exit {
+    tell_incomplete(recording);
     for problem in recording.overview_problems() {
         eprintln!("eradbg: not considered: {problem}");
     }

@@ -16,7 +16,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
     recording.load_overview();
     let Some(tx) = args.tx.or_else(|| Why::first(&recording)) else {
         eprintln!("eradbg: no transaction of this recording failed (--tx N explains any)");
-        return Ok(Exit::Done);
+        return Ok(tell_gaps(&recording));
     };
     let why = Why::of(&recording, tx)?;
     let mut out = stdout().lock();

@@ -88,7 +88,7 @@ fn place(view: &View<'_>) -> Vec<Piece> {
         EndKind::Unknown => Some("recording broke off".to_owned()),
         EndKind::Recording => Some("recording…".to_owned()),
     };
-    pieces.extend(end.map(|text| piece(3, [(text, theme.undone())])));
+    pieces.extend(end.map(|text| piece(8, [(text, theme.undone())])));
     pieces
 }
 

@@ -6,7 +6,10 @@ use std::ops::Range;
 
 use eradbg_vm::U256;
 
-use super::{Line, Mark, Question, steps_of, transactions::told_status};
+use super::{
+    Line, Mark, Question, steps_of,
+    transactions::{measured, told_status},
+};
 use crate::analysis::hooks::{HookCall, hooks};
 use crate::analysis::phase::Phase;
 use crate::analysis::walk::walk;
@@ -103,7 +106,11 @@ fn of_transaction(recording: &Recording, row: &TransactionRow) -> Line {
         row.index,
         told_status(row.status)
     );
-    let numbers = columns(&grouped(row.steps), &grouped(row.gas_used), &grouped(row.pubdata));
+    let numbers = columns(
+        &grouped(row.steps),
+        &measured(row, row.gas_used),
+        &measured(row, row.pubdata),
+    );
     let failed = matches!(row.status, TxStatus::Reverted | TxStatus::Halted);
     let line = Line::at(row.first_step, 1, text).with(numbers);
     line.marked(Mark::Undone, row.rolled_back)

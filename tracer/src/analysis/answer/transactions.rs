@@ -24,7 +24,12 @@ pub(super) fn lines(recording: &Recording, view: usize) -> Vec<Line> {
 }
 
 fn line(recording: &Recording, row: &TransactionRow) -> Line {
-    let mut text = format!("block {}  {:#x}", row.l2_block, row.hash);
+    let name = match row.status {
+        _ if row.is_measured() => format!("{:#x}", row.hash),
+        TxStatus::Unfinished => "the recording ends in it".to_owned(),
+        _ => "not measured: the batch ran in one go".to_owned(),
+    };
+    let mut text = format!("block {}  {name}", row.l2_block);
     if !row.reason.is_empty() {
         text = format!("{}  {text}", recording.reason_text(&row.reason));
     }
@@ -35,9 +40,12 @@ fn line(recording: &Recording, row: &TransactionRow) -> Line {
         row.index.to_string(),
         told_status(row.status).to_owned(),
         grouped(row.steps),
-        grouped(row.gas_used),
-        grouped(row.pubdata),
-        grouped(row.gas_refunded),
+        measured(row, row.gas_used),
+        measured(row, row.pubdata),
+        match row.status {
+            TxStatus::Unfinished => "-".to_owned(),
+            _ => grouped(row.gas_refunded),
+        },
     ]);
     let line = Line::at(row.first_step, 0, text).with(numbers);
     let failed = matches!(row.status, TxStatus::Reverted | TxStatus::Halted);
@@ -47,6 +55,15 @@ fn line(recording: &Recording, row: &TransactionRow) -> Line {
 
 fn columns([tx, status, steps, ergs, pubdata, refund]: [String; 6]) -> String {
     format!("{tx:>4} {status:<10} {steps:>10} {ergs:>10} {pubdata:>7} {refund:>11}")
+}
+
+/// A number that is known once a transaction was measured.
+pub(super) fn measured(row: &TransactionRow, number: u32) -> String {
+    if row.is_measured() {
+        grouped(number)
+    } else {
+        "-".to_owned()
+    }
 }
 
 /// How a transaction went; what failed stands out.
