@@ -6,7 +6,6 @@ mod support;
 
 use eradbg_tracer::Recording;
 use eradbg_tracer::analysis::pubdata::pubdata;
-use eradbg_tracer::analysis::unpaid::unpaid as unpaid_of;
 use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::ledger::TxStatus;
 use support::{record, scenario, vectors};
@@ -128,11 +127,34 @@ fn real_transactions_that_run_out_of_gas_are_told_apart() {
             (endless.cause.unwrap().name, last.is_near),
             ("out_of_ergs", false)
         );
-        assert_eq!((endless.remark, endless.ergs.len()), (None, 2));
+        // With the bootloader's near call around both.
+        assert_eq!((endless.remark, endless.ergs.len()), (None, 3));
+        for frame in &endless.ergs {
+            let used = frame.itself + frame.below + u64::from(frame.back);
+            assert_eq!(u64::from(frame.got), used, "{frame:?}");
+        }
         // A deployment whose code would have to be published.
         let remark = why(recording, 1).remark.unwrap();
         assert!(remark.starts_with("nothing that was called failed"), "{remark}");
     }
+}
+
+#[test]
+fn who_used_the_ergs_is_told_of_near_calls_too() {
+    let told = why(&scenario("validation_out_of_gas").recording, 0);
+    let near: Vec<_> = told
+        .ergs
+        .iter()
+        .map(|frame| (&frame.name[..], frame.got))
+        .collect();
+    assert_eq!(near.last(), Some(&("bootloader (near call)", 1)));
+    let around = &told.ergs[told.ergs.len() - 2];
+    let users: Vec<_> = around.users.iter().map(|user| &user.name[..]).collect();
+    assert_eq!(users, ["BootloaderUtilities", "SystemContext"]);
+    assert_eq!(
+        u64::from(around.got),
+        around.itself + around.below + u64::from(around.back)
+    );
 }
 
 #[test]
@@ -143,7 +165,7 @@ fn a_success_lists_the_failures_that_it_swallowed() {
         (told.status, told.path.len(), told.swallowed.len()),
         ("success", 0, 1)
     );
-    assert_eq!(told.swallowed[0].kind, "panic");
+    assert_eq!(told.swallowed[0][0].kind, "panic");
 }
 
 #[test]
@@ -205,7 +227,9 @@ fn pubdata_that_is_not_paid_for_leads_to_the_write_and_to_where_it_was_noticed()
     recorded.recording.load_overview();
     let row = &recorded.recording.transactions()[0];
     let steps = row.first_step..row.first_step + row.steps;
-    let unpaid = unpaid_of(&recorded.recording, 0, steps.clone()).unwrap().unwrap();
+    let why_unpaid = why(&recorded.recording, 0);
+    assert_eq!(why_unpaid.cause.unwrap().name, "pubdata_unpaid");
+    let unpaid = why_unpaid.unpaid.unwrap();
     assert!(unpaid.bytes > unpaid.limit && unpaid.limit > 0, "{unpaid:?}");
     let mut total_at = Vec::new();
     pubdata::<eradbg_tracer::Error>(&recorded.recording, steps, &mut |row| {
@@ -220,14 +244,6 @@ fn pubdata_that_is_not_paid_for_leads_to_the_write_and_to_where_it_was_noticed()
         "{unpaid:?}"
     );
     assert!(crossed_at < unpaid.noticed_at);
-    assert_eq!(
-        why(&recorded.recording, 0).pubdata_unpaid_at,
-        Some(unpaid.noticed_at)
-    );
     // One that fails for another reason has paid.
-    let demo = scenario("demo");
-    demo.recording.load_overview();
-    let failed = &demo.recording.transactions()[4];
-    let steps = failed.first_step..failed.first_step + failed.steps;
-    assert_eq!(unpaid_of(&demo.recording, 4, steps).unwrap(), None);
+    assert_eq!(why(&scenario("demo").recording, 4).unpaid, None);
 }

@@ -4,16 +4,17 @@
 use std::ops::Range;
 
 use eradbg_vm::Opcode;
+use serde::Serialize;
 
 use crate::analysis::before;
 use crate::analysis::pubdata::pubdata;
 use crate::analysis::sheet::sheet;
-use crate::analysis::why::Why;
 use crate::error::{Error, Result};
+use crate::numbers::grouped;
 use crate::recording::Recording;
 
 /// What a transaction's gas pays for, and what was too much.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Unpaid {
     /// The step at which the bootloader gives the transaction up.
     pub noticed_at: u64,
@@ -29,14 +30,11 @@ pub struct Unpaid {
     pub crossed_at: Option<u64>,
 }
 
-/// What a transaction, whose steps are these, could not pay for; `None` where the bootloader did not give it up for that.
+/// What a transaction, whose steps are these, could not pay for when the bootloader gave it up.
 ///
 /// # Errors
 /// When there is no such transaction, the recording cannot be stepped, or a chunk that tells of it is damaged.
-pub fn unpaid(recording: &Recording, tx: u32, steps: Range<u64>) -> Result<Option<Unpaid>> {
-    let Some(noticed_at) = Why::of(recording, tx)?.pubdata_unpaid_at else {
-        return Ok(None);
-    };
+pub(super) fn unpaid(recording: &Recording, tx: u32, noticed_at: u64, steps: Range<u64>) -> Result<Unpaid> {
     let entries = sheet(recording, tx)?;
     let number = |name: &str| {
         let entry = entries.iter().find(|entry| entry.name == name);
@@ -62,12 +60,25 @@ pub fn unpaid(recording: &Recording, tx: u32, steps: Range<u64>) -> Result<Optio
     })?;
     let within = totals.iter().rposition(|&(_, total)| total <= limit);
     let crossing = totals.get(within.map_or(0, |at| at + 1));
-    Ok(Some(Unpaid {
+    Ok(Unpaid {
         noticed_at,
         gas_left,
         gas_per_byte,
         limit,
         bytes: totals.last().map_or(0, |&(_, total)| total),
         crossed_at: crossing.map(|&(step, _)| step),
-    }))
+    })
+}
+
+impl Unpaid {
+    /// It in words.
+    pub fn text(&self) -> String {
+        format!(
+            "the bootloader notices that {} gas, at {} for a byte, pay for {} bytes, not for {}",
+            grouped(self.gas_left),
+            grouped(self.gas_per_byte),
+            grouped(self.limit.max(0)),
+            grouped(self.bytes.max(0)),
+        )
+    }
 }

@@ -17,6 +17,7 @@ use crate::analysis::frames::{Exit, Frames, Span};
 use crate::analysis::operand::{self, Operand};
 use crate::analysis::phase::Phase;
 use crate::analysis::reason::reason;
+use crate::analysis::unpaid::{Unpaid, unpaid};
 use crate::analysis::{after, before};
 use crate::error::Result;
 use crate::ledger::{TransactionRow, TxStatus};
@@ -42,16 +43,16 @@ pub struct Why {
     pub phase: Phase,
     /// Something that the frames do not tell.
     pub remark: Option<String>,
-    /// The step at which the bootloader gives the transaction up, since what is left of the gas does not pay for its pubdata.
-    pub pubdata_unpaid_at: Option<u64>,
+    /// The pubdata for which what was left of the gas did not pay, where the bootloader gave the transaction up for that.
+    pub unpaid: Option<Unpaid>,
     /// Frames that failed one because of the other, outermost first.
     pub path: Vec<Failed>,
     /// What made the innermost of them fail.
     pub cause: Option<Cause>,
     /// Who used the ergs, when they ran out: the far frames of the path, outermost first.
     pub ergs: Vec<ErgsOf>,
-    /// Other failures, which their callers did not pass on.
-    pub swallowed: Vec<Failed>,
+    /// Other failures, which their callers did not pass on: each with those that it came from, outermost first.
+    pub swallowed: Vec<Vec<Failed>>,
     /// How many failures that list leaves out.
     pub more_swallowed: usize,
     /// Whether the recording ends before the transaction does.
@@ -81,6 +82,18 @@ pub struct Failed {
     pub passes_on: bool,
 }
 
+impl Cause {
+    /// The cause where the instruction only gives up what pubdata made too dear.
+    fn for_pubdata(self, unpaid: &Unpaid) -> Self {
+        Self {
+            name: "pubdata_unpaid",
+            text: unpaid.text(),
+            operand: None,
+            ..self
+        }
+    }
+}
+
 /// What made a frame fail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cause {
@@ -92,7 +105,7 @@ pub struct Cause {
     pub pc: u16,
     /// The instruction.
     pub instruction: String,
-    /// Short name: `revert`, or that of the panic.
+    /// Short name: `revert`, that of the panic, or `pubdata_unpaid`.
     pub name: &'static str,
     /// What happened.
     pub text: String,
@@ -150,13 +163,21 @@ impl Told<'_> {
         let others = self.swallowed(&path);
         let swallowed = others.iter().take(MOST_SWALLOWED);
         let swallowed = swallowed
-            .map(|&at| self.failed(at, false))
+            .map(|&at| self.failures(&self.path_from(at)))
             .collect::<Result<_>>()?;
         let innermost = path.last().map(|&at| &self.frames.spans()[at]);
         let cause = innermost
             .and_then(|span| span.exit)
             .map(|exit| self.cause(exit))
             .transpose()?;
+        let unpaid = self
+            .given_up_at(&path)?
+            .map(|step| unpaid(self.recording, self.row.index, step, self.steps.clone()))
+            .transpose()?;
+        let cause = cause.map(|cause| match &unpaid {
+            Some(unpaid) => cause.for_pubdata(unpaid),
+            None => cause,
+        });
         let ran_out = innermost.and_then(|span| span.exit).and_then(|exit| exit.cause);
         let ergs = if ran_out.is_some_and(ergs::is_lack) {
             self.ergs(&path)?
@@ -172,7 +193,7 @@ impl Told<'_> {
             verdict_at,
             phase: Phase::at(self.recording, cause_step),
             remark: self.remark(&path)?,
-            pubdata_unpaid_at: self.given_up_at(&path)?,
+            unpaid,
             path: listed,
             cause,
             ergs,
@@ -272,6 +293,9 @@ impl Told<'_> {
         let span = &self.frames.spans()[at];
         let exit = span.exit.expect("a frame that failed has ended");
         let text = match (exit.cause, self.returndata(span)?) {
+            (Some(_), _) if self.is_given_up(span)? => {
+                "the bootloader gives the call up on purpose".to_owned()
+            }
             (Some(cause), _) => cause.description().to_owned(),
             (None, Some(data)) if span.is_root() => bootloader_reason(&data),
             (None, Some(data)) => reason(

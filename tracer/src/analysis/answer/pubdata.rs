@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Line, Mark, Question, name_of, signed, slot_text, steps_of, value_text};
 use crate::analysis::pubdata::{PubdataRow, counter, pubdata};
-use crate::analysis::unpaid::unpaid;
+use crate::analysis::why::Why;
 use crate::error::{Error, Result};
 use crate::numbers::grouped;
 use crate::recording::Recording;
@@ -59,18 +59,11 @@ fn summary(recording: &Recording, tx: u32, before: i32, rows: &[PubdataRow]) -> 
     };
     let numbers = columns("", "", &signed(net), &signed(counter.into()));
     let mut lines = vec![Line::at(steps.end, 0, text.to_owned()).with(numbers)];
-    let Some(unpaid) = unpaid(recording, tx, steps)? else {
+    let Some(unpaid) = Why::of(recording, tx)?.unpaid else {
         return Ok(lines);
     };
-    let text = format!(
-        "the bootloader notices that {} gas, at {} for a byte, pay for {} bytes, not for {}",
-        grouped(unpaid.gas_left),
-        grouped(unpaid.gas_per_byte),
-        grouped(unpaid.limit),
-        grouped(unpaid.bytes),
-    );
     let room = || columns("", "", "", "");
-    let noticed = Line::at(unpaid.noticed_at, 0, text).with(room());
+    let noticed = Line::at(unpaid.noticed_at, 0, unpaid.text()).with(room());
     lines.push(noticed.marked(Mark::Failed, true));
     if let Some(step) = unpaid.crossed_at {
         lines.push(Line::at(step, 0, "from this write on there is more".to_owned()).with(room()));

@@ -10,7 +10,7 @@ use crate::error::Result;
 /// Calls of a frame that are listed, those that used most.
 const MOST_USERS: usize = 5;
 
-/// Where the ergs of a far frame went until it failed.
+/// Where the ergs of a frame went until it failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ErgsOf {
     /// The step that entered it.
@@ -21,7 +21,7 @@ pub struct ErgsOf {
     pub asked: u32,
     /// Ergs that the caller had when all else about the call was paid.
     pub available: u32,
-    /// A 64th of these, which no call may pass on.
+    /// A 64th of these, which no far call may pass on.
     pub withheld: u32,
     /// Ergs that it got, extra ones for a call with value included.
     pub got: u32,
@@ -60,32 +60,57 @@ pub(super) const fn is_lack(cause: PanicCause) -> bool {
 }
 
 impl Told<'_> {
-    /// The far frames of a path whose calls are in the stretch.
+    /// The frames of a path whose calls are in the stretch.
     pub(super) fn ergs(&self, path: &[usize]) -> Result<Vec<ErgsOf>> {
-        let far = path.iter().filter(|&&at| self.frames.spans()[at].entry.is_some());
-        far.map(|&at| self.ergs_of(at)).collect()
+        let called_here = |at: &&usize| {
+            let span = &self.frames.spans()[**at];
+            span.entry.is_some() || span.is_near && self.steps.contains(&span.entered_at)
+        };
+        path.iter()
+            .filter(called_here)
+            .map(|&at| self.ergs_of(at))
+            .collect()
     }
 
     fn ergs_of(&self, at: usize) -> Result<ErgsOf> {
         let span = &self.frames.spans()[at];
-        let got = span.entry.map_or(0, |entry| entry.ergs);
-        let back = span.exit.and_then(|exit| exit.ergs).unwrap_or(0);
         let mut users: Vec<ErgsUser> = self.frames.children(at).filter_map(|at| self.user(at)).collect();
         let below: u64 = users.iter().map(|user| u64::from(user.ergs)).sum();
         users.sort_by_key(|user| std::cmp::Reverse(user.ergs));
         users.truncate(MOST_USERS);
         let caller = before(self.recording, span.entered_at)?;
         let called = after(self.recording, span.entered_at)?;
+        let got = span.entry.map_or(called.frame().ergs, |entry| entry.ergs);
         let abi = caller.register(caller.next_instruction().src0).word;
-        let asked = abi.0[3] as u32;
-        let kept = called.callers().last().map_or(0, |frame| frame.ergs);
+        let (asked, kept) = if span.is_near {
+            // To ask for none is to ask for all.
+            let all_at_zero = |asked| if asked == 0 { u32::MAX } else { asked };
+            let waiting = called.frame().waiting.last();
+            (all_at_zero(abi.low_u32()), waiting.map_or(0, |near| near.ergs))
+        } else {
+            let waiting = called.callers().last();
+            (abi.0[3] as u32, waiting.map_or(0, |frame| frame.ergs))
+        };
         let available = kept.saturating_add(got.min(asked));
+        let back = match span.exit {
+            // What its caller has more than when it called.
+            Some(exit) if span.is_near => {
+                let later = after(self.recording, exit.step)?;
+                later.frame().ergs.saturating_sub(kept)
+            }
+            exit => exit.and_then(|exit| exit.ergs).unwrap_or(0),
+        };
+        let near = if span.is_near { " (near call)" } else { "" };
         Ok(ErgsOf {
             entered_at: span.entered_at,
-            name: self.name(span),
+            name: format!("{}{near}", self.name(span)),
             asked,
             available,
-            withheld: available - available / 64 * 63,
+            withheld: if span.is_near {
+                0
+            } else {
+                available - available / 64 * 63
+            },
             got,
             below,
             back,

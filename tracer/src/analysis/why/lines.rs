@@ -16,6 +16,13 @@ impl Why {
             lines.push(Line::plain(0, "cause".to_owned()));
             cause.lines(&mut lines);
         }
+        if let Some(step) = self.unpaid.and_then(|unpaid| unpaid.crossed_at) {
+            lines.push(Line::at(
+                step,
+                1,
+                "from this write on there was more than that".to_owned(),
+            ));
+        }
         if !self.ergs.is_empty() {
             lines.push(Line::plain(0, "ergs".to_owned()));
         }
@@ -25,13 +32,16 @@ impl Why {
         if !self.swallowed.is_empty() {
             lines.push(Line::plain(0, "failures that were not passed on".to_owned()));
         }
-        let others = self.swallowed.iter();
-        lines.extend(others.map(|failed| Line::at(failed.step, 1, failed.text())));
+        for path in &self.swallowed {
+            let frames = path.iter().enumerate();
+            lines.extend(frames.map(|(depth, failed)| Line::at(failed.step, depth + 1, failed.text())));
+        }
         if self.more_swallowed > 0 {
-            lines.push(Line::plain(
-                1,
-                format!("and {} more", grouped(self.more_swallowed)),
-            ));
+            let text = format!(
+                "and {} more, which the rollbacks list",
+                grouped(self.more_swallowed)
+            );
+            lines.push(Line::plain(1, text));
         }
         lines
     }
@@ -96,7 +106,7 @@ impl ErgsOf {
             u32::MAX => "all".to_owned(),
             asked => grouped(asked),
         };
-        let withheld = if self.asked > self.available - self.withheld {
+        let withheld = if self.withheld > 0 && self.asked > self.available - self.withheld {
             format!(", {} withheld by the 63/64 rule", grouped(self.withheld))
         } else {
             String::new()
