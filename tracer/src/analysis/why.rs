@@ -355,7 +355,13 @@ impl Told<'_> {
         if !pointer.is_pointer {
             return Ok(None);
         }
-        let data = execution.read_pointer(FatPointer::from_word(pointer.word));
+        // A call that cannot start may leave a pointer to more memory than there is.
+        let pointer = FatPointer::from_word(pointer.word);
+        let selector = FatPointer {
+            length: pointer.length.min(pointer.offset.saturating_add(4)),
+            ..pointer
+        };
+        let data = execution.read_pointer(selector);
         let name = data
             .first_chunk()
             .and_then(|&selector| self.recording.function_name(span.code_address(), selector));
