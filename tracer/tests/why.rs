@@ -5,6 +5,7 @@
 mod support;
 
 use eradbg_tracer::Recording;
+use eradbg_tracer::analysis::phase::Phase;
 use eradbg_tracer::analysis::pubdata::pubdata;
 use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::ledger::TxStatus;
@@ -83,6 +84,33 @@ fn a_halt_is_followed_from_the_bootloaders_code_to_the_contract_that_refused() {
     assert_eq!(
         (&last.name[..], &last.reason[..]),
         ("NonceHolder", "\"Nonce is used already\"")
+    );
+}
+
+#[test]
+fn what_the_bootloader_checks_after_validation_is_validation_and_what_the_account_pays_is_payment() {
+    for name in ["wrong_nonce", "wrong_signature", "unaffordable_fee"] {
+        let told = why(&scenario(name).recording, 0);
+        assert_eq!(told.phase.name(), "account validation", "{name}");
+    }
+    let recorded = scenario("transfer");
+    let recording = &recorded.recording;
+    let mut phases = Vec::new();
+    for hook in recording.hooks() {
+        if recording.transaction_number_at(hook.step) == Some(0) {
+            phases.push(Phase::at(recording, hook.step).name());
+        }
+    }
+    phases.dedup();
+    assert_eq!(
+        phases,
+        [
+            "account validation",
+            "payment",
+            "execution",
+            "refund",
+            "transaction end"
+        ]
     );
 }
 

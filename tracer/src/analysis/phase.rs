@@ -14,11 +14,11 @@ pub enum Phase {
     BatchStart,
     /// Until the account's validation.
     TransactionStart,
-    /// The account decides whether it accepts the transaction.
+    /// The account decides whether it accepts the transaction, and the bootloader checks what it says.
     AccountValidation,
     /// The paymaster does.
     PaymasterValidation,
-    /// The fee is paid.
+    /// The account pays the fee, or prepares for the paymaster, and the bootloader checks what it got.
     Payment,
     /// What the transaction is for.
     Execution,
@@ -44,20 +44,28 @@ impl Phase {
         if recording.batch_end().is_some_and(|step| step <= position) {
             return Self::BatchEnd;
         }
-        let last = seen
-            .iter()
-            .rev()
-            .take_while(|hook| hook.step > start)
-            .find_map(telling);
+        let of_transaction = seen.iter().rev().take_while(|hook| hook.step > start);
+        let mut earlier = of_transaction.filter_map(telling);
+        let last = earlier.next();
+        // The account is entered twice: to validate, and to pay or to prepare for the paymaster.
+        let is_entry = |hook: &Hook| {
+            matches!(
+                hook,
+                Hook::AccountValidationEntered | Hook::PaymasterValidationEntered
+            )
+        };
+        let earlier = earlier.take_while(|&hook| hook != Hook::TxHasEnded);
+        let entries = earlier.filter(is_entry).count();
         // Transactions of the base layer, and calls, are not validated.
         let next = || hooks[seen.len()..].iter().find_map(telling);
         match last {
             None if transaction.is_none() && seen.is_empty() => Self::BatchStart,
             None if transaction.is_some() && next() == Some(Hook::PostResult) => Self::Execution,
             None => Self::TransactionStart,
-            Some(Hook::AccountValidationEntered) => Self::AccountValidation,
+            Some(Hook::AccountValidationEntered) if entries == 0 => Self::AccountValidation,
             Some(Hook::PaymasterValidationEntered) => Self::PaymasterValidation,
-            Some(Hook::ValidationExited) => Self::Payment,
+            Some(Hook::ValidationExited) if entries <= 1 => Self::AccountValidation,
+            Some(Hook::AccountValidationEntered | Hook::ValidationExited) => Self::Payment,
             Some(Hook::ValidationStepEnded) => Self::Execution,
             Some(Hook::PostResult | Hook::AskOperatorForRefund) => Self::Refund,
             Some(Hook::NotifyAboutRefund | Hook::TxHasEnded) => Self::TransactionEnd,
