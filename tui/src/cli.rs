@@ -289,8 +289,7 @@ pub(crate) struct ShowArgs {
     /// Number of the transaction, counted from 0.
     #[arg(long, value_name = "N")]
     pub(crate) tx: Option<u32>,
-    /// The order: `slot` or `contract` instead of time, `ergs`, `steps`, `pubdata` or `status` for transactions.
-    #[arg(long, value_name = "ORDER")]
+    #[arg(long, value_name = "ORDER", help = orders())]
     pub(crate) by: Option<String>,
     #[command(flatten)]
     pub(crate) names: NameArgs,
@@ -353,4 +352,18 @@ pub(crate) struct VerifyArgs {
 fn revision() -> impl TypedValueParser<Value = Revision> {
     PossibleValuesParser::new(Revision::all().map(Revision::name))
         .map(|name| name.parse().expect("only names of revisions are accepted"))
+}
+
+/// The orders of all topics, as help.
+fn orders() -> String {
+    let with_some = Topic::ALL.into_iter().filter(|topic| topic.views().len() > 1);
+    let of_topic = |topic: Topic| {
+        let views = topic.views().iter();
+        let views: Vec<_> = views
+            .map(|view| format!("`{}`", view.trim_start_matches("by ")))
+            .collect();
+        format!("{} for {}", views.join(", "), topic.name())
+    };
+    let orders: Vec<_> = with_some.map(of_topic).collect();
+    format!("The order: {}", orders.join("; "))
 }

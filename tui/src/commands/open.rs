@@ -8,6 +8,7 @@ use eradbg_tracer::Recording;
 use crate::Exit;
 use crate::app;
 use crate::cli::OpenArgs;
+use crate::text::grouped;
 use crate::tour::Tour;
 
 /// Opens a recording in the terminal.
@@ -35,7 +36,13 @@ pub(super) fn position(recording: &Recording, text: &str) -> Result<u64> {
         return Ok(recording.steps());
     }
     if let Some(step) = step(text) {
-        return Ok(step.min(recording.steps()));
+        if step > recording.steps() {
+            bail!(
+                "--at {text}: the recording has {} steps (--at end is its end)",
+                grouped(recording.steps())
+            );
+        }
+        return Ok(step);
     }
     let Some((kind, rest)) = text.split_once(':') else {
         bail!("--at {text}: expected a step, end, tx:N, tx:N/fail or hook:N");

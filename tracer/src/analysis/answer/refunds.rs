@@ -41,8 +41,12 @@ fn by_slot(recording: &Recording, rows: &[RefundRow]) -> Vec<Line> {
             "" => format!("code {}", trimmed(slot)),
             _ => slot_text(recording, address, slot),
         };
-        let text = format!("{what}, {} times", rows.len());
-        let sums = columns(&grouped(price), &grouped(refund), &grouped(price - refund));
+        let text = format!(
+            "{what}, {} times, {} ergs in all",
+            rows.len(),
+            grouped(price - refund)
+        );
+        let sums = columns(&grouped(price), &grouped(refund), "");
         lines.push(Line::at(rows[0].step, 0, text).with(sums));
         lines.extend(rows.iter().map(|row| line(recording, row, 1)));
     }

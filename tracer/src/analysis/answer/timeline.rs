@@ -136,6 +136,10 @@ fn add_parts(recording: &Recording, row: &TransactionRow, lines: &mut Vec<Line>)
         let edge = if tells_of_before { steps.start } else { steps.end };
         event.step != edge || (tells_of_before && edge == 0)
     });
+    for event in events.iter_mut().filter(|event| event.step == steps.end) {
+        // The phase there is the next transaction's.
+        event.phase = None;
+    }
     let mut first = 0;
     let mut phase = Phase::at(recording, steps.start);
     let mut start = steps.start;
