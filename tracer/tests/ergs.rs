@@ -100,6 +100,23 @@ fn accounts_close(name: &str, recording: &Recording) {
     assert_eq!(code_of_frames, code, "{name}");
 }
 
+#[test]
+fn what_publishing_bytecodes_takes_is_told_apart_from_the_execution() {
+    for (name, publishes) in [("deploy", true), ("transfer", false)] {
+        let recorded = scenario(name);
+        let sheet = sheet(&recorded.recording, 0).unwrap();
+        let preparation = sheet.iter().find(|entry| entry.name == "preparation");
+        assert_eq!(preparation.is_some(), publishes, "{name}");
+        let execution = sheet.iter().find(|entry| entry.name == "execution").unwrap();
+        if let Some(preparation) = preparation {
+            assert!(
+                preparation.value > 0 && preparation.step < execution.step,
+                "{preparation:?} {execution:?}"
+            );
+        }
+    }
+}
+
 /// A number of a sheet.
 fn number(sheet: &[Entry], name: &str) -> Option<i128> {
     sheet

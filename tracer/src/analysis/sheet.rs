@@ -5,12 +5,16 @@
 //! `getGasLimitForTx`, `refundCurrentL2Transaction`) and `SystemConfig.json`; of the operator's formula:
 //! [`eradbg_vm::operator::refund`].
 
-use eradbg_vm::Execution;
+use std::ops::Range;
+
 use eradbg_vm::batch::MAX_COMPUTE_GAS;
 use eradbg_vm::bootloader::Hook;
+use eradbg_vm::storage::{BOOTLOADER, KNOWN_CODES_STORAGE, system_address};
+use eradbg_vm::{Execution, H160};
 use serde::Serialize;
 
 use crate::analysis::encoded::{Encoded, word_of};
+use crate::analysis::frames::Frames;
 use crate::analysis::phase::Phase;
 use crate::analysis::pubdata::counter;
 use crate::analysis::{after, before, hooks};
@@ -23,6 +27,8 @@ use crate::recording::{HookRow, Recording};
 const L2_INTRINSIC: (u64, u64) = (14_070, 0);
 /// The same of a transaction from the base layer.
 const L1_INTRINSIC: (u64, u64) = (167_157, 88);
+/// The system contract that publishes compressed bytecodes.
+const COMPRESSOR: H160 = system_address(0x800e);
 /// Slots of the batch's prices in the bootloader's heap.
 const FAIR_PUBDATA_PRICE: usize = 4;
 const FAIR_L2_GAS_PRICE: usize = 5;
@@ -184,24 +190,29 @@ impl Sheet<'_> {
         let mut cuts: Vec<u64> = vec![self.encoded.start, end];
         let hooks = self.recording.hooks().iter().map(|hook| hook.step);
         cuts.extend(hooks.filter(|step| (self.encoded.start..end).contains(step)));
+        let prepared_at = self.prepared_at(self.encoded.start..end)?;
+        cuts.extend(prepared_at);
         cuts.sort_unstable();
         cuts.dedup();
         let mut sum = 0u64;
-        let mut phases: Vec<(Phase, u64, u64)> = Vec::new();
+        let mut phases: Vec<(&str, u64, u64)> = Vec::new();
         let mut before = held(self.encoded.machine());
         for pair in cuts.windows(2) {
             let after = held(&after(self.recording, pair[1] - 1)?);
             let used = before.saturating_sub(after);
             before = after;
             sum += used;
-            let phase = Phase::at(self.recording, pair[0]);
+            let phase = match Phase::at(self.recording, pair[0]) {
+                Phase::Execution if prepared_at.is_some_and(|at| pair[1] <= at) => "preparation",
+                phase => phase.name(),
+            };
             match phases.last_mut() {
                 Some((last, _, ergs)) if *last == phase => *ergs += used,
                 _ => phases.push((phase, pair[0], used)),
             }
         }
         for (phase, step, used) in phases {
-            self.told("ergs used", phase.name(), used.into(), "gas", step);
+            self.told("ergs used", phase, used.into(), "gas", step);
         }
         self.computed(
             "ergs used",
@@ -211,6 +222,24 @@ impl Sheet<'_> {
             "what the machine took".to_owned(),
         );
         Ok(())
+    }
+
+    /// The position from which on the transaction's own call is executed, when the bootloader publishes bytecodes for it
+    /// before.
+    fn prepared_at(&self, steps: Range<u64>) -> Result<Option<u64>> {
+        let frames = Frames::of(self.recording, steps)?;
+        let spans = frames.spans();
+        let prepares = |at: &usize| {
+            let by_bootloader = frames.around(*at).all(|outer| spans[outer].this == BOOTLOADER);
+            by_bootloader
+                && [KNOWN_CODES_STORAGE, COMPRESSOR].contains(&spans[*at].this)
+                && Phase::at(self.recording, spans[*at].entered_at) == Phase::Execution
+        };
+        let last = (0..spans.len())
+            .filter(prepares)
+            .filter_map(|at| spans[at].exit)
+            .next_back();
+        Ok(last.map(|exit| exit.step + 1))
     }
 
     /// What the bootloader proposes, and what the operator makes of it.
