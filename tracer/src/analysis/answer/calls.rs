@@ -54,7 +54,7 @@ fn add(recording: &Recording, call: &Call, indent: usize, lines: &mut Vec<Line>)
     if call.kind == "near" {
         return;
     }
-    let part = |text: String| Line::plain(indent + 1, text).with(columns("", ""));
+    let part = |text: String| Line::at(call.step, indent + 1, text).with(columns("", ""));
     lines.push(part(format!(
         "caller {}, heap {}, calldata on page {}: {}",
         recording.address_text(call.caller),

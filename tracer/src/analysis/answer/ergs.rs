@@ -42,7 +42,7 @@ fn add(recording: &Recording, account: &FrameErgs, lines: &mut Vec<Line>) {
     };
     let line = Line::at(account.step, indent, name(recording, account) + &end).with(numbers);
     lines.push(line.marked(Mark::Failed, failed));
-    lines.push(Line::plain(indent + 1, passing(account)).with(columns("", "")));
+    lines.push(Line::at(account.step, indent + 1, passing(account)).with(columns("", "")));
     add_expenses(account, indent + 1, lines);
 }
 
@@ -90,7 +90,13 @@ fn add_expenses(account: &FrameErgs, indent: usize, lines: &mut Vec<Line>) {
     ];
     let has_others = parts[1..].iter().any(|&(_, ergs)| ergs > 0) || account.refunds > 0;
     let spent = parts.iter().filter(|&&(_, ergs)| ergs > 0 && has_others);
-    let part = |name: &str, ergs: String| Line::plain(indent, name.to_owned()).with(columns(&ergs, ""));
+    let part = |name: &str, ergs: String| {
+        let step = match (name, account.left_at) {
+            ("burnt", Some(left_at)) => left_at,
+            _ => account.step,
+        };
+        Line::at(step, indent, name.to_owned()).with(columns(&ergs, ""))
+    };
     lines.extend(spent.map(|&(name, ergs)| part(name, grouped(ergs))));
     if account.refunds > 0 {
         lines.push(part("refunds", format!("-{}", grouped(account.refunds))));

@@ -81,7 +81,7 @@ fn by_contract(recording: &Recording, slots: Slots<'_>) -> Vec<Line> {
     for (address, slots) in dearest(contracts, net_of_all) {
         let text = format!("{}, {} slots", name_of(recording, address), slots.len());
         let sum = columns("", "", &signed(net_of_all(&slots)), "");
-        lines.push(Line::plain(0, text).with(sum));
+        lines.push(Line::at(slots[0][0].step, 0, text).with(sum));
         for rows in slots {
             add_slot(recording, &rows, 1, &mut lines);
         }

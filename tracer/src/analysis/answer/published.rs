@@ -28,10 +28,17 @@ pub(super) fn lines(recording: &Recording) -> Result<Vec<Line>> {
             "the batch was not closed: nothing was published".to_owned(),
         )]);
     };
+    let at_end = |text: &str, bytes: i64| {
+        Line::at(recording.steps(), 0, text.to_owned()).with(columns("", &signed(bytes)))
+    };
+    let (bytes, counted) = (published.bytes as i64, i64::from(published.counted));
     let mut lines = vec![
-        Line::plain(0, "published".to_owned()).with(columns("", &grouped(published.bytes))),
-        Line::at(recording.steps(), 0, "counted by the machine".to_owned())
-            .with(columns("", &signed(published.counted.into()))),
+        at_end("published", bytes),
+        at_end("counted by the machine", counted),
+        at_end(
+            "difference: headers, free slots, and what is compressed or counted otherwise",
+            bytes - counted,
+        ),
     ];
     add_charged(recording, published.counted, &mut lines);
     for (kind, title) in KINDS {
@@ -44,7 +51,9 @@ pub(super) fn lines(recording: &Recording) -> Result<Vec<Line>> {
             continue;
         }
         let sum = columns("", &grouped(published.bytes_of(kind)));
-        lines.push(Line::plain(0, format!("{title}: {}", grouped(pieces.len()))).with(sum));
+        let first = pieces.iter().find_map(|piece| piece.step);
+        let line = Line::plain(0, format!("{title}: {}", grouped(pieces.len()))).with(sum);
+        lines.push(Line { step: first, ..line });
         lines.extend(pieces.into_iter().map(|piece| {
             let numbers = columns(&grouped(piece.offset), &grouped(piece.bytes));
             let line = Line::plain(1, piece.text.clone()).with(numbers);
@@ -63,14 +72,15 @@ fn add_charged(recording: &Recording, counted: i32, lines: &mut Vec<Line>) {
     let in_batch = || rows.iter().filter(|row| !row.rolled_back && row.pubdata > 0);
     let charged: i64 = in_batch().map(|row| i64::from(row.pubdata)).sum();
     let text = format!("charged to {} transactions", in_batch().count());
-    lines.push(Line::plain(0, text).with(columns("", &grouped(charged))));
+    let at_end = recording.steps();
+    lines.push(Line::at(at_end, 0, text).with(columns("", &grouped(charged))));
     lines.extend(in_batch().map(|row| {
         Line::at(row.first_step, 1, format!("transaction {}", row.index))
             .with(columns("", &grouped(row.pubdata)))
     }));
     let others = i64::from(counted) - charged;
     let text = "difference: what the batch itself writes, and what of it is given back".to_owned();
-    lines.push(Line::plain(0, text).with(columns("", &signed(others))));
+    lines.push(Line::at(at_end, 0, text).with(columns("", &signed(others))));
 }
 
 fn columns(offset: &str, bytes: &str) -> String {
