@@ -81,7 +81,7 @@ fn accounts_close(name: &str, recording: &Recording) {
     let (mut of_frames, mut code_of_frames) = (0, 0);
     eradbg_tracer::analysis::ergs::ergs::<eradbg_tracer::Error>(recording, &mut |account| {
         if account.rolled_back_at.is_none() {
-            of_frames += account.refunds;
+            of_frames += account.refunds as i64;
         }
         code_of_frames += account.decommits;
         Ok(())

@@ -64,7 +64,7 @@ fn ledgers_agree_with_the_report(name: &str, recording: &Recording) {
         .filter(|row| matches!(row.kind, "read" | "write") && row.keeps_warm);
     let kept: Vec<u32> = kept.map(|row| row.refund).collect();
     assert_eq!(kept, state.storage_refunds, "{name}");
-    let sum: u64 = kept.into_iter().map(u64::from).sum();
+    let sum: i64 = kept.into_iter().map(i64::from).sum();
     assert_eq!(refunds.last().map_or(0, |row| row.total), sum, "{name}");
     for row in refunds.iter().filter(|row| row.refund > 0) {
         let fits = match row.kind {
@@ -271,4 +271,17 @@ fn a_call_that_cannot_start_has_no_calldata() {
         .find(|call| call.cause == "call_unpaid_growth")
         .unwrap();
     assert!(unpaid.input.is_empty() && unpaid.selector.is_none());
+}
+
+#[test]
+fn refunds_of_a_transaction_count_from_it_when_a_rollback_reaches_further_back() {
+    let recorded = scenario("taken_back_by_the_operator");
+    let recording = &recorded.recording;
+    // The operator takes back two transactions at the end of the second.
+    let row = recording.transaction(2).unwrap();
+    let of_second = rows(|each| refunds(recording, row.first_step..row.first_step + row.steps, each));
+    let rollback = of_second.iter().find(|row| row.kind == "rollback").unwrap();
+    let first = recording.transaction(1).unwrap().first_step;
+    let before = rows(|each| refunds(recording, first..row.first_step, each));
+    assert_eq!(rollback.total, -before.last().unwrap().total);
 }

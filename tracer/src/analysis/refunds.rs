@@ -37,8 +37,9 @@ pub struct RefundRow {
     /// Why as much.
     pub rule: &'static str,
     /// Sum of the batch's refunds for storage so far; a rollback of the operator takes those of its stretch back. What code
-    /// loaded before saves is not among the VM's refunds, nor here.
-    pub total: u64,
+    /// loaded before saves is not among the VM's refunds, nor here. Where the rows are of some steps, counted from the first of
+    /// them, and negative once a rollback takes more back.
+    pub total: i64,
     /// The step at which it was undone: that of the first frame around it that failed, or the operator's rollback.
     pub undone_at: Option<u64>,
     /// Whether the slot stays warm, or the code loaded: it does unless the operator rolls back.
@@ -68,11 +69,11 @@ pub fn refunds<E: From<crate::Error>>(
         }
         let row = match &told.row.row {
             StateRow::Storage(access) => {
-                total += u64::from(access.refund);
+                total += i64::from(access.refund);
                 of_access(&told, access, prices)
             }
             StateRow::Restored(Restored::Refunds(refunds)) => {
-                total -= refunds.iter().map(|&refund| u64::from(refund)).sum::<u64>();
+                total -= refunds.iter().map(|&refund| i64::from(refund)).sum::<i64>();
                 RefundRow {
                     kind: "rollback",
                     rule: "the operator rolls back",
@@ -80,11 +81,9 @@ pub fn refunds<E: From<crate::Error>>(
                 }
             }
             StateRow::Decommit(decommit) => {
-                code.first_asked = decommit
-                    .before
-                    .is_none()
-                    .then_some(told.row.step)
-                    .or(code.first_asked);
+                if decommit.before.is_none() {
+                    code.first_asked = Some(told.row.step);
+                }
                 return Ok(());
             }
             _ => return Ok(()),

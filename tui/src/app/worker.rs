@@ -157,6 +157,7 @@ fn run(
             Some(answer) => End::Answer(None, Box::new(answer)),
             None => End::At(from, format!("{place} is more than one place: name a single one")),
         }),
+        // A question that is cancelled is answered all the same, and nobody listens: it takes seconds at most.
         Task::Answer(topic, view, tx) => Ok(match effect::question(recording, from, *topic, *view, *tx) {
             Some(question) => End::Answer(Some(question), Box::new(question.answer(recording)?)),
             None => End::At(from, "the recording has no transaction".to_owned()),

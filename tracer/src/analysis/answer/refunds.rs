@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Line, Mark, Question, slot_text, steps_of, trimmed};
+use super::{Line, Mark, Question, signed, slot_text, steps_of, trimmed};
 use crate::analysis::refunds::{RefundRow, refunds};
 use crate::error::{Error, Result};
 use crate::numbers::grouped;
@@ -69,7 +69,7 @@ fn line(recording: &Recording, row: &RefundRow, indent: usize) -> Line {
         Some(_) => "; rolled back, warm marks too",
     };
     let text = format!("{} {}{before}{rule}{fate}", row.kind, place(recording, row));
-    let columns = columns(&grouped(row.price), &grouped(row.refund), &grouped(row.total));
+    let columns = columns(&grouped(row.price), &grouped(row.refund), &signed(row.total));
     let line = Line::at(row.step, indent, text).with(columns);
     line.marked(Mark::Undone, row.undone_at.is_some())
 }

@@ -1,6 +1,6 @@
 //! What was undone in a transaction: each rollback with what it restored, and what survived it.
 
-use super::{Line, Mark, name_of, steps_of, trimmed, value_text};
+use super::{Line, Mark, name_of, steps_of, trimmed};
 use crate::analysis::rollbacks::{RollbackRow, rollbacks};
 use crate::error::{Error, Result};
 use crate::numbers::grouped;
@@ -55,14 +55,9 @@ fn text_of_cause(recording: &Recording, row: &RollbackRow) -> String {
 }
 
 fn text_of_restored(recording: &Recording, row: &RollbackRow) -> String {
-    let value = |hex: &str| match row.slot {
-        Some(slot) => value_text(
-            recording,
-            &format!("{:#x}", slot.address),
-            &format!("{:#x}", slot.key),
-            hex,
-        ),
-        None => trimmed(hex),
+    let value = |hex: &str| match (row.slot, hex.parse()) {
+        (Some(slot), Ok(word)) => recording.value_text(slot, word),
+        _ => trimmed(hex),
     };
     let values = match (&row.from, &row.to) {
         (Some(from), Some(to)) => format!(": {} back to {}", value(from), value(to)),
