@@ -7,6 +7,8 @@ use tui_input::{Input, InputRequest};
 
 /// Lines of an answer that is shown whole at first.
 const WHOLE_LINES: usize = 150;
+/// Lines of a folded answer that are worth a look.
+const FEW_LINES: usize = 8;
 
 /// An answer on the screen.
 #[derive(Debug, Clone)]
@@ -56,6 +58,7 @@ impl Shown {
         }
         if shown.answer.lines.len() > WHOLE_LINES {
             shown.fold_what_went_well();
+            shown.open_the_top();
         }
         shown.look_again();
         shown
@@ -162,6 +165,25 @@ impl Shown {
         }
     }
 
+    /// Opens the topmost lines, as long as there are too few to see anything.
+    fn open_the_top(&mut self) {
+        loop {
+            self.look_again();
+            let closed: Vec<usize> = self
+                .in_sight
+                .iter()
+                .copied()
+                .filter(|at| self.folded.contains(at))
+                .collect();
+            if self.in_sight.len() >= FEW_LINES || closed.is_empty() {
+                return;
+            }
+            for at in closed {
+                self.folded.remove(&at);
+            }
+        }
+    }
+
     /// Finds the lines in sight. While there is a filter, nothing is folded.
     fn look_again(&mut self) {
         let wanted = self.filter.value().to_lowercase();
@@ -244,6 +266,14 @@ mod tests {
         indents.extend([1; WHOLE_LINES]);
         let shown = shown(Topic::Why, &indents, &[3]);
         assert_eq!(shown.in_sight[..6], [0, 1, 2, 3, 4, 6]);
+    }
+
+    #[test]
+    fn the_only_root_of_a_long_tree_is_open() {
+        let mut indents = vec![0, 1];
+        indents.extend([2, 3].repeat(WHOLE_LINES));
+        let shown = shown(Topic::Ergs, &indents, &[]);
+        assert_eq!(shown.in_sight[..4], [0, 1, 2, 4]);
     }
 
     #[test]
