@@ -19,6 +19,7 @@ pub mod rollbacks;
 pub mod sheet;
 pub mod stretches;
 pub mod unpaid;
+pub mod used;
 mod walk;
 pub mod why;
 

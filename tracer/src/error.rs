@@ -45,6 +45,20 @@ pub enum Error {
         /// How many there are.
         count: usize,
     },
+    /// Nothing was executed after the last transaction.
+    #[error("{path}: it ends with its last transaction: the batch was not closed")]
+    NoBatchEnd {
+        /// The recording.
+        path: PathBuf,
+    },
+    /// What only a transaction has was asked of the end of the batch.
+    #[error("{path}: {topic} is about a transaction: give its number, counted from 0")]
+    OnlyOfTransactions {
+        /// The recording.
+        path: PathBuf,
+        /// What was asked.
+        topic: &'static str,
+    },
     /// The recording is packed already.
     #[error("{path}: it is packed already; copy the file, or unpack it")]
     Packed {

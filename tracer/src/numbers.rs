@@ -15,6 +15,13 @@ pub fn grouped(number: impl Display) -> String {
     text
 }
 
+/// The same of a number that may be negative.
+pub fn signed(number: impl Into<i128>) -> String {
+    let number = number.into();
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{}", grouped(number.unsigned_abs()))
+}
+
 /// Reads a count: decimal with optional `_`, `,` and a factor `k` or `M`, or hex with `0x`.
 pub fn parse_count(text: &str) -> Option<u64> {
     let plain: String = text.chars().filter(|c| !matches!(c, '_' | ',')).collect();

@@ -10,6 +10,7 @@ mod memory;
 mod names;
 mod overview;
 mod pages;
+mod part;
 mod reports;
 mod sizes;
 mod slots;
@@ -54,6 +55,7 @@ pub use fates::Fate;
 pub use overview::{HookRow, UndoneRange};
 pub(crate) use pages::born_ids;
 pub use pages::{PageIndex, PageVersionAt};
+pub use part::{NoPart, Part};
 pub use sizes::PartSize;
 pub use slots::SlotIndex;
 

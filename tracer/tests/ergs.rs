@@ -6,10 +6,12 @@ mod support;
 
 use std::ops::Range;
 
-use eradbg_tracer::analysis::ergs::{FrameErgs, of_transaction};
+use eradbg_tracer::analysis::ergs::{FrameErgs, of_part};
 use eradbg_tracer::analysis::refunds::refunds;
 use eradbg_tracer::analysis::sheet::{Entry, sheet};
-use eradbg_tracer::ledger::TxStatus;
+use eradbg_tracer::analysis::used::{ergs_used, measured, state_used, used_by_transactions};
+use eradbg_tracer::ledger::{TransactionRow, TxStatus};
+use eradbg_tracer::recording::Part;
 use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::Execution;
 use support::{all_vectors, record_as_far_as_it_goes, scenario};
@@ -63,7 +65,7 @@ fn accounts_close(name: &str, recording: &Recording) {
     let mut timeline = Timeline::new(recording.clone()).unwrap();
     for row in recording.transactions() {
         let at = format!("{name} tx {}", row.index);
-        let stretches = of_transaction(recording, row.index).unwrap();
+        let stretches = of_part(recording, row.index.into()).unwrap();
         let attempt = row.rerun_at.unwrap_or(row.first_step);
         let mut used = 0;
         for (stretch, accounts) in stretches {
@@ -98,6 +100,53 @@ fn accounts_close(name: &str, recording: &Recording) {
     .unwrap();
     assert_eq!(of_frames, at_end, "{name}");
     assert_eq!(code_of_frames, code, "{name}");
+}
+
+/// What the parts of a batch used makes up what the machine has less and the counter has more; and the steps show what the
+/// operator measured.
+fn parts_close(name: &str, recording: &Recording) {
+    let mut timeline = Timeline::new(recording.clone()).unwrap();
+    let rows = recording.transactions();
+    let attempts: Vec<_> = rows.iter().map(TransactionRow::attempt).collect();
+    let measured = measured(recording, &attempts).unwrap();
+    for (row, measured) in rows.iter().zip(measured).filter(|(row, _)| row.is_measured()) {
+        // A failed validation is measured by the operator where it stops, inside of the account's frames.
+        if row.status != TxStatus::Halted {
+            assert_eq!(
+                measured,
+                (row.gas_used.into(), row.pubdata),
+                "{name} tx {}",
+                row.index
+            );
+        }
+    }
+    let used = used_by_transactions(recording).unwrap();
+    let lasting = || {
+        rows.iter()
+            .zip(&used)
+            .filter(|(row, _)| !row.rolled_back)
+            .map(|(_, used)| used)
+    };
+    let (mut ergs, mut pubdata) = (0, 0);
+    for used in lasting() {
+        (ergs, pubdata) = (ergs + used.ergs, pubdata + used.state.pubdata);
+    }
+    if let Ok(end) = recording.steps_of(Part::BatchEnd) {
+        ergs += ergs_used(recording, std::slice::from_ref(&end)).unwrap()[0];
+        pubdata += state_used(recording, &[end]).unwrap()[0].pubdata;
+    }
+    // A machine that the operator goes back from at the very end stays where it was.
+    if recording
+        .undone()
+        .last()
+        .is_some_and(|undone| undone.end_step == recording.steps())
+    {
+        return;
+    }
+    let at_first = held(timeline.execution());
+    timeline.seek(recording.steps()).unwrap();
+    assert_eq!(ergs, at_first - held(timeline.execution()), "{name}");
+    assert_eq!(pubdata, i64::from(timeline.state().pubdata), "{name}");
 }
 
 #[test]
@@ -149,6 +198,13 @@ fn sheets_agree(name: &str, recording: &Recording) {
             Some(row.pubdata.into()),
             "{at}"
         );
+        let counted = number(&sheet, "ergs that it counts as used").unwrap();
+        let left = number(&sheet, "left for the transaction").unwrap();
+        assert!((0..=left).contains(&counted), "{at}");
+        assert!(
+            number(&sheet, "ergs that it does not count").unwrap() >= 0,
+            "{at}"
+        );
         if let Some(paid) = number(&sheet, "paid back") {
             let proposed = number(&sheet, "proposed by the bootloader").unwrap();
             assert_eq!(paid, row.gas_refunded.into(), "{at}");
@@ -175,7 +231,9 @@ fn sheets_of_every_vector_agree_with_machine_and_operator() {
 #[test]
 fn accounts_of_every_scenario_close() {
     for embedded in eradbg_fixtures::embedded::SCENARIOS {
-        accounts_close(embedded.name, &scenario(embedded.name).recording);
+        let recorded = scenario(embedded.name);
+        accounts_close(embedded.name, &recorded.recording);
+        parts_close(embedded.name, &recorded.recording);
     }
 }
 
@@ -184,5 +242,6 @@ fn accounts_of_every_vector_close() {
     for input in all_vectors() {
         let recorded = record_as_far_as_it_goes(&input, 16_384);
         accounts_close(&input.name, &recorded.recording);
+        parts_close(&input.name, &recorded.recording);
     }
 }

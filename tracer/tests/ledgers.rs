@@ -181,12 +181,8 @@ fn a_write_that_a_frame_undoes_says_when_and_stays_warm() {
 #[test]
 fn a_transaction_that_ends_below_zero_is_said_to_be_charged_for_no_pubdata() {
     let recorded = scenario("negative_pubdata");
-    let first_line = |tx| {
-        let question = Question {
-            topic: Topic::Pubdata,
-            view: 0,
-            tx,
-        };
+    let first_line = |tx: u32| {
+        let question = Question::new(Topic::Pubdata, tx);
         let answer = question.answer(&recorded.recording).unwrap();
         answer.lines[0].text.clone()
     };

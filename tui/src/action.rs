@@ -2,6 +2,7 @@
 
 use eradbg_tracer::analysis::answer::{Answer, Question, Topic};
 use eradbg_tracer::query::{Origin, PlacePattern, Query};
+use eradbg_tracer::recording::Part;
 use eradbg_tracer::timeline::{Direction, Jump};
 use tui_input::InputRequest;
 
@@ -52,8 +53,8 @@ pub(crate) enum Action {
     Ask(Origin, PlacePattern),
     /// Asks where the value of a place comes from, in the background.
     Trace(PlacePattern),
-    /// Asks about a transaction; `None`: the one that the cursor is in, or else the first that failed.
-    Question(Topic, Option<u32>),
+    /// Asks about a part of the batch; `None`: the one that the cursor is in, or else the first transaction that failed.
+    Question(Topic, Option<Part>),
     /// Shows the answer in its next order.
     NextView,
     /// Opens or closes the selected line of the answer.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use eradbg_tracer::analysis::answer::Topic;
+use eradbg_tracer::recording::Part;
 use eradbg_vm::protocol::Revision;
 
 /// Time-travel debugger for EraVM batches.
@@ -286,9 +287,9 @@ pub(crate) struct ShowArgs {
     /// What to show.
     #[arg(value_parser = topic_parser())]
     pub(crate) topic: Topic,
-    /// Number of the transaction, counted from 0.
+    /// Number of the transaction, counted from 0, or `end` for what comes after the last one.
     #[arg(long, value_name = "N")]
-    pub(crate) tx: Option<u32>,
+    pub(crate) tx: Option<Part>,
     #[arg(long, value_name = "ORDER", help = orders())]
     pub(crate) by: Option<String>,
     #[command(flatten)]

@@ -2,6 +2,7 @@
 
 use eradbg_tracer::analysis::answer::Topic;
 use eradbg_tracer::query::{self, Origin, PlacePattern, Query};
+use eradbg_tracer::recording::NoPart;
 
 use crate::action::Action;
 use crate::text::parse_number;
@@ -251,10 +252,12 @@ fn place(arguments: &[&str]) -> Result<PlacePattern, String> {
 }
 
 fn ask_about(topic: Topic, arguments: &[&str]) -> Result<Action, String> {
-    if arguments.is_empty() {
-        return Ok(Action::Question(topic, None));
-    }
-    one(arguments, u32::MAX.into()).map(|number| Action::Question(topic, Some(number as u32)))
+    let part = match arguments {
+        [] => None,
+        [part] => Some(part.parse().map_err(|error: NoPart| error.to_string())?),
+        _ => return Err(String::new()),
+    };
+    Ok(Action::Question(topic, part))
 }
 
 fn delete(arguments: &[&str]) -> Result<Action, String> {
@@ -306,7 +309,7 @@ mod tests {
         assert_eq!(read("page 2058 0x40"), Action::Page(2058, Some(0x40)));
         assert_eq!(read("q"), Action::Quit);
         assert_eq!(read("why"), Action::Question(Topic::Why, None));
-        assert_eq!(read("why 4"), Action::Question(Topic::Why, Some(4)));
+        assert_eq!(read("why 4"), Action::Question(Topic::Why, Some(4.into())));
         assert_eq!(read(" "), Action::Escape);
     }
 

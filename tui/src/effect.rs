@@ -5,7 +5,7 @@ use eradbg_tracer::analysis::answer::{Question, Topic};
 use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::delta::Change;
 use eradbg_tracer::query::{Origin, PlacePattern, Query};
-use eradbg_tracer::recording::{Recording, TransactionRow};
+use eradbg_tracer::recording::{Part, Recording, TransactionRow};
 use eradbg_tracer::timeline::{Direction, Timeline};
 
 use eradbg_vm::page_ids;
@@ -57,8 +57,8 @@ pub(crate) enum Task {
     Ask(Origin, PlacePattern),
     /// Where the value of a place comes from.
     Trace(PlacePattern),
-    /// A question about a transaction, in one of its views; `None`: see [`Action::Question`].
-    Answer(Topic, usize, Option<u32>),
+    /// A question about a part of the batch, in one of its views; `None`: see [`Action::Question`].
+    Answer(Topic, usize, Option<Part>),
 }
 
 impl Task {
@@ -201,19 +201,22 @@ fn hook(timeline: &mut Timeline, index: usize) -> Action {
     }
 }
 
-/// What is asked about a transaction: about the one at a position, else the first that failed, else the first, if it is not
-/// said which; `None` where there is none.
+/// What is asked about a part of the batch: about that at a position, if it is not said which. What only a transaction has
+/// is asked about the first that failed where the position lies in none, or about the first; `None` where there is none.
 pub(crate) fn question(
     recording: &Recording,
     position: u64,
     topic: Topic,
     view: usize,
-    tx: Option<u32>,
+    part: Option<Part>,
 ) -> Option<Question> {
-    let here = || recording.transaction_number_at(position);
+    let here = || {
+        let part = recording.part_at(position);
+        part.filter(|part| part.transaction().is_some() || !topic.is_of_transactions())
+    };
     let first = || Why::first(recording).or_else(|| recording.transactions().first().map(|row| row.index));
-    let tx = tx.or_else(here).or_else(first)?;
-    Some(Question { topic, view, tx })
+    let part = part.or_else(here).or_else(|| first().map(Part::Transaction))?;
+    Some(Question { topic, view, part })
 }
 
 fn seek(timeline: &mut Timeline, position: u64) -> Action {

@@ -56,7 +56,7 @@ pub(crate) fn update(model: &mut Model, action: Action) -> Effect {
         Action::FindAgain(direction) => return find_again(model, direction),
         Action::Ask(origin, place) => return run(model, Task::Ask(origin, place)),
         Action::Trace(place) => return run(model, Task::Trace(place)),
-        Action::Question(topic, tx) => return run(model, Task::Answer(topic, 0, tx)),
+        Action::Question(topic, part) => return run(model, Task::Answer(topic, 0, part)),
         Action::NextView => return next_view(model),
         Action::Fold => fold(model, Fold::Leaf),
         Action::Filter => {
@@ -343,7 +343,7 @@ fn next_view(model: &mut Model) -> Effect {
     let next = shown.question.map(|question| (question, question.next_view()));
     match next {
         Some((question, next)) if next != question => {
-            run(model, Task::Answer(next.topic, next.view, Some(next.tx)))
+            run(model, Task::Answer(next.topic, next.view, Some(next.part)))
         }
         _ => refuse(model, "this answer has one order only"),
     }

@@ -19,9 +19,9 @@ use eradbg_vm::storage::StorageKey;
 
 use crate::analysis::stretches::Stretch;
 use crate::analysis::why::Why;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::numbers::grouped;
-use crate::recording::Recording;
+use crate::recording::{Part, Recording};
 
 pub use origin::answer_origin;
 
@@ -117,13 +117,40 @@ impl Topic {
             Self::Pubdata => &["by time", "by slot", "by contract"],
             Self::Contracts => &["by calls", "by address"],
             Self::Timeline => &["one transaction open", "all open"],
-            Self::Transactions => &["in order", "by ergs", "by steps", "by pubdata", "by status"],
+            Self::Transactions => &[
+                "in order",
+                "by ergs",
+                "by steps",
+                "by pubdata",
+                "by status",
+                "by loads",
+            ],
         }
     }
 
-    /// Whether it is about one transaction.
+    /// What stands over the columns of its answer; empty where there are none.
+    fn heading(self) -> String {
+        match self {
+            Self::Calls => calls::heading(),
+            Self::Ergs => ergs::heading(),
+            Self::Refunds => refunds::heading(),
+            Self::Pubdata => pubdata::heading(),
+            Self::Published => published::heading(),
+            Self::Timeline => timeline::heading(),
+            Self::Transactions => transactions::heading(),
+            Self::Contracts => contracts::heading(),
+            Self::Why | Self::Sheet | Self::Events | Self::Rollbacks => String::new(),
+        }
+    }
+
+    /// Whether it is about a part of the batch.
     pub const fn is_about_one(self) -> bool {
         !matches!(self, Self::Transactions | Self::Published | Self::Contracts)
+    }
+
+    /// Whether only transactions have it, and not the end of the batch.
+    pub const fn is_of_transactions(self) -> bool {
+        matches!(self, Self::Why | Self::Sheet)
     }
 }
 
@@ -134,8 +161,8 @@ pub struct Question {
     pub topic: Topic,
     /// Which of the topic's views is wanted.
     pub view: usize,
-    /// Number of the transaction; of no meaning where the topic is about all.
-    pub tx: u32,
+    /// What of the batch it is about; of no meaning where the topic is about all of it.
+    pub part: Part,
 }
 
 /// An answer.
@@ -177,9 +204,13 @@ pub enum Mark {
 }
 
 impl Question {
-    /// The question about a transaction in the topic's usual view.
-    pub const fn new(topic: Topic, tx: u32) -> Self {
-        Self { topic, view: 0, tx }
+    /// The question about a part in the topic's usual view.
+    pub fn new(topic: Topic, part: impl Into<Part>) -> Self {
+        Self {
+            topic,
+            view: 0,
+            part: part.into(),
+        }
     }
 
     /// The next view of the same.
@@ -194,28 +225,38 @@ impl Question {
     /// Answers it.
     ///
     /// # Errors
-    /// When there is no such transaction, the recording cannot be stepped, or what tells of it is damaged.
+    /// When there is no such part, only transactions have what the topic is about, the recording cannot be stepped, or what
+    /// tells of it is damaged.
     pub fn answer(self, recording: &Recording) -> Result<Answer> {
         recording.check_machine()?;
         recording.load_overview();
-        let (heading, lines) = match self.topic {
-            Topic::Why => (String::new(), Why::of(recording, self.tx)?.lines()),
-            Topic::Calls => (calls::heading(), calls::lines(recording, self)?),
-            Topic::Sheet => (String::new(), sheet::lines(recording, self.tx)?),
-            Topic::Ergs => (ergs::heading(), ergs::lines(recording, self)?),
-            Topic::Refunds => (refunds::heading(), refunds::lines(recording, self)?),
-            Topic::Pubdata => (pubdata::heading(), pubdata::lines(recording, self)?),
-            Topic::Published => (published::heading(), published::lines(recording)?),
-            Topic::Events => (String::new(), events::lines(recording, self.tx)?),
-            Topic::Rollbacks => (String::new(), rollbacks::lines(recording, self.tx)?),
-            Topic::Timeline => (timeline::heading(), timeline::lines(recording, self)?),
-            Topic::Transactions => (transactions::heading(), transactions::lines(recording, self.view)),
-            Topic::Contracts => (contracts::heading(), contracts::lines(recording, self.view)?),
+        let transaction = || self.transaction(recording);
+        let lines = match self.topic {
+            Topic::Why => Why::of(recording, transaction()?)?.lines(),
+            Topic::Calls => calls::lines(recording, self)?,
+            Topic::Sheet => sheet::lines(recording, transaction()?)?,
+            Topic::Ergs => ergs::lines(recording, self)?,
+            Topic::Refunds => refunds::lines(recording, self)?,
+            Topic::Pubdata => pubdata::lines(recording, self)?,
+            Topic::Published => published::lines(recording)?,
+            Topic::Events => events::lines(recording, self.part)?,
+            Topic::Rollbacks => rollbacks::lines(recording, self.part)?,
+            Topic::Timeline => timeline::lines(recording, self)?,
+            Topic::Transactions => transactions::lines(recording, self.view)?,
+            Topic::Contracts => contracts::lines(recording, self.view)?,
         };
         Ok(Answer {
             title: self.title(recording),
-            heading,
+            heading: self.topic.heading(),
             lines,
+        })
+    }
+
+    /// The transaction that it is about.
+    fn transaction(self, recording: &Recording) -> Result<u32> {
+        self.part.transaction().ok_or_else(|| Error::OnlyOfTransactions {
+            path: recording.path().to_owned(),
+            topic: self.topic.name(),
         })
     }
 
@@ -235,7 +276,7 @@ impl Question {
             Topic::Contracts => "Contracts",
         };
         let of = if self.topic.is_about_one() {
-            format!(": transaction {}", self.tx)
+            format!(": {}", self.part)
         } else {
             String::new()
         };
@@ -299,12 +340,6 @@ fn gap(recording: &Recording) -> &'static str {
     }
 }
 
-/// Steps of a transaction, those of a first attempt included.
-fn steps_of(recording: &Recording, tx: u32) -> Result<Range<u64>> {
-    let row = recording.transaction(tx)?;
-    Ok(row.first_step..(row.first_step + row.steps).min(recording.steps()))
-}
-
 /// Hex digits without leading zeros.
 fn trimmed(hex: &str) -> String {
     let digits = hex.trim_start_matches("0x").trim_start_matches('0');
@@ -334,10 +369,4 @@ fn name_of(recording: &Recording, address: &str) -> String {
     address
         .parse()
         .map_or_else(|_| trimmed(address), |address| recording.name_or_hex(address))
-}
-
-/// A number of bytes that may be negative.
-fn signed(number: i64) -> String {
-    let sign = if number < 0 { "-" } else { "" };
-    format!("{sign}{}", grouped(number.unsigned_abs()))
 }

@@ -6,9 +6,9 @@ use eradbg_vm::H160;
 use serde::Serialize;
 
 use crate::analysis::calls::watcher::Watcher;
-use crate::analysis::stretches::{Stretch, watch_all, watch_transaction};
+use crate::analysis::stretches::{Stretch, watch_all, watch_part};
 use crate::error::Result;
-use crate::recording::Recording;
+use crate::recording::{Part, Recording};
 
 /// A near or far call.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -97,9 +97,9 @@ pub fn calls<E: From<crate::Error>>(
 /// Calls of a transaction's stretches. The recording's overview is loaded.
 ///
 /// # Errors
-/// When there is no such transaction, or the recording is damaged.
-pub fn of_transaction(recording: &Recording, number: u32) -> Result<Vec<(Stretch, Vec<Call>)>> {
-    let mut stretches = watch_transaction::<Watcher>(recording, number)?;
+/// When there is no such part, or the recording is damaged.
+pub fn of_part(recording: &Recording, part: Part) -> Result<Vec<(Stretch, Vec<Call>)>> {
+    let mut stretches = watch_part::<Watcher>(recording, part)?;
     for call in stretches.iter_mut().flat_map(|(_, calls)| calls) {
         call.find_function(recording);
     }

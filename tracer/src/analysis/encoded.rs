@@ -97,11 +97,6 @@ impl Encoded {
         word_of(&self.machine, slot)
     }
 
-    /// The state when the run starts.
-    pub(crate) fn machine(&self) -> &Execution {
-        &self.machine
-    }
-
     /// Whether it comes from the base layer.
     pub(crate) fn is_of_l1(&self) -> bool {
         L1_TYPES.contains(&self.heap_word(self.first + TYPE).low_u64())

@@ -6,9 +6,9 @@ use eradbg_vm::H160;
 use serde::Serialize;
 
 use crate::analysis::ergs::meter::Meter;
-use crate::analysis::stretches::{Stretch, watch_all, watch_transaction};
+use crate::analysis::stretches::{Stretch, watch_all, watch_part};
 use crate::error::Result;
-use crate::recording::Recording;
+use crate::recording::{Part, Recording};
 
 /// What a frame did with its ergs.
 ///
@@ -86,7 +86,7 @@ pub fn ergs<E: From<crate::Error>>(
 /// Accounts of a transaction's stretches, each with those of its frames. The recording's overview is loaded.
 ///
 /// # Errors
-/// When there is no such transaction, or the recording is damaged.
-pub fn of_transaction(recording: &Recording, number: u32) -> Result<Vec<(Stretch, Vec<FrameErgs>)>> {
-    watch_transaction::<Meter>(recording, number)
+/// When there is no such part, or the recording is damaged.
+pub fn of_part(recording: &Recording, part: Part) -> Result<Vec<(Stretch, Vec<FrameErgs>)>> {
+    watch_part::<Meter>(recording, part)
 }

@@ -59,23 +59,23 @@ pub fn pubdata<E: From<crate::Error>>(
     recording.load_overview();
     let mut total = 0i32;
     walk::<StateRow, E>(recording, steps, &mut |told| {
+        let Some(delta) = bytes_of(&told.row.row) else {
+            return Ok(());
+        };
+        total = total.wrapping_add(delta);
         let row = match &told.row.row {
-            StateRow::Storage(access) if access.new.is_some() => of_write(&told, access),
-            StateRow::Pubdata(bytes) => PubdataRow {
-                kind: "precompile",
-                delta: *bytes,
-                ..empty(&told)
-            },
-            StateRow::Restored(Restored::Pubdata { from, to }) => PubdataRow {
+            StateRow::Storage(access) => of_write(&told, access),
+            StateRow::Restored(_) => PubdataRow {
                 kind: "undone",
-                delta: to.wrapping_sub(*from),
                 undone_at: None,
                 ..empty(&told)
             },
-            _ => return Ok(()),
+            _ => PubdataRow {
+                kind: "precompile",
+                ..empty(&told)
+            },
         };
-        total = total.wrapping_add(row.delta);
-        each(PubdataRow { total, ..row })
+        each(PubdataRow { delta, total, ..row })
     })
 }
 
@@ -95,6 +95,16 @@ pub fn counter(recording: &Recording, position: u64) -> Result<i32> {
     } else {
         state.pubdata.wrapping_sub(between)
     })
+}
+
+/// Bytes that a row adds to the counter; `None` where it is not about pubdata.
+pub(super) fn bytes_of(row: &StateRow) -> Option<i32> {
+    match row {
+        StateRow::Storage(access) if access.new.is_some() => Some(access.pubdata),
+        StateRow::Pubdata(bytes) => Some(*bytes),
+        StateRow::Restored(Restored::Pubdata { from, to }) => Some(to.wrapping_sub(*from)),
+        _ => None,
+    }
 }
 
 fn of_write(told: &Told<'_, StateRow>, access: &StorageAccess) -> PubdataRow {
@@ -118,7 +128,6 @@ fn of_write(told: &Told<'_, StateRow>, access: &StorageAccess) -> PubdataRow {
         compression,
         price: access.price,
         paid: access.paid_before.unwrap_or(0),
-        delta: access.pubdata,
         ..empty(told)
     }
 }

@@ -7,20 +7,21 @@
 
 use std::ops::Range;
 
+use eradbg_vm::H160;
 use eradbg_vm::batch::MAX_COMPUTE_GAS;
 use eradbg_vm::bootloader::Hook;
 use eradbg_vm::storage::{BOOTLOADER, KNOWN_CODES_STORAGE, system_address};
-use eradbg_vm::{Execution, H160};
 use serde::Serialize;
 
 use crate::analysis::encoded::{Encoded, word_of};
 use crate::analysis::frames::Frames;
 use crate::analysis::phase::Phase;
 use crate::analysis::pubdata::counter;
-use crate::analysis::{after, before, hooks};
+use crate::analysis::used::ergs_used;
+use crate::analysis::{before, hooks};
 use crate::error::Result;
 use crate::ledger::TransactionRow;
-use crate::numbers::grouped;
+use crate::numbers::{grouped, signed};
 use crate::recording::{HookRow, Recording};
 
 /// What each L2 transaction costs besides its code: gas, and bytes of pubdata.
@@ -86,13 +87,13 @@ pub fn sheet(recording: &Recording, tx: u32) -> Result<Vec<Entry>> {
 impl Sheet<'_> {
     fn fill(&mut self) -> Result<()> {
         let prices = self.prices()?;
-        let limit = self.limits(&prices);
-        self.used()?;
+        let limits = self.limits(&prices);
+        let used = self.used()?;
         let Some(asked) = self.hook(Hook::AskOperatorForRefund) else {
             self.note("refund", "the bootloader did not come to the refund");
             return Ok(());
         };
-        self.refund(asked, limit, &prices)
+        self.refund(asked, &limits, used, &prices)
     }
 
     /// Prices of the batch, and what a byte of pubdata costs.
@@ -142,8 +143,8 @@ impl Sheet<'_> {
         })
     }
 
-    /// From the gas limit to what is left for the transaction's own work; the gas limit.
-    fn limits(&mut self, prices: &Prices) -> u64 {
+    /// From the gas limit to what is left for the transaction's own work.
+    fn limits(&mut self, prices: &Prices) -> Limits {
         let part = "limits";
         let layout = *self.recording.layout();
         let limit = self.slot(part, "gas limit", "gas", self.encoded.gas_limit_slot());
@@ -181,11 +182,15 @@ impl Sheet<'_> {
             grouped(intrinsic)
         );
         self.computed(part, "left for the transaction", body.into(), "gas", how);
-        limit
+        Limits {
+            limit,
+            reserved,
+            body,
+        }
     }
 
-    /// What each phase used, as the machine counts.
-    fn used(&mut self) -> Result<()> {
+    /// What each phase used, as the machine counts; the sum.
+    fn used(&mut self) -> Result<u64> {
         let end = (self.row.first_step + self.row.steps).min(self.recording.steps());
         let mut cuts: Vec<u64> = vec![self.encoded.start, end];
         let hooks = self.recording.hooks().iter().map(|hook| hook.step);
@@ -194,23 +199,19 @@ impl Sheet<'_> {
         cuts.extend(prepared_at);
         cuts.sort_unstable();
         cuts.dedup();
-        let mut sum = 0u64;
+        let stretches: Vec<Range<u64>> = cuts.windows(2).map(|pair| pair[0]..pair[1]).collect();
         let mut phases: Vec<(&str, u64, u64)> = Vec::new();
-        let mut before = held(self.encoded.machine());
-        for pair in cuts.windows(2) {
-            let after = held(&after(self.recording, pair[1] - 1)?);
-            let used = before.saturating_sub(after);
-            before = after;
-            sum += used;
-            let phase = match Phase::at(self.recording, pair[0]) {
-                Phase::Execution if prepared_at.is_some_and(|at| pair[1] <= at) => "preparation",
+        for (steps, used) in stretches.iter().zip(ergs_used(self.recording, &stretches)?) {
+            let phase = match Phase::at(self.recording, steps.start) {
+                Phase::Execution if prepared_at.is_some_and(|at| steps.end <= at) => "preparation",
                 phase => phase.name(),
             };
             match phases.last_mut() {
                 Some((last, _, ergs)) if *last == phase => *ergs += used,
-                _ => phases.push((phase, pair[0], used)),
+                _ => phases.push((phase, steps.start, used)),
             }
         }
+        let sum: u64 = phases.iter().map(|(.., used)| used).sum();
         for (phase, step, used) in phases {
             self.told("ergs used", phase, used.into(), "gas", step);
         }
@@ -221,7 +222,7 @@ impl Sheet<'_> {
             "gas",
             "what the machine took".to_owned(),
         );
-        Ok(())
+        Ok(sum)
     }
 
     /// The position from which on the transaction's own call is executed, when the bootloader publishes bytecodes for it
@@ -243,7 +244,12 @@ impl Sheet<'_> {
     }
 
     /// What the bootloader proposes, and what the operator makes of it.
-    fn refund(&mut self, asked: HookRow, limit: u64, prices: &Prices) -> Result<()> {
+    fn refund(&mut self, asked: HookRow, limits: &Limits, used: u64, prices: &Prices) -> Result<()> {
+        let &Limits {
+            limit,
+            reserved,
+            body,
+        } = limits;
         let part = "pubdata";
         let [proposed, on_pubdata, gas_per_pubdata] =
             self.recording.hook_parameters(asked)?.map(|word| word.low_u64());
@@ -277,6 +283,24 @@ impl Sheet<'_> {
             "gas",
             asked.step,
         );
+        let counted = [reserved.into(), -i128::from(proposed), -i128::from(on_pubdata)]
+            .iter()
+            .fold(i128::from(body), |sum, part| sum.saturating_add(*part));
+        let how = format!(
+            "{} + {} - {} - {}",
+            grouped(body),
+            grouped(reserved),
+            grouped(proposed),
+            grouped(on_pubdata)
+        );
+        self.computed(part, "ergs that it counts as used", counted, "gas", how);
+        let others = i128::from(used) - counted;
+        let how = format!(
+            "{} - {}; overhead and intrinsic pay for them",
+            grouped(used),
+            signed(counted)
+        );
+        self.computed(part, "ergs that it does not count", others, "gas", how);
         let computation = limit.saturating_sub(proposed).saturating_sub(on_pubdata);
         let how = format!(
             "{} - {} - {}",
@@ -409,12 +433,13 @@ impl Sheet<'_> {
     }
 }
 
-/// Ergs of all frames on the call stack.
-fn held(machine: &Execution) -> u64 {
-    let parts = machine
-        .frames()
-        .flat_map(|frame| frame.waiting.iter().copied().chain([frame.current()]));
-    parts.map(|part| u64::from(part.ergs)).sum()
+/// Gas that a transaction may use, and for what.
+struct Limits {
+    limit: u64,
+    /// What stays out of computation.
+    reserved: u64,
+    /// What is left for the transaction's own work.
+    body: u64,
 }
 
 /// Prices as the sheet's other numbers need them.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use eradbg_vm::{Execution, Observer};
 
 use crate::error::Result;
-use crate::recording::Recording;
+use crate::recording::{Part, Recording};
 use crate::replay::Replay;
 
 /// Steps that belong to one transaction at most, and are rolled back as a whole or not at all.
@@ -72,18 +72,16 @@ pub(super) fn watch_all<W: Watcher, E: From<crate::Error>>(
     Ok(())
 }
 
-/// The stretches of a transaction, those of a first attempt included, with their rows. The recording's overview is loaded.
+/// The stretches of a part with their rows. The recording's overview is loaded.
 ///
 /// # Errors
-/// When there is no such transaction, or the recording is damaged.
-pub(super) fn watch_transaction<W: Watcher>(
+/// When there is no such part, or the recording is damaged.
+pub(super) fn watch_part<W: Watcher>(
     recording: &Recording,
-    number: u32,
+    part: Part,
 ) -> Result<Vec<(Stretch, Vec<W::Row>)>> {
-    let row = recording.transaction(number)?;
-    let end = (row.first_step + row.steps).min(recording.steps());
     let mut place = Place::new(recording);
-    stretches(recording, row.first_step..end)
+    stretches(recording, recording.steps_of(part)?)
         .into_iter()
         .map(|stretch| {
             let rows = place.watch::<W>(&stretch)?;

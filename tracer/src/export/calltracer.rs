@@ -11,7 +11,7 @@ use eradbg_vm::storage::{BOOTLOADER, CONTRACT_DEPLOYER};
 use eradbg_vm::{H160, H256, U256};
 use serde::Serialize;
 
-use crate::analysis::calls::{Call, of_transaction};
+use crate::analysis::calls::{Call, of_part};
 use crate::analysis::encoded::Encoded;
 use crate::error::Result;
 use crate::export::steps::ExportError;
@@ -87,7 +87,7 @@ pub fn trace(recording: &Recording, row: &TransactionRow) -> Result<TracedTransa
     let encoded = Encoded::of(recording, row)?;
     let gas = encoded.gas_limit();
     // The attempt that counts is the last stretch.
-    let calls = of_transaction(recording, row.index)?.pop();
+    let calls = of_part(recording, row.index.into())?.pop();
     let calls = calls.map_or_else(Vec::new, |(_, calls)| calls);
     let failed = row.status != TxStatus::Success;
     Ok(TracedTransaction {

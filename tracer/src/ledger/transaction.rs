@@ -1,5 +1,7 @@
 //! Rows about transactions that are done: what a list of them shows, without their reports.
 
+use std::ops::Range;
+
 use eradbg_vm::H256;
 
 use crate::ledger::{LedgerKind, Row};
@@ -40,6 +42,11 @@ impl TransactionRow {
     /// Whether its ergs and pubdata were measured: it is done, and the batch did not run in one go.
     pub fn is_measured(&self) -> bool {
         !self.hash.is_zero()
+    }
+
+    /// The steps of the attempt that counts.
+    pub fn attempt(&self) -> Range<u64> {
+        self.rerun_at.unwrap_or(self.first_step)..self.first_step + self.steps
     }
 }
 

@@ -158,10 +158,12 @@ fn run(
             None => End::At(from, format!("{place} is more than one place: name a single one")),
         }),
         // A question that is cancelled is answered all the same, and nobody listens: it takes seconds at most.
-        Task::Answer(topic, view, tx) => Ok(match effect::question(recording, from, *topic, *view, *tx) {
-            Some(question) => End::Answer(Some(question), Box::new(question.answer(recording)?)),
-            None => End::At(from, "the recording has no transaction".to_owned()),
-        }),
+        Task::Answer(topic, view, part) => {
+            Ok(match effect::question(recording, from, *topic, *view, *part) {
+                Some(question) => End::Answer(Some(question), Box::new(question.answer(recording)?)),
+                None => End::At(from, "the recording has no transaction".to_owned()),
+            })
+        }
     }
 }
 

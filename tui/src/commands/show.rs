@@ -6,6 +6,7 @@ use anyhow::Result;
 use eradbg_tracer::Recording;
 use eradbg_tracer::analysis::answer::{Line, Mark, Question, Topic};
 use eradbg_tracer::analysis::why::Why;
+use eradbg_tracer::recording::Part;
 
 use crate::Exit;
 use crate::cli::ShowArgs;
@@ -34,11 +35,11 @@ pub(crate) fn show(args: &ShowArgs) -> Result<Exit> {
     };
     let recording = args.names.open(&args.recording)?;
     recording.load_overview();
-    let tx = args.tx.or_else(|| Why::first(&recording)).unwrap_or(0);
+    let first = || Part::Transaction(Why::first(&recording).unwrap_or(0));
     let question = Question {
         topic: args.topic,
         view,
-        tx,
+        part: args.tx.unwrap_or_else(first),
     };
     let answer = question.answer(&recording)?;
     let mut out = BufWriter::new(stdout().lock());

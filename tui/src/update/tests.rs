@@ -111,7 +111,7 @@ fn escape_cancels_an_answer_that_takes_long_and_leaves_the_one_before() {
         lines: vec![],
     };
     update(&mut model, Action::Answered(None, Box::new(before)));
-    update(&mut model, Action::Question(Topic::Ergs, Some(3)));
+    update(&mut model, Action::Question(Topic::Ergs, Some(3.into())));
     assert_eq!(effects(&mut model, &[Action::Escape]), [Effect::Cancel]);
     assert!(matches!(&model.mode, Mode::Answer(shown) if shown.answer.title == "before"));
     assert_eq!(model.left_from, None, "an answer leaves no place to come back to");

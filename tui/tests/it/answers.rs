@@ -48,7 +48,10 @@ fn every_topic_is_shown_in_every_order() {
     let folder = folder();
     let path = folder.path();
     for (topic, orders) in [
-        ("transactions", &["ergs", "steps", "pubdata", "status"][..]),
+        (
+            "transactions",
+            &["ergs", "steps", "pubdata", "status", "loads"][..],
+        ),
         ("calls", &["near calls too", "without system contracts"]),
         ("contracts", &["address"]),
         ("timeline", &["all open"]),
@@ -85,6 +88,23 @@ fn every_topic_is_shown_in_every_order() {
             "{missing:?}"
         );
     }
+    for topic in [
+        "calls",
+        "ergs",
+        "refunds",
+        "pubdata",
+        "rollbacks",
+        "events",
+        "timeline",
+    ] {
+        let at_end = run_line(path, &format!("show r {topic} --tx end")).ok();
+        assert!(at_end.contains("end of the batch"), "{topic}: {at_end}");
+    }
+    let nobody = run_line(path, "show r sheet --tx end");
+    assert!(
+        nobody.code == Some(1) && nobody.stderr.contains("sheet is about a transaction"),
+        "{nobody:?}"
+    );
     let unknown = run_line(path, "show r gas");
     assert!(
         unknown.code == Some(2) && unknown.stderr.contains("sheet"),

@@ -3,7 +3,7 @@
 use eradbg_vm::value::is_kernel;
 
 use super::{Line, Mark, Question};
-use crate::analysis::calls::{Call, of_transaction};
+use crate::analysis::calls::{Call, of_part};
 use crate::analysis::reason::reason;
 use crate::error::Result;
 use crate::numbers::grouped;
@@ -27,7 +27,7 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
         _ => call.kind != "near" && !is_kernel(call.code),
     };
     let mut lines = Vec::new();
-    for (stretch, calls) in of_transaction(recording, question.tx)? {
+    for (stretch, calls) in of_part(recording, question.part)? {
         lines.push(Line::of_stretch(&stretch).with(columns("", "")));
         // How many of the calls around each are shown.
         let mut depths: Vec<usize> = Vec::with_capacity(calls.len());

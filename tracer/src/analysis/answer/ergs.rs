@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use eradbg_vm::H160;
 
 use super::{Line, Mark, Question};
-use crate::analysis::ergs::{FrameErgs, of_transaction};
+use crate::analysis::ergs::{FrameErgs, of_part};
 use crate::error::Result;
 use crate::numbers::grouped;
 use crate::recording::Recording;
@@ -17,7 +17,7 @@ pub(super) fn heading() -> String {
 
 pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
-    for (stretch, accounts) in of_transaction(recording, question.tx)? {
+    for (stretch, accounts) in of_part(recording, question.part)? {
         let used: u64 = accounts.iter().map(|account| account.itself).sum();
         let sum = columns(&grouped(used), "");
         lines.push(Line::of_stretch(&stretch).with(sum));

@@ -3,11 +3,11 @@
 use eradbg_vm::events::{Event, L2ToL1Log, RawEvent, merge_events};
 
 use super::calls::bytes;
-use super::{Line, Mark, steps_of};
+use super::{Line, Mark};
 use crate::analysis::walk::walk;
 use crate::error::{Error, Result};
 use crate::ledger::StateRow;
-use crate::recording::Recording;
+use crate::recording::{Part, Recording};
 
 /// An event that is being emitted, piece by piece.
 struct Emitted {
@@ -16,10 +16,10 @@ struct Emitted {
     is_undone: bool,
 }
 
-pub(super) fn lines(recording: &Recording, tx: u32) -> Result<Vec<Line>> {
+pub(super) fn lines(recording: &Recording, part: Part) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     let mut open: Option<Emitted> = None;
-    walk::<StateRow, Error>(recording, steps_of(recording, tx)?, &mut |told| {
+    walk::<StateRow, Error>(recording, recording.steps_of(part)?, &mut |told| {
         let (step, is_undone) = (told.row.step, told.fate.undone_at.is_some());
         match &told.row.row {
             StateRow::Event(piece) if piece.is_first => {

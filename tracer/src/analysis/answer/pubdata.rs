@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Line, Mark, Question, name_of, signed, slot_text, steps_of, value_text};
+use super::{Line, Mark, Question, name_of, slot_text, value_text};
 use crate::analysis::pubdata::{PubdataRow, counter, pubdata};
 use crate::analysis::why::Why;
 use crate::error::{Error, Result};
-use crate::numbers::grouped;
-use crate::recording::Recording;
+use crate::numbers::{grouped, signed};
+use crate::recording::{Part, Recording};
 
 /// Rows of one slot.
 type Slots<'a> = BTreeMap<(&'a str, &'a str), Vec<&'a PubdataRow>>;
@@ -18,7 +18,7 @@ pub(super) fn heading() -> String {
 
 pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Line>> {
     let mut rows = Vec::new();
-    let steps = steps_of(recording, question.tx)?;
+    let steps = recording.steps_of(question.part)?;
     let before = counter(recording, steps.start)?;
     pubdata::<Error>(recording, steps, &mut |row| {
         rows.push(PubdataRow {
@@ -31,7 +31,7 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
     for row in rows.iter().filter(|row| row.kind == "write") {
         slots.entry((&row.address, &row.slot)).or_default().push(row);
     }
-    let mut lines = summary(recording, question.tx, before, &rows)?;
+    let mut lines = summary(recording, question.part, before, &rows)?;
     let told: Vec<_> = match question.view {
         0 => rows.iter().map(|row| line(recording, row, 0)).collect(),
         1 => {
@@ -48,17 +48,22 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
 }
 
 /// What the transaction adds, and where that became too much for its gas.
-fn summary(recording: &Recording, tx: u32, before: i32, rows: &[PubdataRow]) -> Result<Vec<Line>> {
-    let steps = steps_of(recording, tx)?;
+fn summary(recording: &Recording, part: Part, before: i32, rows: &[PubdataRow]) -> Result<Vec<Line>> {
+    let steps = recording.steps_of(part)?;
     let counter = rows.last().map_or(before, |row| row.total);
     let net = i64::from(counter) - i64::from(before);
-    let text = if net < 0 {
-        "the transaction adds less than nothing: it is charged for none, and nobody who paid for these bytes gets them back"
-    } else {
-        "the transaction adds"
+    let text = match part {
+        Part::Transaction(_) if net < 0 => {
+            "the transaction adds less than nothing: it is charged for none, and nobody who paid for these bytes gets them back"
+        }
+        Part::Transaction(_) => "the transaction adds",
+        Part::BatchEnd => "closing the batch adds, at nobody's charge",
     };
-    let numbers = columns("", "", &signed(net), &signed(counter.into()));
+    let numbers = columns("", "", &signed(net), &signed(counter));
     let mut lines = vec![Line::at(steps.end, 0, text.to_owned()).with(numbers)];
+    let Some(tx) = part.transaction() else {
+        return Ok(lines);
+    };
     let Some(unpaid) = Why::of(recording, tx)?.unpaid else {
         return Ok(lines);
     };
@@ -135,8 +140,8 @@ fn line(recording: &Recording, row: &PubdataRow, indent: usize) -> Line {
     let columns = columns(
         &grouped(row.price),
         &grouped(row.paid),
-        &signed(row.delta.into()),
-        &signed(row.total.into()),
+        &signed(row.delta),
+        &signed(row.total),
     );
     let line = Line::at(row.step, indent, text).with(columns);
     line.marked(Mark::Undone, row.undone_at.is_some() || row.kind == "undone")

@@ -1,9 +1,10 @@
 //! What the batch publishes, taken apart.
 
-use super::{Line, signed};
+use super::Line;
 use crate::analysis::published::Published;
+use crate::analysis::used::used_by_transactions;
 use crate::error::Result;
-use crate::numbers::grouped;
+use crate::numbers::{grouped, signed};
 use crate::recording::Recording;
 
 /// Kinds of pieces with what they are called, in the order of the bytes.
@@ -40,7 +41,7 @@ pub(super) fn lines(recording: &Recording) -> Result<Vec<Line>> {
             bytes - counted,
         ),
     ];
-    add_charged(recording, published.counted, &mut lines);
+    add_charged(recording, published.counted, &mut lines)?;
     for (kind, title) in KINDS {
         let pieces: Vec<_> = published
             .pieces
@@ -67,20 +68,24 @@ pub(super) fn lines(recording: &Recording) -> Result<Vec<Line>> {
 }
 
 /// What the transactions were charged for, against what the machine counted.
-fn add_charged(recording: &Recording, counted: i32, lines: &mut Vec<Line>) {
-    let rows = recording.transactions();
-    let in_batch = || rows.iter().filter(|row| !row.rolled_back && row.pubdata > 0);
-    let charged: i64 = in_batch().map(|row| i64::from(row.pubdata)).sum();
-    let text = format!("charged to {} transactions", in_batch().count());
+fn add_charged(recording: &Recording, counted: i32, lines: &mut Vec<Line>) -> Result<()> {
+    let used = used_by_transactions(recording)?;
+    let rows = recording.transactions().iter().zip(used);
+    let charged: Vec<_> = rows
+        .filter(|(row, used)| !row.rolled_back && used.charged > 0)
+        .collect();
+    let sum: i64 = charged.iter().map(|(_, used)| i64::from(used.charged)).sum();
+    let text = format!("charged to {} transactions", charged.len());
     let at_end = recording.steps();
-    lines.push(Line::at(at_end, 0, text).with(columns("", &grouped(charged))));
-    lines.extend(in_batch().map(|row| {
+    lines.push(Line::at(at_end, 0, text).with(columns("", &grouped(sum))));
+    lines.extend(charged.iter().map(|(row, used)| {
         Line::at(row.first_step, 1, format!("transaction {}", row.index))
-            .with(columns("", &grouped(row.pubdata)))
+            .with(columns("", &grouped(used.charged)))
     }));
-    let others = i64::from(counted) - charged;
+    let others = i64::from(counted) - sum;
     let text = "difference: what the batch itself writes, and what of it is given back".to_owned();
     lines.push(Line::at(at_end, 0, text).with(columns("", &signed(others))));
+    Ok(())
 }
 
 fn columns(offset: &str, bytes: &str) -> String {

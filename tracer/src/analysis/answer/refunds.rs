@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Line, Mark, Question, signed, slot_text, steps_of, trimmed};
+use super::{Line, Mark, Question, slot_text, trimmed};
 use crate::analysis::refunds::{RefundRow, refunds};
 use crate::error::{Error, Result};
-use crate::numbers::grouped;
+use crate::numbers::{grouped, signed};
 use crate::recording::Recording;
 
 pub(super) fn heading() -> String {
@@ -14,7 +14,7 @@ pub(super) fn heading() -> String {
 
 pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Line>> {
     let mut rows = Vec::new();
-    refunds::<Error>(recording, steps_of(recording, question.tx)?, &mut |row| {
+    refunds::<Error>(recording, recording.steps_of(question.part)?, &mut |row| {
         rows.push(row);
         Ok(())
     })?;

@@ -1,14 +1,14 @@
 //! What was undone in a transaction: each rollback with what it restored, and what survived it.
 
-use super::{Line, Mark, name_of, steps_of, trimmed};
+use super::{Line, Mark, name_of, trimmed};
 use crate::analysis::rollbacks::{RollbackRow, rollbacks};
 use crate::error::{Error, Result};
 use crate::numbers::grouped;
-use crate::recording::Recording;
+use crate::recording::{Part, Recording};
 
-pub(super) fn lines(recording: &Recording, tx: u32) -> Result<Vec<Line>> {
+pub(super) fn lines(recording: &Recording, part: Part) -> Result<Vec<Line>> {
     let mut rows = Vec::new();
-    rollbacks::<Error>(recording, steps_of(recording, tx)?, &mut |row| {
+    rollbacks::<Error>(recording, recording.steps_of(part)?, &mut |row| {
         rows.push(row);
         Ok(())
     })?;

@@ -3,7 +3,7 @@
 use super::Line;
 use crate::analysis::sheet::{Entry, sheet};
 use crate::error::Result;
-use crate::numbers::grouped;
+use crate::numbers::signed;
 use crate::recording::Recording;
 
 pub(super) fn lines(recording: &Recording, tx: u32) -> Result<Vec<Line>> {
@@ -26,8 +26,7 @@ fn line(entry: &Entry) -> Line {
         .map_or_else(String::new, |slot| format!(" (heap slot {slot})"));
     let value = match (entry.unit, entry.value) {
         ("", _) => String::new(),
-        (_, value) if value < 0 => format!("-{}", grouped(value.unsigned_abs())),
-        (_, value) => grouped(value),
+        (_, value) => signed(value),
     };
     let line = Line {
         step: entry.step,

@@ -1,27 +1,19 @@
-//! The batch from above: blocks and transactions with what they used; and one transaction from within: phases, hooks with the
-//! operator's answers, snapshots, rollbacks.
+//! The batch from above: blocks and transactions with what they used.
 
-use std::fmt::Write;
+mod phases;
+
 use std::ops::Range;
 
-use eradbg_vm::U256;
-
-use super::{
-    Line, Mark, Question, steps_of,
-    transactions::{measured, told_status},
-};
-use crate::analysis::hooks::{HookCall, hooks};
-use crate::analysis::phase::Phase;
-use crate::analysis::walk::walk;
-use crate::error::{Error, Result};
-use crate::ledger::{OperatorRow, TransactionRow, TxStatus};
-use crate::numbers::grouped;
-use crate::recording::Recording;
+use super::{Line, Mark, Question, transactions::told_status};
+use crate::analysis::used::{StateUsed, TransactionUsed, ergs_used, state_used, used_by_transactions};
+use crate::error::Result;
+use crate::ledger::{TransactionRow, TxStatus};
+use crate::numbers::{grouped, signed};
+use crate::recording::{Part, Recording};
+use phases::Lines;
 
 /// Columns that a picture of the batch may take: several transactions share one where there are more.
 const PICTURE_COLUMNS: usize = 60;
-/// Words of an answer that are told; a transaction that is pushed has hundreds.
-const SHOWN_WORDS: usize = 4;
 /// Columns of a picture, lowest first.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
@@ -29,36 +21,84 @@ pub(super) fn heading() -> String {
     columns("steps", "ergs", "pubdata")
 }
 
+/// Ergs and bytes of pubdata that a stretch used.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    ergs: u64,
+    pubdata: i64,
+}
+
+/// A transaction with what it used.
+type Row<'a> = (&'a TransactionRow, Used);
+
 pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Line>> {
-    let rows = recording.transactions();
-    let mut lines = vec![
-        picture("ergs", rows, |row| row.gas_used.into()),
-        picture("pubdata", rows, |row| row.pubdata.into()),
-    ];
-    for block in rows.chunk_by(|a, b| a.l2_block == b.l2_block) {
-        lines.push(of_block(block));
+    let used = used_by_transactions(recording)?;
+    let used = used.into_iter().map(|TransactionUsed { ergs, state, .. }| Used {
+        ergs,
+        pubdata: state.pubdata,
+    });
+    let rows: Vec<Row<'_>> = recording.transactions().iter().zip(used).collect();
+    let is_open = |part| question.view == 1 || question.part == part;
+    let mut told = Lines::default();
+    for block in rows.chunk_by(|(a, _), (b, _)| a.l2_block == b.l2_block) {
+        told.lines.push(of_block(block));
         for row in block {
-            lines.push(of_transaction(recording, row));
-            if question.view == 1 || row.index == question.tx {
-                add_parts(recording, row, &mut lines)?;
+            told.lines.push(of_transaction(recording, row));
+            let part = Part::Transaction(row.0.index);
+            if is_open(part) {
+                told.add_phases(recording, part)?;
             }
         }
     }
-    if let Some(end) = recording.batch_end() {
+    let mut whole = sum(&rows);
+    if let Ok(steps) = recording.steps_of(Part::BatchEnd) {
+        let used = used_in(recording, std::slice::from_ref(&steps))?[0];
+        (whole.ergs, whole.pubdata) = (whole.ergs + used.ergs, whole.pubdata + used.pubdata);
         let text = "the bootloader closes the batch".to_owned();
-        lines.push(Line::at(end, 0, text).with(no_columns()));
-        if question.view == 1 {
-            add_events(&events(recording, end..recording.steps() + 1)?, 1, &mut lines);
+        told.lines
+            .push(Line::at(steps.start, 0, text).with(numbers(&steps, used)));
+        if is_open(Part::BatchEnd) {
+            told.add_phases(recording, Part::BatchEnd)?;
         }
     }
+    let batch = Line::at(0, 0, "the batch".to_owned());
+    let mut lines = vec![
+        picture("ergs", &rows, |used| used.ergs),
+        picture("pubdata", &rows, |used| used.pubdata.max(0) as u64),
+        batch.with(numbers(&(0..recording.steps()), whole)),
+    ];
+    lines.extend(told.counted(recording)?);
     Ok(lines)
 }
 
+/// What the transactions used that were not taken back: the operator takes back ergs and pubdata too.
+fn sum(rows: &[Row<'_>]) -> Used {
+    let lasting = || {
+        rows.iter()
+            .filter(|(row, _)| !row.rolled_back)
+            .map(|(_, used)| used)
+    };
+    Used {
+        ergs: lasting().map(|used| used.ergs).sum(),
+        pubdata: lasting().map(|used| used.pubdata).sum(),
+    }
+}
+
+/// What each of some stretches used, which are in order and do not overlap.
+fn used_in(recording: &Recording, stretches: &[Range<u64>]) -> Result<Vec<Used>> {
+    let ergs = ergs_used(recording, stretches)?;
+    let state = state_used(recording, stretches)?;
+    let pairs = ergs.into_iter().zip(state);
+    let used = pairs.map(|(ergs, StateUsed { pubdata, .. })| Used { ergs, pubdata });
+    Ok(used.collect())
+}
+
 /// What each transaction used of something, as a row of bars.
-fn picture(name: &str, rows: &[TransactionRow], used: impl Fn(&TransactionRow) -> u64) -> Line {
-    let most = rows.iter().map(&used).max().unwrap_or(0);
-    let bar = |rows: &[TransactionRow]| {
-        let highest = rows.iter().map(&used).max().unwrap_or(0);
+fn picture(name: &str, rows: &[Row<'_>], number: impl Fn(&Used) -> u64) -> Line {
+    let highest_of = |rows: &[Row<'_>]| rows.iter().map(|(_, used)| number(used)).max().unwrap_or(0);
+    let most = highest_of(rows);
+    let bar = |rows: &[Row<'_>]| {
+        let highest = highest_of(rows);
         let eighths = (highest * BARS.len() as u64).checked_div(most).unwrap_or(0);
         // Only what used nothing has no bar.
         if highest == 0 {
@@ -77,14 +117,8 @@ fn picture(name: &str, rows: &[TransactionRow], used: impl Fn(&TransactionRow) -
     Line::plain(0, text)
 }
 
-fn of_block(rows: &[TransactionRow]) -> Line {
-    let (first, last) = (&rows[0], &rows[rows.len() - 1]);
-    let sum = |of: fn(&TransactionRow) -> u64| grouped(rows.iter().map(of).sum::<u64>());
-    let sums = columns(
-        &sum(|row| row.steps),
-        &sum(|row| row.gas_used.into()),
-        &sum(|row| row.pubdata.into()),
-    );
+fn of_block(rows: &[Row<'_>]) -> Line {
+    let (first, last) = (rows[0].0, rows[rows.len() - 1].0);
     let text = match rows {
         [_] => format!("L2 block {}: transaction {}", first.l2_block, first.index),
         _ => format!(
@@ -92,10 +126,11 @@ fn of_block(rows: &[TransactionRow]) -> Line {
             first.l2_block, first.index, last.index
         ),
     };
-    Line::at(first.first_step, 0, text).with(sums)
+    let steps = first.first_step..last.first_step + last.steps;
+    Line::at(first.first_step, 0, text).with(numbers(&steps, sum(rows)))
 }
 
-fn of_transaction(recording: &Recording, row: &TransactionRow) -> Line {
+fn of_transaction(recording: &Recording, &(row, used): &Row<'_>) -> Line {
     let reason = match &row.reason[..] {
         "" => String::new(),
         reason => format!(": {}", recording.reason_text(reason)),
@@ -106,152 +141,23 @@ fn of_transaction(recording: &Recording, row: &TransactionRow) -> Line {
         row.index,
         told_status(row.status)
     );
-    let numbers = columns(
-        &grouped(row.steps),
-        &measured(row, row.gas_used),
-        &measured(row, row.pubdata),
-    );
+    let steps = row.first_step..row.first_step + row.steps;
     let failed = matches!(row.status, TxStatus::Reverted | TxStatus::Halted);
-    let line = Line::at(row.first_step, 1, text).with(numbers);
+    let line = Line::at(row.first_step, 1, text).with(numbers(&steps, used));
     line.marked(Mark::Undone, row.rolled_back)
         .marked(Mark::Failed, failed)
 }
 
+fn numbers(steps: &Range<u64>, used: Used) -> String {
+    columns(
+        &grouped(steps.end - steps.start),
+        &grouped(used.ergs),
+        &signed(used.pubdata),
+    )
+}
+
 fn columns(steps: &str, ergs: &str, pubdata: &str) -> String {
     format!("{steps:>11} {ergs:>11} {pubdata:>8}")
-}
-
-/// Room of the columns, for lines that have none.
-fn no_columns() -> String {
-    columns("", "", "")
-}
-
-/// Phases of a transaction with what happened in each.
-fn add_parts(recording: &Recording, row: &TransactionRow, lines: &mut Vec<Line>) -> Result<()> {
-    let steps = steps_of(recording, row.index)?;
-    let mut events = events(recording, steps.start..steps.end + 1)?;
-    // At an edge hooks tell of the transaction before, and the operator takes its snapshot for the one after.
-    events.retain(|event| {
-        let tells_of_before = event.phase.is_some() || event.undoes;
-        let edge = if tells_of_before { steps.start } else { steps.end };
-        event.step != edge || (tells_of_before && edge == 0)
-    });
-    for event in events.iter_mut().filter(|event| event.step == steps.end) {
-        // The phase there is the next transaction's.
-        event.phase = None;
-    }
-    let mut first = 0;
-    let mut phase = Phase::at(recording, steps.start);
-    let mut start = steps.start;
-    loop {
-        let next = events[first..]
-            .iter()
-            .position(|event| event.phase.is_some_and(|told| told != phase));
-        let end = next.map_or(events.len(), |next| first + next);
-        let until = events.get(end).map_or(steps.end, |event| event.step);
-        let steps = columns(&grouped(until.saturating_sub(start)), "", "");
-        lines.push(Line::at(start, 2, phase.name().to_owned()).with(steps));
-        add_events(&events[first..end], 3, lines);
-        let Some(event) = events.get(end) else {
-            return Ok(());
-        };
-        (first, start) = (end, event.step);
-        phase = event.phase.unwrap_or(phase);
-    }
-}
-
-fn add_events(events: &[Event], indent: usize, lines: &mut Vec<Line>) {
-    for event in events {
-        let line = Line::at(event.step, indent, event.text.clone());
-        lines.push(line.with(no_columns()).marked(Mark::Undone, event.undoes));
-    }
-}
-
-/// Something that the bootloader told or the operator did.
-struct Event {
-    /// Its position.
-    step: u64,
-    text: String,
-    /// The phase that begins or goes on with it, as hooks tell.
-    phase: Option<Phase>,
-    /// Whether it takes steps back.
-    undoes: bool,
-}
-
-/// Hooks, snapshots and rollbacks in order of time.
-fn events(recording: &Recording, steps: Range<u64>) -> Result<Vec<Event>> {
-    let mut events = Vec::new();
-    hooks::<Error>(recording, steps.clone(), &mut |hook| {
-        events.push(Event {
-            step: hook.step,
-            text: text(&hook),
-            phase: Some(hook.phase),
-            undoes: false,
-        });
-        Ok(())
-    })?;
-    walk::<OperatorRow, Error>(recording, steps, &mut |told| {
-        let text = match told.row.row {
-            OperatorRow::Snapshot => "the operator takes a snapshot",
-            OperatorRow::SnapshotDropped => "the operator drops its snapshot",
-            OperatorRow::RolledBack => "the operator goes back to its snapshot",
-            OperatorRow::Hook { .. }
-            | OperatorRow::Write { .. }
-            | OperatorRow::TransactionStarted { .. }
-            | OperatorRow::TransactionDone { .. } => return Ok(()),
-        };
-        events.push(Event {
-            step: told.row.step,
-            text: text.to_owned(),
-            phase: None,
-            undoes: matches!(told.row.row, OperatorRow::RolledBack),
-        });
-        Ok(())
-    })?;
-    events.sort_by_key(|event| event.step);
-    Ok(events)
-}
-
-/// A hook with what it tells, and what the operator wrote in answer.
-fn text(hook: &HookCall) -> String {
-    let told = match &hook.parameters[..] {
-        "" => String::new(),
-        parameters => format!(": {}", readable(parameters)),
-    };
-    let answer = match &hook.answer[..] {
-        "" => String::new(),
-        answer => format!("; the operator answers {}", readable(answer)),
-    };
-    format!("{}{told}{answer}", hook.name)
-}
-
-/// Names with values, as people read them: text of a debug message, decimals for what is no hash.
-fn readable(values: &str) -> String {
-    let more = values.split("; ").count().saturating_sub(SHOWN_WORDS);
-    let each = values.split("; ").take(SHOWN_WORDS).map(|pair| {
-        let Some((name, hex)) = pair.split_once('=') else {
-            return pair.to_owned();
-        };
-        let value: U256 = hex.parse().unwrap_or_default();
-        let bytes = eradbg_vm::value::word_to_bytes(value);
-        let letters = bytes
-            .iter()
-            .take_while(|byte| byte.is_ascii_graphic() || **byte == b' ')
-            .count();
-        let is_text = name == "message" && letters > 0 && bytes[letters..].iter().all(|&byte| byte == 0);
-        if is_text {
-            format!("{name} {:?}", String::from_utf8_lossy(&bytes[..letters]))
-        } else if value.bits() <= 64 {
-            format!("{name} {}", grouped(value.as_u64()))
-        } else {
-            format!("{name} {hex}")
-        }
-    });
-    let mut text = each.collect::<Vec<_>>().join(", ");
-    if more > 0 {
-        let _ = write!(text, ", and {} more words", grouped(more));
-    }
-    text
 }
 
 #[cfg(test)]
@@ -259,34 +165,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_read_as_text_numbers_or_hashes() {
-        let message = format!("0x{:0<64}", hex::encode("refund"));
-        assert_eq!(
-            readable(&format!("message={message}; data=0x1e240")),
-            "message \"refund\", data 123,456"
-        );
-        assert_eq!(
-            readable("a=0x1; b=0x2; c=0x3; d=0x4; e=0x5; f=0x6"),
-            "a 1, b 2, c 3, d 4, and 2 more words"
-        );
-        let hash = format!("0x{}", "ab".repeat(32));
-        assert_eq!(readable(&format!("data={hash}")), format!("data {hash}"));
-    }
-
-    #[test]
     fn a_picture_has_a_bar_for_each_transaction_and_fits_a_line() {
-        let rows: Vec<_> = (0..150u32)
-            .map(|index| TransactionRow {
-                gas_used: index * 10,
-                ..TransactionRow::unfinished(index, 1, 0)
-            })
-            .collect();
-        let few = picture("ergs", &rows[..9], |row| row.gas_used.into());
+        let row = TransactionRow::unfinished(0, 1, 0);
+        let used = |index: u64| Used {
+            ergs: index * 10,
+            ..Used::default()
+        };
+        let rows: Vec<_> = (0..150).map(|index| (&row, used(index))).collect();
+        let few = picture("ergs", &rows[..9], |used| used.ergs);
         assert_eq!(
             few.text,
             "ergs     ▂▃▄▅▆▇██  up to 80, a bar for each transaction"
         );
-        let many = picture("ergs", &rows, |row| row.gas_used.into());
+        let many = picture("ergs", &rows, |used| used.ergs);
         assert!(many.text.starts_with("ergs    ▁"), "{}", many.text);
         assert!(
             many.text

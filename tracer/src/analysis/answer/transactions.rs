@@ -3,31 +3,38 @@
 use std::cmp::Reverse;
 
 use super::{Line, Mark};
+use crate::analysis::used::{TransactionUsed, used_by_transactions};
+use crate::error::Result;
 use crate::ledger::{TransactionRow, TxStatus};
 use crate::numbers::grouped;
 use crate::recording::Recording;
 
 pub(super) fn heading() -> String {
-    columns(["tx", "status", "steps", "ergs", "pubdata", "refund"].map(str::to_owned))
+    columns(["tx", "status", "steps", "ergs", "pubdata", "refund", "loads"].map(str::to_owned))
 }
 
-pub(super) fn lines(recording: &Recording, view: usize) -> Vec<Line> {
-    let mut rows: Vec<_> = recording.transactions().iter().collect();
+pub(super) fn lines(recording: &Recording, view: usize) -> Result<Vec<Line>> {
+    let used = used_by_transactions(recording)?;
+    let mut rows: Vec<_> = recording.transactions().iter().zip(used).collect();
     match view {
-        1 => rows.sort_by_key(|row| Reverse(row.gas_used)),
-        2 => rows.sort_by_key(|row| Reverse(row.steps)),
-        3 => rows.sort_by_key(|row| Reverse(row.pubdata)),
-        4 => rows.sort_by_key(|row| Reverse(row.status as u8)),
+        1 => rows.sort_by_key(|(_, used)| Reverse(used.ergs)),
+        2 => rows.sort_by_key(|(row, _)| Reverse(row.steps)),
+        3 => rows.sort_by_key(|(_, used)| Reverse(used.charged)),
+        4 => rows.sort_by_key(|(row, _)| Reverse(row.status as u8)),
+        5 => rows.sort_by_key(|(_, used)| Reverse(used.state.loads)),
         _ => {}
     }
-    rows.into_iter().map(|row| line(recording, row)).collect()
+    Ok(rows
+        .iter()
+        .map(|(row, used)| line(recording, row, used))
+        .collect())
 }
 
-fn line(recording: &Recording, row: &TransactionRow) -> Line {
+fn line(recording: &Recording, row: &TransactionRow, used: &TransactionUsed) -> Line {
     let name = match row.status {
         _ if row.is_measured() => format!("{:#x}", row.hash),
         TxStatus::Unfinished => "the recording ends in it".to_owned(),
-        _ => "not measured: the batch ran in one go".to_owned(),
+        _ => "the batch ran in one go".to_owned(),
     };
     let mut text = format!("block {}  {name}", row.l2_block);
     if !row.reason.is_empty() {
@@ -40,12 +47,13 @@ fn line(recording: &Recording, row: &TransactionRow) -> Line {
         row.index.to_string(),
         told_status(row.status).to_owned(),
         grouped(row.steps),
-        measured(row, row.gas_used),
-        measured(row, row.pubdata),
+        grouped(used.ergs),
+        grouped(used.charged),
         match row.status {
             TxStatus::Unfinished => "-".to_owned(),
             _ => grouped(row.gas_refunded),
         },
+        grouped(used.state.loads),
     ]);
     let line = Line::at(row.first_step, 0, text).with(numbers);
     let failed = matches!(row.status, TxStatus::Reverted | TxStatus::Halted);
@@ -53,17 +61,8 @@ fn line(recording: &Recording, row: &TransactionRow) -> Line {
         .marked(Mark::Failed, failed)
 }
 
-fn columns([tx, status, steps, ergs, pubdata, refund]: [String; 6]) -> String {
-    format!("{tx:>4} {status:<10} {steps:>10} {ergs:>10} {pubdata:>7} {refund:>11}")
-}
-
-/// A number that is known once a transaction was measured.
-pub(super) fn measured(row: &TransactionRow, number: u32) -> String {
-    if row.is_measured() {
-        grouped(number)
-    } else {
-        "-".to_owned()
-    }
+fn columns([tx, status, steps, ergs, pubdata, refund, loads]: [String; 7]) -> String {
+    format!("{tx:>4} {status:<10} {steps:>10} {ergs:>10} {pubdata:>7} {refund:>11} {loads:>5}")
 }
 
 /// How a transaction went; what failed stands out.

@@ -59,7 +59,11 @@ fn shown(model: &Model) -> &Shown {
 fn a_long_answer_scrolls_and_a_line_leads_to_its_step() {
     let (mut timeline, _folder) = demo();
     let mut model = Model::new((80, 24));
-    ask(&mut model, &mut timeline, Action::Question(Topic::Why, Some(7)));
+    ask(
+        &mut model,
+        &mut timeline,
+        Action::Question(Topic::Why, Some(7.into())),
+    );
     insta::assert_snapshot!("why_halted", screen(&model, &timeline));
     let step = shown(&model).line().unwrap().step.unwrap();
     ask(&mut model, &mut timeline, Action::Enter);
@@ -73,7 +77,11 @@ fn a_long_answer_scrolls_and_a_line_leads_to_its_step() {
 fn a_line_without_step_leads_nowhere_and_says_so() {
     let (mut timeline, _folder) = demo();
     let mut model = Model::new((80, 24));
-    ask(&mut model, &mut timeline, Action::Question(Topic::Why, Some(4)));
+    ask(
+        &mut model,
+        &mut timeline,
+        Action::Question(Topic::Why, Some(4.into())),
+    );
     ask(&mut model, &mut timeline, Action::Scroll(3));
     assert_eq!(update(&mut model, Action::Enter), Effect::None);
     assert_eq!(shown(&model).selected, 3);
@@ -83,7 +91,11 @@ fn a_line_without_step_leads_nowhere_and_says_so() {
 fn after_the_help_the_answer_is_there_again() {
     let (mut timeline, _folder) = demo();
     let mut model = Model::new((80, 24));
-    ask(&mut model, &mut timeline, Action::Question(Topic::Sheet, Some(4)));
+    ask(
+        &mut model,
+        &mut timeline,
+        Action::Question(Topic::Sheet, Some(4.into())),
+    );
     ask(&mut model, &mut timeline, Action::Scroll(2));
     let before = screen(&model, &timeline);
     ask(&mut model, &mut timeline, Action::Help);
@@ -101,6 +113,20 @@ fn without_a_number_it_is_about_the_transaction_at_the_cursor() {
     ask(&mut model, &mut timeline, Action::Transaction(11));
     ask(&mut model, &mut timeline, Action::Question(Topic::Why, None));
     assert_eq!(shown(&model).answer.title, "Why: transaction 11");
+}
+
+#[test]
+fn behind_the_last_transaction_it_is_about_the_end_of_the_batch() {
+    let (mut timeline, _folder) = demo();
+    let mut model = Model::new((120, 40));
+    let end = timeline.recording().steps();
+    ask(&mut model, &mut timeline, Action::Seek(end));
+    ask(&mut model, &mut timeline, Action::Question(Topic::Ergs, None));
+    assert_eq!(shown(&model).answer.title, "Ergs: end of the batch, by time");
+    insta::assert_snapshot!("end_of_the_batch", screen(&model, &timeline));
+    // Only transactions fail, so it is about one that did.
+    ask(&mut model, &mut timeline, Action::Question(Topic::Why, None));
+    assert_eq!(shown(&model).answer.title, "Why: transaction 4");
 }
 
 #[test]
@@ -122,7 +148,7 @@ fn every_question_has_a_screen_at_each_size() {
     for (width, height) in [(80, 24), (120, 40), (200, 50)] {
         for topic in Topic::ALL {
             let mut model = Model::new((width, height));
-            ask(&mut model, &mut timeline, Action::Question(topic, Some(4)));
+            ask(&mut model, &mut timeline, Action::Question(topic, Some(4.into())));
             let name = format!("{}_{width}x{height}", topic.name());
             insta::assert_snapshot!(name, screen(&model, &timeline));
         }
@@ -136,7 +162,7 @@ fn the_next_order_and_a_filter_show_other_lines_of_the_same_answer() {
     ask(
         &mut model,
         &mut timeline,
-        Action::Question(Topic::Pubdata, Some(2)),
+        Action::Question(Topic::Pubdata, Some(2.into())),
     );
     ask(&mut model, &mut timeline, Action::NextView);
     assert_eq!(shown(&model).answer.title, "Pubdata: transaction 2, by slot");
@@ -161,7 +187,11 @@ fn the_next_order_and_a_filter_show_other_lines_of_the_same_answer() {
 fn a_question_without_other_orders_says_so_and_stays() {
     let (mut timeline, _folder) = demo();
     let mut model = Model::new((80, 24));
-    ask(&mut model, &mut timeline, Action::Question(Topic::Sheet, Some(0)));
+    ask(
+        &mut model,
+        &mut timeline,
+        Action::Question(Topic::Sheet, Some(0.into())),
+    );
     assert_eq!(update(&mut model, Action::NextView), Effect::None);
     assert_eq!(shown(&model).question, Some(Question::new(Topic::Sheet, 0)));
 }

@@ -1,0 +1,188 @@
+//! A part of the batch from within: its phases, with hooks, the operator's answers, snapshots and rollbacks.
+
+use std::fmt::Write;
+use std::ops::Range;
+
+use eradbg_vm::U256;
+
+use super::{columns, numbers, used_in};
+use crate::analysis::answer::{Line, Mark};
+use crate::analysis::hooks::{HookCall, hooks};
+use crate::analysis::phase::Phase;
+use crate::analysis::walk::walk;
+use crate::error::{Error, Result};
+use crate::ledger::OperatorRow;
+use crate::numbers::grouped;
+use crate::recording::{Part, Recording};
+
+/// Words of an answer that are told; a transaction that is pushed has hundreds.
+const SHOWN_WORDS: usize = 4;
+
+/// Lines, some of which lack what their steps used.
+#[derive(Default)]
+pub(super) struct Lines {
+    pub(super) lines: Vec<Line>,
+    /// Their indices, with the steps.
+    uncounted: Vec<(usize, Range<u64>)>,
+}
+
+impl Lines {
+    /// Phases of a part with what happened in each.
+    pub(super) fn add_phases(&mut self, recording: &Recording, part: Part) -> Result<()> {
+        let steps = recording.steps_of(part)?;
+        let mut events = events(recording, steps.start..steps.end + 1)?;
+        // At an edge hooks tell of the transaction before, and the operator takes its snapshot for the one after.
+        events.retain(|event| {
+            let tells_of_before = event.phase.is_some() || event.undoes;
+            let edge = if tells_of_before { steps.start } else { steps.end };
+            event.step != edge || (tells_of_before && edge == 0)
+        });
+        for event in events.iter_mut().filter(|event| event.step == steps.end) {
+            // The phase there is the next transaction's.
+            event.phase = None;
+        }
+        let mut first = 0;
+        let mut phase = Phase::at(recording, steps.start);
+        let mut start = steps.start;
+        loop {
+            let next = events[first..]
+                .iter()
+                .position(|event| event.phase.is_some_and(|told| told != phase));
+            let end = next.map_or(events.len(), |next| first + next);
+            let until = events.get(end).map_or(steps.end, |event| event.step);
+            self.uncounted.push((self.lines.len(), start..until));
+            self.lines.push(Line::at(start, 2, phase.name().to_owned()));
+            self.add_events(&events[first..end]);
+            let Some(event) = events.get(end) else {
+                return Ok(());
+            };
+            (first, start) = (end, event.step);
+            phase = event.phase.unwrap_or(phase);
+        }
+    }
+
+    fn add_events(&mut self, events: &[Event]) {
+        for event in events {
+            let line = Line::at(event.step, 3, event.text.clone());
+            let line = line.with(columns("", "", ""));
+            self.lines.push(line.marked(Mark::Undone, event.undoes));
+        }
+    }
+
+    /// With what the steps used of all that lack it: they are read at once, on all cores.
+    pub(super) fn counted(mut self, recording: &Recording) -> Result<Vec<Line>> {
+        let stretches: Vec<_> = self.uncounted.iter().map(|(_, steps)| steps.clone()).collect();
+        let used = used_in(recording, &stretches)?;
+        for ((line, steps), used) in self.uncounted.iter().zip(used) {
+            self.lines[*line].columns = numbers(steps, used);
+        }
+        Ok(self.lines)
+    }
+}
+
+/// Something that the bootloader told or the operator did.
+struct Event {
+    /// Its position.
+    step: u64,
+    text: String,
+    /// The phase that begins or goes on with it, as hooks tell.
+    phase: Option<Phase>,
+    /// Whether it takes steps back.
+    undoes: bool,
+}
+
+/// Hooks, snapshots and rollbacks in order of time.
+fn events(recording: &Recording, steps: Range<u64>) -> Result<Vec<Event>> {
+    let mut events = Vec::new();
+    hooks::<Error>(recording, steps.clone(), &mut |hook| {
+        events.push(Event {
+            step: hook.step,
+            text: text(&hook),
+            phase: Some(hook.phase),
+            undoes: false,
+        });
+        Ok(())
+    })?;
+    walk::<OperatorRow, Error>(recording, steps, &mut |told| {
+        let text = match told.row.row {
+            OperatorRow::Snapshot => "the operator takes a snapshot",
+            OperatorRow::SnapshotDropped => "the operator drops its snapshot",
+            OperatorRow::RolledBack => "the operator goes back to its snapshot",
+            OperatorRow::Hook { .. }
+            | OperatorRow::Write { .. }
+            | OperatorRow::TransactionStarted { .. }
+            | OperatorRow::TransactionDone { .. } => return Ok(()),
+        };
+        events.push(Event {
+            step: told.row.step,
+            text: text.to_owned(),
+            phase: None,
+            undoes: matches!(told.row.row, OperatorRow::RolledBack),
+        });
+        Ok(())
+    })?;
+    events.sort_by_key(|event| event.step);
+    Ok(events)
+}
+
+/// A hook with what it tells, and what the operator wrote in answer.
+fn text(hook: &HookCall) -> String {
+    let told = match &hook.parameters[..] {
+        "" => String::new(),
+        parameters => format!(": {}", readable(parameters)),
+    };
+    let answer = match &hook.answer[..] {
+        "" => String::new(),
+        answer => format!("; the operator answers {}", readable(answer)),
+    };
+    format!("{}{told}{answer}", hook.name)
+}
+
+/// Names with values, as people read them: text of a debug message, decimals for what is no hash.
+fn readable(values: &str) -> String {
+    let more = values.split("; ").count().saturating_sub(SHOWN_WORDS);
+    let each = values.split("; ").take(SHOWN_WORDS).map(|pair| {
+        let Some((name, hex)) = pair.split_once('=') else {
+            return pair.to_owned();
+        };
+        let value: U256 = hex.parse().unwrap_or_default();
+        let bytes = eradbg_vm::value::word_to_bytes(value);
+        let letters = bytes
+            .iter()
+            .take_while(|byte| byte.is_ascii_graphic() || **byte == b' ')
+            .count();
+        let is_text = name == "message" && letters > 0 && bytes[letters..].iter().all(|&byte| byte == 0);
+        if is_text {
+            format!("{name} {:?}", String::from_utf8_lossy(&bytes[..letters]))
+        } else if value.bits() <= 64 {
+            format!("{name} {}", grouped(value.as_u64()))
+        } else {
+            format!("{name} {hex}")
+        }
+    });
+    let mut text = each.collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        let _ = write!(text, ", and {} more words", grouped(more));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_read_as_text_numbers_or_hashes() {
+        let message = format!("0x{:0<64}", hex::encode("refund"));
+        assert_eq!(
+            readable(&format!("message={message}; data=0x1e240")),
+            "message \"refund\", data 123,456"
+        );
+        assert_eq!(
+            readable("a=0x1; b=0x2; c=0x3; d=0x4; e=0x5; f=0x6"),
+            "a 1, b 2, c 3, d 4, and 2 more words"
+        );
+        let hash = format!("0x{}", "ab".repeat(32));
+        assert_eq!(readable(&format!("data={hash}")), format!("data {hash}"));
+    }
+}

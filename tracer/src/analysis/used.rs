@@ -1,0 +1,197 @@
+//! What stretches of steps used: ergs as the machine counts them, bytes of pubdata, and loads of code.
+
+use std::ops::Range;
+
+use eradbg_vm::Execution;
+use eradbg_vm::bootloader::Hook;
+use eradbg_vm::state::Decommit;
+use rayon::prelude::*;
+
+use crate::analysis::pubdata::bytes_of;
+use crate::error::Result;
+use crate::ledger::{StateRow, TransactionRow};
+use crate::recording::Recording;
+use crate::replay::Replay;
+
+/// What changes of `VMState` in a stretch come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StateUsed {
+    /// Bytes of pubdata added, without what an operator's rollback at the end takes back; negative where more is given back
+    /// than added.
+    pub pubdata: i64,
+    /// Loads of code that the batch had not loaded before.
+    pub loads: u32,
+}
+
+/// What a transaction used, in the attempt that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TransactionUsed {
+    /// Ergs.
+    pub ergs: u64,
+    /// Bytes of pubdata that it is charged for: those that were added when the refund was asked for, if there are any.
+    pub charged: u32,
+    /// What its changes of `VMState` come to, those after the refund among them.
+    pub state: StateUsed,
+}
+
+/// Ergs of all frames on the call stack.
+fn held(machine: &Execution) -> u64 {
+    let parts = machine
+        .frames()
+        .flat_map(|frame| frame.waiting.iter().copied().chain([frame.current()]));
+    parts.map(|part| u64::from(part.ergs)).sum()
+}
+
+/// Ergs that each of some stretches used: what all frames have less right after its last step than right before the first.
+///
+/// # Errors
+/// When the recording is damaged.
+pub fn ergs_used(recording: &Recording, stretches: &[Range<u64>]) -> Result<Vec<u64>> {
+    let ends = |steps: &Range<u64>| {
+        let last = steps.end.saturating_sub(1);
+        // Right after the last step, not where the next chunk starts: there the operator may have taken it back.
+        [
+            (recording.chunk_of(steps.start), steps.start),
+            (recording.chunk_of(last), steps.end),
+        ]
+    };
+    let mut places: Vec<(u32, u64)> = stretches.iter().flat_map(ends).collect();
+    places.sort_unstable();
+    places.dedup();
+    let chunks: Vec<_> = places.chunk_by(|a, b| a.0 == b.0).collect();
+    let known = chunks
+        .into_par_iter()
+        .map(|places| held_in_chunk(recording, places));
+    let known: Vec<u64> = known.collect::<Result<Vec<_>>>()?.concat();
+    let held_at = |place| places.binary_search(&place).map_or(0, |at| known[at]);
+    let used = |steps: &Range<u64>| {
+        let [first, last] = ends(steps).map(held_at);
+        first.saturating_sub(last)
+    };
+    Ok(stretches.iter().map(used).collect())
+}
+
+/// What each transaction used: as the operator measured it, or as its steps show where nobody did, in a batch that ran in
+/// one go and in a transaction that the recording ends in. The recording's overview is loaded.
+///
+/// # Errors
+/// When the recording is damaged.
+pub fn used_by_transactions(recording: &Recording) -> Result<Vec<TransactionUsed>> {
+    let rows = recording.transactions();
+    let attempts: Vec<_> = rows.iter().map(TransactionRow::attempt).collect();
+    let unmeasured = rows.iter().filter(|row| !row.is_measured());
+    let unmeasured: Vec<_> = unmeasured.map(TransactionRow::attempt).collect();
+    let mut found = measured(recording, &unmeasured)?.into_iter();
+    let of_row = |(row, state): (&TransactionRow, StateUsed)| {
+        let (ergs, charged) = if row.is_measured() {
+            (row.gas_used.into(), row.pubdata)
+        } else {
+            found.next().unwrap_or_default()
+        };
+        TransactionUsed { ergs, charged, state }
+    };
+    let states = state_used(recording, &attempts)?;
+    Ok(rows.iter().zip(states).map(of_row).collect())
+}
+
+/// Ergs that attempts at transactions used and bytes that they are charged for, as their steps show. They are in order. The
+/// recording's overview is loaded.
+///
+/// # Errors
+/// When the recording is damaged.
+pub fn measured(recording: &Recording, attempts: &[Range<u64>]) -> Result<Vec<(u64, u32)>> {
+    let to_refund: Vec<_> = attempts
+        .iter()
+        .map(|attempt| to_refund(recording, attempt))
+        .collect();
+    let charged = state_used(recording, &to_refund)?;
+    let charged = charged
+        .iter()
+        .map(|used| used.pubdata.max(0).try_into().unwrap_or(u32::MAX));
+    Ok(ergs_used(recording, attempts)?.into_iter().zip(charged).collect())
+}
+
+/// The steps of an attempt up to where the refund is asked for; none where it is not.
+fn to_refund(recording: &Recording, attempt: &Range<u64>) -> Range<u64> {
+    let hooks = recording.hooks();
+    let of_attempt = hooks.partition_point(|hook| hook.step <= attempt.start)
+        ..hooks.partition_point(|hook| hook.step <= attempt.end);
+    let asked = hooks[of_attempt]
+        .iter()
+        .rfind(|hook| Hook::new(hook.hook) == Some(Hook::AskOperatorForRefund));
+    attempt.start..asked.map_or(attempt.start, |hook| hook.step)
+}
+
+/// Ergs of all frames at positions of one chunk, in order.
+fn held_in_chunk(recording: &Recording, places: &[(u32, u64)]) -> Result<Vec<u64>> {
+    let mut replay = Replay::new(recording, places[0].0)?;
+    let mut held_at = |&(_, position): &(u32, u64)| {
+        replay.run_to(position, &mut ())?;
+        Ok(held(replay.execution()))
+    };
+    places.iter().map(&mut held_at).collect()
+}
+
+/// What changes of `VMState` come to in each of some stretches, which are in order and do not overlap. The recording's
+/// overview is loaded.
+///
+/// # Errors
+/// When rows are damaged.
+pub fn state_used(recording: &Recording, stretches: &[Range<u64>]) -> Result<Vec<StateUsed>> {
+    let (Some(first), Some(last)) = (stretches.first(), stretches.last()) else {
+        return Ok(Vec::new());
+    };
+    // A row at the edge of a chunk may stand in the block before it, and after the last chunk in the one that follows.
+    let blocks = recording.chunk_of(first.start).saturating_sub(1)
+        ..recording
+            .chunk_of(last.end)
+            .saturating_add(2)
+            .min(recording.row_blocks());
+    let of_block = |block| {
+        let mut found: Vec<(usize, StateUsed)> = Vec::new();
+        for row in recording.rows::<StateRow>(block)? {
+            let at = stretches.partition_point(|steps| steps.end <= row.step);
+            if stretches.get(at).is_none_or(|steps| row.step < steps.start) {
+                continue;
+            }
+            let used = used_by(recording, row.step, &row.row);
+            match found.last_mut() {
+                Some((last, sum)) if *last == at => sum.add(used),
+                _ => found.push((at, used)),
+            }
+        }
+        Ok(found)
+    };
+    let found: Vec<_> = blocks.into_par_iter().map(of_block).collect::<Result<_>>()?;
+    let mut sums = vec![StateUsed::default(); stretches.len()];
+    for (at, used) in found.into_iter().flatten() {
+        sums[at].add(used);
+    }
+    Ok(sums)
+}
+
+fn used_by(recording: &Recording, step: u64, row: &StateRow) -> StateUsed {
+    let is_taken_back = matches!(row, StateRow::Restored(_))
+        && recording
+            .rollback_of(step)
+            .is_some_and(|range| range.end_step == step + 1);
+    let is_load = matches!(
+        row,
+        StateRow::Decommit(Decommit {
+            before: None | Some(None),
+            page: Some(_),
+            ..
+        })
+    );
+    StateUsed {
+        pubdata: bytes_of(row).filter(|_| !is_taken_back).unwrap_or(0).into(),
+        loads: is_load.into(),
+    }
+}
+
+impl StateUsed {
+    fn add(&mut self, other: Self) {
+        self.pubdata += other.pubdata;
+        self.loads += other.loads;
+    }
+}
