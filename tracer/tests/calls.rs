@@ -8,7 +8,7 @@ use eradbg_tracer::analysis::calls::{Call, calls};
 use eradbg_tracer::export::calltracer::{TracedCall, trace};
 use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::{FatPointer, H160, U256};
-use support::{all_vectors, record_as_far_as_it_goes, scenario};
+use support::{all_vectors, contract, record, record_as_far_as_it_goes, scenario};
 
 fn all(recording: &Recording) -> Vec<Call> {
     let mut rows = Vec::new();
@@ -146,4 +146,47 @@ fn rows_account(top: &TracedCall) -> [u8; 20] {
 
 fn has_create(call: &TracedCall) -> bool {
     call.kind == "create" || call.calls.iter().any(has_create)
+}
+
+/// Calls itself as often as its first argument says, with a MiB of its heap each time.
+const GENEROUS: &str = "
+.text
+main:
+    and! 1, r2, r0
+    jump.ne @done
+    ptr.add.s 4, r1, r1
+    ld r1, r3
+    sub.s! 0, r3, r0
+    jump.eq @done
+    add 1, r0, r4
+    shl.s 116, r4, r4
+    add 20000, r0, r1
+    shl.s 192, r1, r1
+    add r1, r4, r4
+turn:
+    add r4, r0, r1
+    context.this r2
+    st.1 100, r3
+    st.1 200, r4
+    far_call r1, r2, @done
+    ld.1 100, r3
+    ld.1 200, r4
+    sub.s! 1, r3, r3
+    jump.ne @turn
+done:
+    ret.ok r0
+";
+
+#[test]
+fn calldata_is_cut_where_calls_have_more_than_memory_should_hold() {
+    let recorded = record(&contract(GENEROUS, "give", 300), 16_384);
+    let calls = all(&recorded.recording);
+    let of_a_mib = calls.iter().filter(|call| call.input.len() == 1 << 20).count();
+    assert!((200..=256).contains(&of_a_mib), "{of_a_mib}");
+    let cut: Vec<usize> = calls
+        .iter()
+        .filter(|call| call.is_cut)
+        .map(|call| call.input.len())
+        .collect();
+    assert_eq!(cut, vec![1024; 300 - of_a_mib]);
 }

@@ -5,7 +5,6 @@
 
 mod support;
 
-use std::fs;
 use std::ops::ControlFlow;
 
 use eradbg_tracer::store::database::Database;
@@ -13,8 +12,8 @@ use eradbg_tracer::store::envelope::Kind;
 use eradbg_tracer::store::key;
 use eradbg_tracer::store::tree::{Content, Tree};
 use eradbg_tracer::verify::verify;
-use eradbg_tracer::{Recording, Timeline, source};
-use support::{Input, Recorded, record};
+use eradbg_tracer::{Recording, Timeline};
+use support::{Recorded, contract, record};
 
 /// Near calls itself as often as its first argument says, and goes round in the last of the calls.
 const DEEP: &str = "
@@ -144,22 +143,4 @@ fn keyframe_bytes(recording: Recording, chunks: &[u32]) -> Vec<(u32, usize)> {
         (chunk, bytes.len())
     };
     chunks.iter().map(bytes).collect()
-}
-
-/// A call of a contract with a number.
-fn contract(code: &str, name: &str, number: u64) -> Input {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("contract.asm"), code).unwrap();
-    let path = folder.path().join("contract.ron");
-    let text = format!(
-        r#"(
-            accounts: {{"alice": Rich(0)}},
-            contracts: {{"it": (code: Assembly("contract.asm"))}},
-            blocks: [(steps: [Call(from: "alice", to: "it", function: "{name}(uint256)", args: [{number}])])],
-        )"#
-    );
-    fs::write(&path, text).unwrap();
-    let loaded = source::load(&path, None).unwrap();
-    let run = loaded.run;
-    Input::of(loaded, run)
 }

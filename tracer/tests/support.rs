@@ -99,6 +99,24 @@ pub(crate) fn scenario(name: &str) -> Recorded {
     recorded
 }
 
+/// A call of a contract with a number.
+pub(crate) fn contract(code: &str, name: &str, number: u64) -> Input {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("contract.asm"), code).unwrap();
+    let path = folder.path().join("contract.ron");
+    let text = format!(
+        r#"(
+            accounts: {{"alice": Rich(0)}},
+            contracts: {{"it": (code: Assembly("contract.asm"))}},
+            blocks: [(steps: [Call(from: "alice", to: "it", function: "{name}(uint256)", args: [{number}])])],
+        )"#
+    );
+    std::fs::write(&path, text).unwrap();
+    let loaded = source::load(&path, None).unwrap();
+    let run = loaded.run;
+    Input::of(loaded, run)
+}
+
 /// Records an input.
 pub(crate) fn record(input: &Input, chunk_steps: u32) -> Recorded {
     record_with(input, chunk_steps, &[])

@@ -9,7 +9,7 @@ use eradbg_tracer::analysis::phase::Phase;
 use eradbg_tracer::analysis::pubdata::pubdata;
 use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::ledger::TxStatus;
-use support::{record, scenario, vectors};
+use support::{record, record_as_far_as_it_goes, scenario, vectors};
 
 fn why(recording: &Recording, tx: u32) -> Why {
     Why::of(recording, tx).unwrap()
@@ -274,4 +274,16 @@ fn pubdata_that_is_not_paid_for_leads_to_the_write_and_to_where_it_was_noticed()
     assert!(crossed_at < unpaid.noticed_at);
     // One that fails for another reason has paid.
     assert_eq!(why(&scenario("demo").recording, 4).unpaid, None);
+}
+
+#[test]
+fn a_custom_error_has_its_name_wherever_the_explanation_tells_it() {
+    for input in vectors(&["rejected_bad_nonce_and_signature"]) {
+        let recorded = record_as_far_as_it_goes(&input, 16_384);
+        let told = why(&recorded.recording, 1);
+        let ends = [&told.path[0], told.path.last().unwrap()].map(|failed| &failed.reason);
+        for text in ends.into_iter().chain([&told.verdict]) {
+            assert!(text.contains("NonceAlreadyUsed(account: 0x"), "{text}");
+        }
+    }
 }

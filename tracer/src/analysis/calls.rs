@@ -60,6 +60,8 @@ pub struct Call {
     /// Returndata.
     #[serde(serialize_with = "impl_serde::serialize::serialize")]
     pub output: Vec<u8>,
+    /// Whether calldata or returndata are cut, since the calls of the transaction have more than is kept.
+    pub is_cut: bool,
     /// Position at which the operator rolls it back.
     pub rolled_back_at: Option<u64>,
     /// The selector of the function, where the calldata has one.

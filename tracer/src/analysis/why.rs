@@ -297,7 +297,7 @@ impl Told<'_> {
                 "the bootloader gives the call up on purpose".to_owned()
             }
             (Some(cause), _) => cause.description().to_owned(),
-            (None, Some(data)) if span.is_root() => bootloader_reason(&data),
+            (None, Some(data)) if span.is_root() => self.recording.reason_text(&bootloader_reason(&data)),
             (None, Some(data)) => reason(
                 &data,
                 self.recording.decode_error(span.code_address(), &data).as_ref(),

@@ -64,6 +64,11 @@ fn add(recording: &Recording, call: &Call, indent: usize, lines: &mut Vec<Line>)
     )));
     let arguments = arguments(recording, call).map_or_else(Vec::new, |decoded| decoded.fields);
     lines.extend(arguments.iter().map(|field| part(field.to_string())));
+    if call.is_cut {
+        lines.push(part(
+            "its bytes are cut: this transaction's calls have more than is kept".to_owned(),
+        ));
+    }
     let results = || recording.decode_result(call.code, call.selector?, &call.output);
     let returned = match call.end {
         "ok" => match results() {

@@ -8,6 +8,12 @@ use eradbg_vm::{Execution, FatPointer, PanicCause, value};
 use crate::analysis::calls::Call;
 use crate::analysis::stretches::{self, Stretch};
 
+/// Bytes of calldata and returndata that are kept of a stretch. A contract may hand megabytes from call to call, a hundred
+/// thousand times.
+const MOST_BYTES: usize = 1 << 28;
+/// Bytes of each that are kept beyond that.
+const LEAST_BYTES: u32 = 1 << 10;
+
 /// Keeps the calls of a stretch.
 #[derive(Debug)]
 pub(super) struct Watcher {
@@ -16,6 +22,23 @@ pub(super) struct Watcher {
     open: Vec<(u64, Option<usize>)>,
     /// The far call that the step has left.
     left: Option<usize>,
+    /// Bytes that may be kept yet.
+    room: usize,
+}
+
+impl Watcher {
+    /// The bytes that a pointer spans, and whether they are cut.
+    fn read(&mut self, execution: &Execution, pointer: FatPointer) -> (Vec<u8>, bool) {
+        let bytes = span(pointer);
+        let is_cut = bytes > LEAST_BYTES && bytes as usize > self.room;
+        let kept = if is_cut { LEAST_BYTES } else { bytes };
+        self.room = self.room.saturating_sub(kept as usize);
+        let pointer = FatPointer {
+            length: pointer.offset + kept,
+            ..pointer
+        };
+        (execution.read_pointer(pointer), is_cut)
+    }
 }
 
 impl stretches::Watcher for Watcher {
@@ -29,6 +52,7 @@ impl stretches::Watcher for Watcher {
             calls: Vec::new(),
             open,
             left: None,
+            room: MOST_BYTES,
         }
     }
 
@@ -49,7 +73,10 @@ impl Observer for Watcher {
         let Some(at) = self.left.take() else { return };
         let returned = execution.register(1);
         if returned.is_pointer {
-            self.calls[at].output = execution.read_pointer(FatPointer::from_word(returned.word));
+            let (output, is_cut) = self.read(execution, FatPointer::from_word(returned.word));
+            let call = &mut self.calls[at];
+            call.output = output;
+            call.is_cut |= is_cut;
         }
     }
 
@@ -79,13 +106,14 @@ impl Observer for Watcher {
             call.value = frame.context;
             call.has_code = execution.pending_panic().is_none();
             // A call that cannot start may leave a pointer beyond all memory that was paid for.
+            let calldata = FatPointer::from_word(execution.register(1).word);
             if call.has_code {
-                call.input = execution.read_pointer(FatPointer::from_word(execution.register(1).word));
+                (call.input, call.is_cut) = self.read(execution, calldata);
             }
             // Encoded arguments are words after a selector; precompiles get bytes without one.
             let is_kernel = value::is_kernel(call.code);
             let is_precompile = is_kernel && Precompile::at(value::low16(call.code), true).is_some();
-            let has_selector = call.input.len() % 32 == 4 && !is_precompile;
+            let has_selector = span(calldata) % 32 == 4 && !is_precompile;
             call.selector = call.input.first_chunk().copied().filter(|_| has_selector);
         }
         self.open.push((call.step, Some(self.calls.len())));
@@ -105,4 +133,9 @@ impl Observer for Watcher {
             self.left = Some(at);
         }
     }
+}
+
+/// Bytes that a pointer spans.
+fn span(pointer: FatPointer) -> u32 {
+    pointer.length.saturating_sub(pointer.offset)
 }
