@@ -6,6 +6,7 @@
 pub mod abi;
 mod addresses;
 pub mod artifacts;
+mod build_info;
 pub mod layout;
 mod signatures;
 

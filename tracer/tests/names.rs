@@ -299,7 +299,7 @@ fn a_broken_artifact_is_named_with_the_place_and_the_others_are_used() {
     let demo = scenario("demo");
     let notes = folder.notes(&demo);
     let expected = [
-        "not used: 1.json: abi[0]: invalid type: integer `7`, expected a string at line 1",
+        "not used: 1.json: abi[0]: invalid type: integer `7`, expected a string",
         "not used: 2.json: bytecode: Invalid character 'z' at position 0 (is it linked with its libraries?)",
         "not used: 3.json: bytecode: bytecode of 5 bytes is not made of whole 32-byte words (was it compiled for EraVM?)",
         "not used: 4.json: no JSON: EOF while parsing a value at line 2 column",
@@ -317,6 +317,61 @@ fn a_broken_artifact_is_named_with_the_place_and_the_others_are_used() {
         &texts(&demo.recording, Topic::Calls, 2),
         "Token@c0de…946d.transfer("
     ));
+}
+
+#[test]
+fn items_with_types_that_nobody_knows_are_named_and_the_others_are_decoded() {
+    let mut token: Value =
+        serde_json::from_str(&fs::read_to_string(Path::new(SAMPLE_ARTIFACTS).join("Token.json")).unwrap())
+            .unwrap();
+    let function = |name: &str, of_type: &str| {
+        json!({"type": "function", "name": name, "stateMutability": "view", "outputs": [],
+               "inputs": [{"name": "x", "type": of_type}]})
+    };
+    let abi = token["abi"].as_array_mut().unwrap();
+    abi.push(function("strange", "uint999z"));
+    abi.push(function("ofLibrary", "Numbers.Data storage"));
+    let folder = Folder::with(&[("Token.json", token.to_string())]);
+    let demo = scenario("demo");
+    assert_eq!(
+        folder.notes(&demo),
+        ["not used: Token.json: abi[10]: `uint999z` is no type"]
+    );
+    assert!(has(&texts(&demo.recording, Topic::Calls, 2), ".transfer(to: 0x"));
+}
+
+#[test]
+fn layouts_of_hardhat_are_read_from_its_build_info() {
+    let text = fs::read_to_string(Path::new(SAMPLE_ARTIFACTS).join("Token.json")).unwrap();
+    let token: Value = serde_json::from_str(&text).unwrap();
+    let artifact = json!({"_format": "hh-zksolc-artifact-1", "contractName": "Token", "sourceName": "contracts/Token.sol",
+        "abi": token["abi"], "bytecode": format!("0x{}", sample_code("token"))});
+    let compiled = |code: &str| json!({"abi": token["abi"], "storageLayout": token["storageLayout"], "evm": {"bytecode": {"object": code}}});
+    let build_info = |code: &str| {
+        json!({"solcVersion": "0.8.24", "input": {}, "output": {"sources": {}, "contracts": {
+            "contracts/Token.sol": {"Token": compiled(code)}}}})
+        .to_string()
+    };
+    let written = |build_info: String| {
+        let folder = Folder::with(&[
+            ("contracts/Token.sol/Token.json", artifact.to_string()),
+            ("build-info/of_the_run.json", build_info),
+        ]);
+        let demo = scenario("demo");
+        (folder.notes(&demo), texts(&demo.recording, Topic::Pubdata, 2))
+    };
+    let (notes, texts) = written(build_info(&sample_code("token")));
+    assert_eq!(notes, [""; 0]);
+    assert!(has(&texts, "Token@c0de…946d.balances[0x"), "{texts:#?}");
+    // That of an older version of the contract says nothing about this one.
+    let (_, texts) = written(build_info(&sample_code("counter")));
+    assert!(
+        has(&texts, "Token@c0de…946d[0x") && !has(&texts, "balances"),
+        "{texts:#?}"
+    );
+    let (notes, _) = written(r#"{"output": {"contracts": []}}"#.to_owned());
+    let broken = "not used: build-info/of_the_run.json: output.contracts: invalid type: sequence";
+    assert!(notes[0].starts_with(broken), "{notes:?}");
 }
 
 #[test]

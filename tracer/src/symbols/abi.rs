@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 
 use alloy_dyn_abi::{DynSolType, DynSolValue, FunctionExt, JsonAbiExt, Specifier};
-use alloy_json_abi::{Error, Event, Function, JsonAbi, Param};
+use alloy_json_abi::{AbiItem, Error, Event, Function, JsonAbi, Param};
 use eradbg_vm::{H160, H256};
+use serde_json::Value;
 
 use crate::symbols;
 
@@ -43,8 +44,33 @@ pub struct Field {
 }
 
 impl Abi {
+    /// Reads the items that a compiler wrote, and tells which of them are of no use.
+    pub(super) fn read(items: Vec<Value>) -> (Self, Vec<String>) {
+        let mut problems = Vec::new();
+        let mut known = Vec::new();
+        for (at, item) in items.into_iter().enumerate() {
+            let types = types(&item);
+            // Functions of libraries may take a place in storage, which no calldata has a type for.
+            if types.iter().any(|of_type| of_type.ends_with(" storage")) {
+                continue;
+            }
+            let is_strange =
+                |of_type: &&str| !of_type.starts_with("tuple") && DynSolType::parse(of_type).is_err();
+            let strange = types
+                .into_iter()
+                .find(is_strange)
+                .map(|of_type| format!("`{of_type}` is no type"));
+            match (strange, serde_json::from_value::<AbiItem<'static>>(item)) {
+                (None, Ok(item)) => known.push(item),
+                (Some(why), _) => problems.push(format!("abi[{at}]: {why}")),
+                (None, Err(error)) => problems.push(format!("abi[{at}]: {error}")),
+            }
+        }
+        (Self::new(known.into_iter().collect()), problems)
+    }
+
     /// Takes over what a compiler wrote.
-    pub fn new(abi: JsonAbi) -> Self {
+    fn new(abi: JsonAbi) -> Self {
         let constructor = abi.constructor.map(|constructor| constructor.inputs);
         let mut taken = Self {
             constructor: constructor.unwrap_or_default(),
@@ -210,6 +236,15 @@ fn event_values(event: &Event, topics: &[H256], data: &[u8]) -> Option<Decoded> 
         name: event.name.clone(),
         fields: values,
     })
+}
+
+/// The types of an item's inputs and outputs, or of a tuple's members, and of their members.
+fn types(of: &Value) -> Vec<&str> {
+    let lists = ["inputs", "outputs", "components"]
+        .into_iter()
+        .filter_map(|list| of[list].as_array());
+    let of_param = |param| types(param).into_iter().chain(Value::as_str(&param["type"]));
+    lists.flatten().flat_map(of_param).collect()
 }
 
 /// Whether a topic has the value itself.

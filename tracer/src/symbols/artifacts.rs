@@ -7,20 +7,23 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alloy_json_abi::JsonAbi;
 use eradbg_vm::U256;
 use eradbg_vm::bytecode::hash_bytecode;
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use serde_json::error::Category;
 
 use crate::error::{Error, Result};
 use crate::symbols::abi::Abi;
+use crate::symbols::build_info::{Layouts, add_layouts};
 use crate::symbols::layout::Layout;
 
-/// Folders that compilers keep beside artifacts, with the input and output of whole runs.
-const NO_ARTIFACTS: [&str; 2] = ["build-info", "node_modules"];
+/// The folder that compilers keep beside artifacts, with the input and output of whole runs.
+const BUILD_INFO: &str = "build-info";
+/// A folder in which others keep theirs.
+const OF_OTHERS: &str = "node_modules";
 /// Broken artifacts that are named.
 const SHOWN_PROBLEMS: usize = 5;
 /// Folders in each other that are looked into.
@@ -51,7 +54,7 @@ pub struct Artifacts {
     problems: Vec<Problem>,
 }
 
-/// An artifact that is of no use.
+/// An artifact that is of no use, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The file.
@@ -73,28 +76,61 @@ impl Artifacts {
     /// # Errors
     /// When a path does not exist or cannot be read.
     pub fn read(paths: &[PathBuf]) -> Result<Self> {
-        let mut files = Vec::new();
+        let mut files = Files::default();
         for path in paths {
-            find(path, 0, &mut files)?;
+            files.find(path, 0)?;
         }
-        files.sort();
-        files.dedup();
+        let [files, runs] = [files.artifacts, files.runs].map(|mut files| {
+            files.sort();
+            files.dedup();
+            files
+        });
         let read = files.par_iter().map(|file| (file, read(file)));
         let mut artifacts = Self::default();
+        let mut contracts = Vec::new();
         for (file, outcome) in read.collect::<Vec<_>>() {
+            let problem = |why| Problem {
+                file: file.clone(),
+                why,
+            };
             match outcome {
                 Ok(None) => {}
-                Ok(Some(contract)) => artifacts.add(Arc::new(contract)),
-                Err(why) => artifacts.problems.push(Problem {
-                    file: file.clone(),
-                    why,
-                }),
+                Ok(Some(mut read)) => {
+                    artifacts.problems.extend(read.unknown.drain(..).map(problem));
+                    contracts.push(read);
+                }
+                Err(why) => artifacts.problems.push(problem(why)),
             }
+        }
+        if contracts.iter().any(|read| read.has_layout_elsewhere) {
+            artifacts.take_layouts(&runs, &mut contracts);
+        }
+        for Read { contract, .. } in contracts {
+            artifacts.add(contract);
         }
         Ok(artifacts)
     }
 
-    fn add(&mut self, contract: Arc<Contract>) {
+    /// Gives contracts the layouts that files about whole runs of the compiler have of them.
+    fn take_layouts(&mut self, runs: &[PathBuf], contracts: &mut [Read]) {
+        let mut layouts = Layouts::new();
+        for file in runs {
+            let added = add_layouts(file, &mut layouts);
+            self.problems.extend(added.err().map(|why| Problem {
+                file: file.clone(),
+                why,
+            }));
+        }
+        for Read { contract, .. } in contracts.iter_mut().filter(|read| read.has_layout_elsewhere) {
+            let layout = contract
+                .hash
+                .and_then(|hash| layouts.get(&(contract.name.clone(), hash)));
+            contract.layout = layout.cloned().unwrap_or_default();
+        }
+    }
+
+    fn add(&mut self, contract: Contract) {
+        let contract = Arc::new(contract);
         if let Some(hash) = contract.hash {
             self.by_hash.entry(hash).or_default().push(Arc::clone(&contract));
         }
@@ -170,28 +206,49 @@ impl Artifacts {
     }
 }
 
-/// Lists the files that may be artifacts.
-fn find(path: &Path, level: usize, files: &mut Vec<PathBuf>) -> Result<()> {
-    let refused = |error| Error::Io {
-        path: path.to_owned(),
-        error,
-    };
-    if !std::fs::metadata(path).map_err(refused)?.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    for entry in std::fs::read_dir(path).map_err(refused)? {
-        let entry = entry.map_err(refused)?;
-        let (kind, path) = (entry.file_type().map_err(refused)?, entry.path());
-        let is_skipped = NO_ARTIFACTS.iter().any(|name| entry.file_name() == *name);
-        // Links are not followed into folders: they may lead back.
-        if kind.is_dir() && !is_skipped && level < MOST_LEVELS {
-            find(&path, level + 1, files)?;
-        } else if !kind.is_dir() && path.extension().is_some_and(|ending| ending == "json") {
-            files.push(path);
+/// Files in folders.
+#[derive(Default)]
+struct Files {
+    /// Those that may be artifacts.
+    artifacts: Vec<PathBuf>,
+    /// Those about whole runs of the compiler.
+    runs: Vec<PathBuf>,
+}
+
+impl Files {
+    fn find(&mut self, path: &Path, level: usize) -> Result<()> {
+        let refused = |error| Error::Io {
+            path: path.to_owned(),
+            error,
+        };
+        if !std::fs::metadata(path).map_err(refused)?.is_dir() {
+            self.artifacts.push(path.to_owned());
+            return Ok(());
         }
+        for entry in std::fs::read_dir(path).map_err(refused)? {
+            let entry = entry.map_err(refused)?;
+            let (kind, path) = (entry.file_type().map_err(refused)?, entry.path());
+            let is_file_of_json = !kind.is_dir() && path.extension().is_some_and(|ending| ending == "json");
+            // Links are not followed into folders: they may lead back.
+            if kind.is_dir() && entry.file_name() != OF_OTHERS && level < MOST_LEVELS {
+                self.find(&path, level + 1)?;
+            } else if is_file_of_json && path.parent().is_some_and(|folder| folder.ends_with(BUILD_INFO)) {
+                self.runs.push(path);
+            } else if is_file_of_json {
+                self.artifacts.push(path);
+            }
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// An artifact as it was read.
+struct Read {
+    contract: Contract,
+    /// What of it is of no use.
+    unknown: Vec<String>,
+    /// Whether it is of hardhat, which keeps layouts with the runs of the compiler.
+    has_layout_elsewhere: bool,
 }
 
 /// What tells an artifact from other JSON.
@@ -204,7 +261,7 @@ struct Shape {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Artifact {
-    abi: JsonAbi,
+    abi: Vec<Value>,
     bytecode: Bytecode,
     /// Of hardhat; foundry calls the file so.
     contract_name: Option<String>,
@@ -222,7 +279,7 @@ enum Bytecode {
 }
 
 /// Reads an artifact; `None` for JSON of another kind.
-fn read(file: &Path) -> std::result::Result<Option<Contract>, String> {
+fn read(file: &Path) -> std::result::Result<Option<Read>, String> {
     let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
     match serde_json::from_str::<Shape>(&text) {
         Ok(Shape {
@@ -238,20 +295,27 @@ fn read(file: &Path) -> std::result::Result<Option<Contract>, String> {
         format!("{path}: {}", error.into_inner())
     })?;
     let (Bytecode::Text(code) | Bytecode::Object { object: code }) = artifact.bytecode;
+    let has_layout_elsewhere = artifact.contract_name.is_some() && artifact.storage_layout.is_none();
     let name = artifact
         .contract_name
         .or_else(|| Some(file.file_stem()?.to_string_lossy().into_owned()));
-    Ok(Some(Contract {
+    let (abi, unknown) = Abi::read(artifact.abi);
+    let contract = Contract {
         name: name.unwrap_or_default(),
         file: file.to_owned(),
         hash: code_hash(&code)?,
-        abi: Abi::new(artifact.abi),
+        abi,
         layout: artifact.storage_layout.unwrap_or_default(),
+    };
+    Ok(Some(Read {
+        contract,
+        unknown,
+        has_layout_elsewhere,
     }))
 }
 
 /// The hash of code in hex; `None` when there is none.
-fn code_hash(code: &str) -> std::result::Result<Option<U256>, String> {
+pub(super) fn code_hash(code: &str) -> std::result::Result<Option<U256>, String> {
     let digits = code.trim_start_matches("0x");
     if digits.is_empty() {
         return Ok(None);
