@@ -15,6 +15,7 @@ mod reports;
 mod sizes;
 mod slots;
 mod states;
+mod used;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -58,6 +59,7 @@ pub use pages::{PageIndex, PageVersionAt};
 pub use part::{NoPart, Part};
 pub use sizes::PartSize;
 pub use slots::SlotIndex;
+pub use used::StateUsed;
 
 /// A recording. Opening never changes what was recorded; clones share it.
 #[derive(Debug, Clone)]

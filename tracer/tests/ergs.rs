@@ -9,7 +9,7 @@ use std::ops::Range;
 use eradbg_tracer::analysis::ergs::{FrameErgs, of_part};
 use eradbg_tracer::analysis::refunds::refunds;
 use eradbg_tracer::analysis::sheet::{Entry, sheet};
-use eradbg_tracer::analysis::used::{ergs_used, measured, state_used, used_by_transactions};
+use eradbg_tracer::analysis::used::{ergs_used, measured, used_by_transactions};
 use eradbg_tracer::ledger::{TransactionRow, TxStatus};
 use eradbg_tracer::recording::Part;
 use eradbg_tracer::{Recording, Timeline};
@@ -133,7 +133,7 @@ fn parts_close(name: &str, recording: &Recording) {
     }
     if let Ok(end) = recording.steps_of(Part::BatchEnd) {
         ergs += ergs_used(recording, std::slice::from_ref(&end)).unwrap()[0];
-        pubdata += state_used(recording, &[end]).unwrap()[0].pubdata;
+        pubdata += recording.state_used(&[end]).unwrap()[0].pubdata;
     }
     // A machine that the operator goes back from at the very end stays where it was.
     if recording

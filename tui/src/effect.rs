@@ -2,7 +2,6 @@
 
 use eradbg_tracer::Error;
 use eradbg_tracer::analysis::answer::{Question, Topic};
-use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::delta::Change;
 use eradbg_tracer::query::{Origin, PlacePattern, Query};
 use eradbg_tracer::recording::{Part, Recording, TransactionRow};
@@ -201,22 +200,22 @@ fn hook(timeline: &mut Timeline, index: usize) -> Action {
     }
 }
 
-/// What is asked about a part of the batch: about that at a position, if it is not said which. What only a transaction has
-/// is asked about the first that failed where the position lies in none, or about the first; `None` where there is none.
+/// What is asked about a part of the batch: about that at a position, if it is not said which, or the usual one.
 pub(crate) fn question(
     recording: &Recording,
     position: u64,
     topic: Topic,
     view: usize,
     part: Option<Part>,
-) -> Option<Question> {
+) -> Question {
     let here = || {
         let part = recording.part_at(position);
         part.filter(|part| part.transaction().is_some() || !topic.is_of_transactions())
     };
-    let first = || Why::first(recording).or_else(|| recording.transactions().first().map(|row| row.index));
-    let part = part.or_else(here).or_else(|| first().map(Part::Transaction))?;
-    Some(Question { topic, view, part })
+    let part = part
+        .or_else(here)
+        .unwrap_or_else(|| Question::usual_part(recording));
+    Question { topic, view, part }
 }
 
 fn seek(timeline: &mut Timeline, position: u64) -> Action {

@@ -213,6 +213,14 @@ impl Question {
         }
     }
 
+    /// The part that is meant where it is not said which: the first transaction that failed, else the first, else what there
+    /// is without any. The recording's overview is loaded.
+    pub fn usual_part(recording: &Recording) -> Part {
+        let first = || recording.transactions().first().map(|row| row.index);
+        let number = Why::first(recording).or_else(first);
+        number.map_or(Part::BatchEnd, Part::Transaction)
+    }
+
     /// The next view of the same.
     #[must_use]
     pub const fn next_view(self) -> Self {

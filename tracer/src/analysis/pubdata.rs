@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use eradbg_vm::pubdata::compression::{Operation, compress_value};
-use eradbg_vm::state::{Restored, StorageAccess};
+use eradbg_vm::state::StorageAccess;
 use serde::Serialize;
 
 use crate::analysis::walk::{Told, walk};
@@ -59,7 +59,7 @@ pub fn pubdata<E: From<crate::Error>>(
     recording.load_overview();
     let mut total = 0i32;
     walk::<StateRow, E>(recording, steps, &mut |told| {
-        let Some(delta) = bytes_of(&told.row.row) else {
+        let Some(delta) = told.row.row.pubdata() else {
             return Ok(());
         };
         total = total.wrapping_add(delta);
@@ -95,16 +95,6 @@ pub fn counter(recording: &Recording, position: u64) -> Result<i32> {
     } else {
         state.pubdata.wrapping_sub(between)
     })
-}
-
-/// Bytes that a row adds to the counter; `None` where it is not about pubdata.
-pub(super) fn bytes_of(row: &StateRow) -> Option<i32> {
-    match row {
-        StateRow::Storage(access) if access.new.is_some() => Some(access.pubdata),
-        StateRow::Pubdata(bytes) => Some(*bytes),
-        StateRow::Restored(Restored::Pubdata { from, to }) => Some(to.wrapping_sub(*from)),
-        _ => None,
-    }
 }
 
 fn of_write(told: &Told<'_, StateRow>, access: &StorageAccess) -> PubdataRow {

@@ -1,27 +1,15 @@
-//! What stretches of steps used: ergs as the machine counts them, bytes of pubdata, and loads of code.
+//! What stretches of steps used: ergs as the machine counts them; and what transactions did.
 
 use std::ops::Range;
 
 use eradbg_vm::Execution;
 use eradbg_vm::bootloader::Hook;
-use eradbg_vm::state::Decommit;
 use rayon::prelude::*;
 
-use crate::analysis::pubdata::bytes_of;
 use crate::error::Result;
-use crate::ledger::{StateRow, TransactionRow};
-use crate::recording::Recording;
+use crate::ledger::TransactionRow;
+use crate::recording::{Recording, StateUsed};
 use crate::replay::Replay;
-
-/// What changes of `VMState` in a stretch come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StateUsed {
-    /// Bytes of pubdata added, without what an operator's rollback at the end takes back; negative where more is given back
-    /// than added.
-    pub pubdata: i64,
-    /// Loads of code that the batch had not loaded before.
-    pub loads: u32,
-}
 
 /// What a transaction used, in the attempt that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,7 +66,6 @@ pub fn ergs_used(recording: &Recording, stretches: &[Range<u64>]) -> Result<Vec<
 /// When the recording is damaged.
 pub fn used_by_transactions(recording: &Recording) -> Result<Vec<TransactionUsed>> {
     let rows = recording.transactions();
-    let attempts: Vec<_> = rows.iter().map(TransactionRow::attempt).collect();
     let unmeasured = rows.iter().filter(|row| !row.is_measured());
     let unmeasured: Vec<_> = unmeasured.map(TransactionRow::attempt).collect();
     let mut found = measured(recording, &unmeasured)?.into_iter();
@@ -90,8 +77,8 @@ pub fn used_by_transactions(recording: &Recording) -> Result<Vec<TransactionUsed
         };
         TransactionUsed { ergs, charged, state }
     };
-    let states = state_used(recording, &attempts)?;
-    Ok(rows.iter().zip(states).map(of_row).collect())
+    let states = recording.state_used_by_transactions()?;
+    Ok(rows.iter().zip(states.iter().copied()).map(of_row).collect())
 }
 
 /// Ergs that attempts at transactions used and bytes that they are charged for, as their steps show. They are in order. The
@@ -104,7 +91,7 @@ pub fn measured(recording: &Recording, attempts: &[Range<u64>]) -> Result<Vec<(u
         .iter()
         .map(|attempt| to_refund(recording, attempt))
         .collect();
-    let charged = state_used(recording, &to_refund)?;
+    let charged = recording.state_used(&to_refund)?;
     let charged = charged
         .iter()
         .map(|used| used.pubdata.max(0).try_into().unwrap_or(u32::MAX));
@@ -130,68 +117,4 @@ fn held_in_chunk(recording: &Recording, places: &[(u32, u64)]) -> Result<Vec<u64
         Ok(held(replay.execution()))
     };
     places.iter().map(&mut held_at).collect()
-}
-
-/// What changes of `VMState` come to in each of some stretches, which are in order and do not overlap. The recording's
-/// overview is loaded.
-///
-/// # Errors
-/// When rows are damaged.
-pub fn state_used(recording: &Recording, stretches: &[Range<u64>]) -> Result<Vec<StateUsed>> {
-    let (Some(first), Some(last)) = (stretches.first(), stretches.last()) else {
-        return Ok(Vec::new());
-    };
-    // A row at the edge of a chunk may stand in the block before it, and after the last chunk in the one that follows.
-    let blocks = recording.chunk_of(first.start).saturating_sub(1)
-        ..recording
-            .chunk_of(last.end)
-            .saturating_add(2)
-            .min(recording.row_blocks());
-    let of_block = |block| {
-        let mut found: Vec<(usize, StateUsed)> = Vec::new();
-        for row in recording.rows::<StateRow>(block)? {
-            let at = stretches.partition_point(|steps| steps.end <= row.step);
-            if stretches.get(at).is_none_or(|steps| row.step < steps.start) {
-                continue;
-            }
-            let used = used_by(recording, row.step, &row.row);
-            match found.last_mut() {
-                Some((last, sum)) if *last == at => sum.add(used),
-                _ => found.push((at, used)),
-            }
-        }
-        Ok(found)
-    };
-    let found: Vec<_> = blocks.into_par_iter().map(of_block).collect::<Result<_>>()?;
-    let mut sums = vec![StateUsed::default(); stretches.len()];
-    for (at, used) in found.into_iter().flatten() {
-        sums[at].add(used);
-    }
-    Ok(sums)
-}
-
-fn used_by(recording: &Recording, step: u64, row: &StateRow) -> StateUsed {
-    let is_taken_back = matches!(row, StateRow::Restored(_))
-        && recording
-            .rollback_of(step)
-            .is_some_and(|range| range.end_step == step + 1);
-    let is_load = matches!(
-        row,
-        StateRow::Decommit(Decommit {
-            before: None | Some(None),
-            page: Some(_),
-            ..
-        })
-    );
-    StateUsed {
-        pubdata: bytes_of(row).filter(|_| !is_taken_back).unwrap_or(0).into(),
-        loads: is_load.into(),
-    }
-}
-
-impl StateUsed {
-    fn add(&mut self, other: Self) {
-        self.pubdata += other.pubdata;
-        self.loads += other.loads;
-    }
 }

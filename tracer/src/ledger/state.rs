@@ -36,6 +36,18 @@ pub enum StateRow {
     NextTransaction(Vec<(StorageKey, U256)>),
 }
 
+impl StateRow {
+    /// Bytes that it adds to the pubdata counter; `None` where it is not about pubdata.
+    pub fn pubdata(&self) -> Option<i32> {
+        match self {
+            Self::Storage(access) if access.new.is_some() => Some(access.pubdata),
+            Self::Pubdata(bytes) => Some(*bytes),
+            Self::Restored(Restored::Pubdata { from, to }) => Some(to.wrapping_sub(*from)),
+            _ => None,
+        }
+    }
+}
+
 impl Row for StateRow {
     const KIND: LedgerKind = LedgerKind::State;
 

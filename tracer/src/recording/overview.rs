@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::ledger::{FailureRow, OperatorRow, Rows, Timed, TransactionRow, TxStatus};
 use crate::recording::fates::Fates;
+use crate::recording::used::StateUsed;
 use crate::recording::{Recording, lock};
 
 /// A hook of the bootloader.
@@ -49,6 +50,8 @@ pub(super) struct Overview {
     /// Position of the last snapshot.
     snapshot: u64,
     fates: OnceLock<Fates>,
+    /// What its transactions come to, once somebody has asked.
+    pub(super) used: OnceLock<Arc<[StateUsed]>>,
 }
 
 impl Recording {

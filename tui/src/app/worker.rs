@@ -159,10 +159,8 @@ fn run(
         }),
         // A question that is cancelled is answered all the same, and nobody listens: it takes seconds at most.
         Task::Answer(topic, view, part) => {
-            Ok(match effect::question(recording, from, *topic, *view, *part) {
-                Some(question) => End::Answer(Some(question), Box::new(question.answer(recording)?)),
-                None => End::At(from, "the recording has no transaction".to_owned()),
-            })
+            let question = effect::question(recording, from, *topic, *view, *part);
+            Ok(End::Answer(Some(question), Box::new(question.answer(recording)?)))
         }
     }
 }

@@ -5,8 +5,6 @@ use std::io::{self, BufWriter, Write, stdout};
 use anyhow::Result;
 use eradbg_tracer::Recording;
 use eradbg_tracer::analysis::answer::{Line, Mark, Question, Topic};
-use eradbg_tracer::analysis::why::Why;
-use eradbg_tracer::recording::Part;
 
 use crate::Exit;
 use crate::cli::ShowArgs;
@@ -35,11 +33,10 @@ pub(crate) fn show(args: &ShowArgs) -> Result<Exit> {
     };
     let recording = args.names.open(&args.recording)?;
     recording.load_overview();
-    let first = || Part::Transaction(Why::first(&recording).unwrap_or(0));
     let question = Question {
         topic: args.topic,
         view,
-        part: args.tx.unwrap_or_else(first),
+        part: args.tx.unwrap_or_else(|| Question::usual_part(&recording)),
     };
     let answer = question.answer(&recording)?;
     let mut out = BufWriter::new(stdout().lock());

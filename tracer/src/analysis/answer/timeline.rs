@@ -5,11 +5,11 @@ mod phases;
 use std::ops::Range;
 
 use super::{Line, Mark, Question, transactions::told_status};
-use crate::analysis::used::{StateUsed, TransactionUsed, ergs_used, state_used, used_by_transactions};
+use crate::analysis::used::{TransactionUsed, ergs_used, used_by_transactions};
 use crate::error::Result;
 use crate::ledger::{TransactionRow, TxStatus};
 use crate::numbers::{grouped, signed};
-use crate::recording::{Part, Recording};
+use crate::recording::{Part, Recording, StateUsed};
 use phases::Lines;
 
 /// Columns that a picture of the batch may take: several transactions share one where there are more.
@@ -32,6 +32,7 @@ struct Used {
 type Row<'a> = (&'a TransactionRow, Used);
 
 pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Line>> {
+    recording.steps_of(question.part)?;
     let used = used_by_transactions(recording)?;
     let used = used.into_iter().map(|TransactionUsed { ergs, state, .. }| Used {
         ergs,
@@ -87,7 +88,7 @@ fn sum(rows: &[Row<'_>]) -> Used {
 /// What each of some stretches used, which are in order and do not overlap.
 fn used_in(recording: &Recording, stretches: &[Range<u64>]) -> Result<Vec<Used>> {
     let ergs = ergs_used(recording, stretches)?;
-    let state = state_used(recording, stretches)?;
+    let state = recording.state_used(stretches)?;
     let pairs = ergs.into_iter().zip(state);
     let used = pairs.map(|(ergs, StateUsed { pubdata, .. })| Used { ergs, pubdata });
     Ok(used.collect())
@@ -150,7 +151,7 @@ fn of_transaction(recording: &Recording, &(row, used): &Row<'_>) -> Line {
 
 fn numbers(steps: &Range<u64>, used: Used) -> String {
     columns(
-        &grouped(steps.end - steps.start),
+        &grouped(steps.end.saturating_sub(steps.start)),
         &grouped(used.ergs),
         &signed(used.pubdata),
     )

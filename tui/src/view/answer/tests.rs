@@ -34,14 +34,14 @@ fn ask(model: &mut Model, timeline: &mut Timeline, action: Action) {
 
 fn perform(effect: &Effect, timeline: &mut Timeline) -> Option<Action> {
     let Effect::Run {
-        task: Task::Answer(topic, view, tx),
+        task: Task::Answer(topic, view, part),
         ..
     } = *effect
     else {
         return effect::perform(effect, timeline);
     };
     let recording = timeline.recording();
-    let question = effect::question(recording, timeline.position(), topic, view, tx)?;
+    let question = effect::question(recording, timeline.position(), topic, view, part);
     Some(Action::Answered(
         Some(question),
         Box::new(question.answer(recording).unwrap()),
