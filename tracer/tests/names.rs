@@ -16,6 +16,7 @@ use eradbg_tracer::source::assembly::assemble;
 use eradbg_tracer::symbols::artifacts::Artifacts;
 use eradbg_vm::bytecode::words_to_bytes;
 use eradbg_vm::events::merge_events;
+use eradbg_vm::keccak::keccak256;
 use eradbg_vm::{H160, StorageKey, U256};
 use serde_json::{Value, json};
 use support::{Input, Recorded, record, scenario};
@@ -331,12 +332,25 @@ fn items_with_types_that_nobody_knows_are_named_and_the_others_are_decoded() {
     let abi = token["abi"].as_array_mut().unwrap();
     abi.push(function("strange", "uint999z"));
     abi.push(function("ofLibrary", "Numbers.Data storage"));
+    abi.push(function("strangeTuple", "tuple9"));
+    let mut of_contract = function("pay", "IERC20");
+    of_contract["inputs"][0]["internalType"] = "contract IERC20".into();
+    abi.push(of_contract);
     let folder = Folder::with(&[("Token.json", token.to_string())]);
     let demo = scenario("demo");
     assert_eq!(
         folder.notes(&demo),
-        ["not used: Token.json: abi[10]: `uint999z` is no type"]
+        [
+            "not used: Token.json: abi[10]: `uint999z` is no type",
+            "not used: Token.json: abi[12]: `tuple9` is no type"
+        ]
     );
+    let token = demo
+        .recording
+        .contract_at(address_of_token(&demo.recording))
+        .unwrap();
+    let selector = *keccak256(b"pay(IERC20)").0.first_chunk().unwrap();
+    assert_eq!(token.abi.function(selector), Some("pay"));
     assert!(has(&texts(&demo.recording, Topic::Calls, 2), ".transfer(to: 0x"));
 }
 
@@ -369,6 +383,14 @@ fn layouts_of_hardhat_are_read_from_its_build_info() {
         has(&texts, "Token@c0de…946d[0x") && !has(&texts, "balances"),
         "{texts:#?}"
     );
+    // Foundry writes files without an output there, and solc writes nothing of code that it did not make.
+    let unlinked = json!({"output": {"contracts": {"A.sol": {"A": {"evm": {"bytecode": {}}}}}}});
+    for useless in [
+        r#"{"id": "1", "language": "Solidity"}"#.to_owned(),
+        unlinked.to_string(),
+    ] {
+        assert_eq!(written(useless).0, [""; 0]);
+    }
     let (notes, _) = written(r#"{"output": {"contracts": []}}"#.to_owned());
     let broken = "not used: build-info/of_the_run.json: output.contracts: invalid type: sequence";
     assert!(notes[0].starts_with(broken), "{notes:?}");

@@ -49,17 +49,13 @@ impl Abi {
         let mut problems = Vec::new();
         let mut known = Vec::new();
         for (at, item) in items.into_iter().enumerate() {
-            let types = types(&item);
+            let params = params(&item);
             // Functions of libraries may take a place in storage, which no calldata has a type for.
-            if types.iter().any(|of_type| of_type.ends_with(" storage")) {
+            if params.iter().any(|param| param.of_type.ends_with(" storage")) {
                 continue;
             }
-            let is_strange =
-                |of_type: &&str| !of_type.starts_with("tuple") && DynSolType::parse(of_type).is_err();
-            let strange = types
-                .into_iter()
-                .find(is_strange)
-                .map(|of_type| format!("`{of_type}` is no type"));
+            let strange = params.iter().find(|param| !param.is_known());
+            let strange = strange.map(|param| format!("`{}` is no type", param.of_type));
             match (strange, serde_json::from_value::<AbiItem<'static>>(item)) {
                 (None, Ok(item)) => known.push(item),
                 (Some(why), _) => problems.push(format!("abi[{at}]: {why}")),
@@ -238,13 +234,41 @@ fn event_values(event: &Event, topics: &[H256], data: &[u8]) -> Option<Decoded> 
     })
 }
 
-/// The types of an item's inputs and outputs, or of a tuple's members, and of their members.
-fn types(of: &Value) -> Vec<&str> {
+/// What a parameter, or a member of one, says of its type.
+struct Typed<'a> {
+    of_type: &'a str,
+    /// As it stands in the source.
+    internal: &'a str,
+    has_members: bool,
+}
+
+impl Typed<'_> {
+    /// Whether it is a type that can be decoded, or that of a library's function, which solc names as the source does.
+    fn is_known(&self) -> bool {
+        if let Some(rest) = self.of_type.strip_prefix("tuple") {
+            let is_of_brackets = rest.chars().all(|letter| matches!(letter, '[' | ']' | '0'..='9'));
+            return self.has_members && is_of_brackets && (rest.is_empty() || rest.starts_with('['));
+        }
+        let is_named = |kind| self.internal.starts_with(kind);
+        DynSolType::parse(self.of_type).is_ok() || ["contract ", "enum ", "struct "].into_iter().any(is_named)
+    }
+}
+
+/// The inputs and outputs of an item, or the members of a tuple, with their members.
+fn params(of: &Value) -> Vec<Typed<'_>> {
     let lists = ["inputs", "outputs", "components"]
         .into_iter()
         .filter_map(|list| of[list].as_array());
-    let of_param = |param| types(param).into_iter().chain(Value::as_str(&param["type"]));
-    lists.flatten().flat_map(of_param).collect()
+    let mut found = Vec::new();
+    for param in lists.flatten() {
+        found.extend(param["type"].as_str().map(|of_type| Typed {
+            of_type,
+            internal: param["internalType"].as_str().unwrap_or_default(),
+            has_members: param["components"].is_array(),
+        }));
+        found.extend(params(param));
+    }
+    found
 }
 
 /// Whether a topic has the value itself.

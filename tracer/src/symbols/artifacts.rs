@@ -225,17 +225,22 @@ impl Files {
             self.artifacts.push(path.to_owned());
             return Ok(());
         }
+        let is_of_runs = path.ends_with(BUILD_INFO);
         for entry in std::fs::read_dir(path).map_err(refused)? {
             let entry = entry.map_err(refused)?;
             let (kind, path) = (entry.file_type().map_err(refused)?, entry.path());
-            let is_file_of_json = !kind.is_dir() && path.extension().is_some_and(|ending| ending == "json");
             // Links are not followed into folders: they may lead back.
-            if kind.is_dir() && entry.file_name() != OF_OTHERS && level < MOST_LEVELS {
-                self.find(&path, level + 1)?;
-            } else if is_file_of_json && path.parent().is_some_and(|folder| folder.ends_with(BUILD_INFO)) {
-                self.runs.push(path);
-            } else if is_file_of_json {
-                self.artifacts.push(path);
+            if kind.is_dir() {
+                if !is_of_runs && entry.file_name() != OF_OTHERS && level < MOST_LEVELS {
+                    self.find(&path, level + 1)?;
+                }
+            } else if path.extension().is_some_and(|ending| ending == "json") {
+                let files = if is_of_runs {
+                    &mut self.runs
+                } else {
+                    &mut self.artifacts
+                };
+                files.push(path);
             }
         }
         Ok(())
@@ -295,7 +300,8 @@ fn read(file: &Path) -> std::result::Result<Option<Read>, String> {
         format!("{path}: {}", error.into_inner())
     })?;
     let (Bytecode::Text(code) | Bytecode::Object { object: code }) = artifact.bytecode;
-    let has_layout_elsewhere = artifact.contract_name.is_some() && artifact.storage_layout.is_none();
+    let is_of_hardhat = artifact.contract_name.is_some();
+    let has_layout = artifact.storage_layout.is_some();
     let name = artifact
         .contract_name
         .or_else(|| Some(file.file_stem()?.to_string_lossy().into_owned()));
@@ -308,9 +314,9 @@ fn read(file: &Path) -> std::result::Result<Option<Read>, String> {
         layout: artifact.storage_layout.unwrap_or_default(),
     };
     Ok(Some(Read {
+        has_layout_elsewhere: is_of_hardhat && !has_layout && contract.hash.is_some(),
         contract,
         unknown,
-        has_layout_elsewhere,
     }))
 }
 

@@ -18,7 +18,8 @@ pub(super) type Layouts = HashMap<(String, U256), Layout>;
 
 #[derive(Deserialize)]
 struct BuildInfo {
-    output: Output,
+    /// Foundry writes files without.
+    output: Option<Output>,
 }
 
 #[derive(Deserialize)]
@@ -42,7 +43,7 @@ struct Evm {
 
 #[derive(Deserialize)]
 struct Bytecode {
-    object: String,
+    object: Option<String>,
 }
 
 /// Adds the layouts that a file has of contracts with code.
@@ -54,10 +55,11 @@ pub(super) fn add_layouts(file: &Path, layouts: &mut Layouts) -> Result<(), Stri
     let mut reader = serde_json::Deserializer::from_reader(BufReader::new(opened));
     let info: BuildInfo = serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| format!("{}: {}", error.path(), error.inner()))?;
-    for (name, compiled) in info.output.contracts.into_values().flatten() {
-        let code = compiled.evm.and_then(|evm| evm.bytecode);
+    let contracts = info.output.map(|output| output.contracts).unwrap_or_default();
+    for (name, compiled) in contracts.into_values().flatten() {
+        let code = compiled.evm.and_then(|evm| evm.bytecode?.object);
         // What is not linked yet, or compiled for another machine, has no artifact that is of use either.
-        let hash = code.and_then(|code| code_hash(&code.object).ok().flatten());
+        let hash = code.and_then(|code| code_hash(&code).ok().flatten());
         if let (Some(layout), Some(hash)) = (compiled.storage_layout, hash) {
             layouts.insert((name, hash), layout);
         }
