@@ -46,7 +46,7 @@ pub enum Error {
         count: usize,
     },
     /// Nothing was executed after the last transaction.
-    #[error("{path}: it ends with its last transaction: the batch was not closed")]
+    #[error("{path}: nothing was executed after its last transaction: the batch was not closed")]
     NoBatchEnd {
         /// The recording.
         path: PathBuf,

@@ -18,7 +18,7 @@ mod states;
 mod used;
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -353,6 +353,13 @@ impl Recording {
                 format!("it holds steps {} to {}", log.first_step, log.end()),
             ))
         }
+    }
+
+    /// The blocks of rows in which those about some steps stand: a row at the edge of a chunk may stand in the block before
+    /// it, and after the last chunk in the one that follows.
+    pub(crate) fn blocks_of(&self, steps: &Range<u64>) -> Range<u32> {
+        let end = self.chunk_of(steps.end).saturating_add(2);
+        self.chunk_of(steps.start).saturating_sub(1)..end.min(self.row_blocks())
     }
 
     /// Rows of one kind in a chunk.

@@ -183,10 +183,11 @@ fn calldata_is_cut_where_calls_have_more_than_memory_should_hold() {
     let calls = all(&recorded.recording);
     let of_a_mib = calls.iter().filter(|call| call.input.len() == 1 << 20).count();
     assert!((200..=256).contains(&of_a_mib), "{of_a_mib}");
-    let cut: Vec<usize> = calls
-        .iter()
-        .filter(|call| call.is_cut)
-        .map(|call| call.input.len())
-        .collect();
-    assert_eq!(cut, vec![1024; 300 - of_a_mib]);
+    let cut = calls.iter().filter(|call| call.is_cut());
+    let cut: Vec<_> = cut.map(|call| (call.input.len(), call.input_bytes)).collect();
+    assert_eq!(cut, vec![(1024, 1 << 20); 300 - of_a_mib]);
+    let traced = trace(&recorded.recording, recorded.recording.transaction(0).unwrap()).unwrap();
+    let text = serde_json::to_string(&traced).unwrap();
+    assert_eq!(text.matches(r#""isCut":true"#).count(), cut.len());
+    assert!(!text.contains(r#""isCut":false"#));
 }

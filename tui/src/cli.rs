@@ -288,7 +288,7 @@ pub(crate) struct ShowArgs {
     #[arg(value_parser = topic_parser())]
     pub(crate) topic: Topic,
     /// Number of the transaction, counted from 0, or `end` for what comes after the last one.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N|end")]
     pub(crate) tx: Option<Part>,
     #[arg(long, value_name = "ORDER", help = orders())]
     pub(crate) by: Option<String>,

@@ -135,7 +135,11 @@ pub(crate) const COMMANDS: &[Command] = &[
 const fn question(topic: Topic, parse: fn(&[&str]) -> Result<Action, String>) -> Command {
     Command {
         name: topic.name(),
-        arguments: if topic.is_about_one() { "[N]" } else { "" },
+        arguments: match topic.is_about_one() {
+            false => "",
+            true if topic.is_of_transactions() => "[N]",
+            true => "[N|end]",
+        },
         help: topic.help(),
         parse,
     }

@@ -250,7 +250,7 @@ impl Question {
             Topic::Events => events::lines(recording, self.part)?,
             Topic::Rollbacks => rollbacks::lines(recording, self.part)?,
             Topic::Timeline => timeline::lines(recording, self)?,
-            Topic::Transactions => transactions::lines(recording, self.view)?,
+            Topic::Transactions => transactions::lines(recording, self.view),
             Topic::Contracts => contracts::lines(recording, self.view)?,
         };
         Ok(Answer {
@@ -262,10 +262,19 @@ impl Question {
 
     /// The transaction that it is about.
     fn transaction(self, recording: &Recording) -> Result<u32> {
-        self.part.transaction().ok_or_else(|| Error::OnlyOfTransactions {
-            path: recording.path().to_owned(),
-            topic: self.topic.name(),
-        })
+        let path = || recording.path().to_owned();
+        match (self.part, recording.transactions().len()) {
+            (Part::Transaction(number), _) => Ok(number),
+            (Part::BatchEnd, 0) => Err(Error::NoTransaction {
+                path: path(),
+                index: 0,
+                count: 0,
+            }),
+            (Part::BatchEnd, _) => Err(Error::OnlyOfTransactions {
+                path: path(),
+                topic: self.topic.name(),
+            }),
+        }
     }
 
     fn title(self, recording: &Recording) -> String {
@@ -325,6 +334,14 @@ impl Line {
         Self::at(start, 0, text).marked(Mark::Undone, stretch.rolled_back_at.is_some())
     }
 
+    /// Lines about what an answer lacks.
+    fn of_problems(problems: &[Error]) -> impl Iterator<Item = Self> {
+        let lines = problems
+            .iter()
+            .map(|problem| Self::plain(0, format!("not counted: {problem}")));
+        lines.map(|line| line.marked(Mark::Failed, true))
+    }
+
     /// The same line with columns.
     #[must_use]
     fn with(self, columns: String) -> Self {
@@ -346,6 +363,11 @@ fn gap(recording: &Recording) -> &'static str {
     } else {
         " (recording not finished: as far as it goes)"
     }
+}
+
+/// A number in words, where it is known.
+fn known(number: Option<String>) -> String {
+    number.unwrap_or_else(|| "-".to_owned())
 }
 
 /// Hex digits without leading zeros.

@@ -60,8 +60,10 @@ pub struct Call {
     /// Returndata.
     #[serde(serialize_with = "impl_serde::serialize::serialize")]
     pub output: Vec<u8>,
-    /// Whether calldata or returndata are cut, since the calls of the transaction have more than is kept.
-    pub is_cut: bool,
+    /// Bytes of the calldata; more than are kept where the calls of its stretch have too many.
+    pub input_bytes: u32,
+    /// Bytes of the returndata, in the same way.
+    pub output_bytes: u32,
     /// Position at which the operator rolls it back.
     pub rolled_back_at: Option<u64>,
     /// The selector of the function, where the calldata has one.
@@ -76,6 +78,11 @@ pub struct Call {
 }
 
 impl Call {
+    /// Whether calldata or returndata are cut.
+    pub fn is_cut(&self) -> bool {
+        self.input.len() < self.input_bytes as usize || self.output.len() < self.output_bytes as usize
+    }
+
     fn find_function(&mut self, recording: &Recording) {
         let name = |selector| recording.function_name(self.code, selector);
         self.function = self.selector.and_then(name).unwrap_or_default();
@@ -96,7 +103,7 @@ pub fn calls<E: From<crate::Error>>(
     })
 }
 
-/// Calls of a transaction's stretches. The recording's overview is loaded.
+/// Calls of a part's stretches. The recording's overview is loaded.
 ///
 /// # Errors
 /// When there is no such part, or the recording is damaged.

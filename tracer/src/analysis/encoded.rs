@@ -73,10 +73,10 @@ impl Encoded {
     /// # Errors
     /// When the recording is damaged.
     pub(crate) fn of(recording: &Recording, row: &TransactionRow) -> Result<Self> {
-        let start = row.rerun_at.unwrap_or(row.first_step);
+        let start = row.attempt().start;
         // The bootloader's list is as long as it was when those were pushed that are gone by now.
         let is_there = |row: &&TransactionRow| {
-            let rollback = recording.rollback_of(row.rerun_at.unwrap_or(row.first_step));
+            let rollback = recording.rollback_of(row.attempt().start);
             rollback.is_none_or(|range| range.end_step > start)
         };
         let earlier = recording.transactions()[..row.index as usize].iter();

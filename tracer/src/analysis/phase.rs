@@ -68,7 +68,8 @@ impl Phase {
             Some(Hook::AccountValidationEntered | Hook::ValidationExited) => Self::Payment,
             Some(Hook::ValidationStepEnded) => Self::Execution,
             Some(Hook::PostResult | Hook::AskOperatorForRefund) => Self::Refund,
-            Some(Hook::NotifyAboutRefund | Hook::TxHasEnded) => Self::TransactionEnd,
+            Some(Hook::NotifyAboutRefund) => Self::TransactionEnd,
+            Some(Hook::TxHasEnded) if transaction.is_some() => Self::TransactionEnd,
             Some(_) => Self::BatchEnd,
         }
     }

@@ -191,7 +191,7 @@ impl Sheet<'_> {
 
     /// What each phase used, as the machine counts; the sum.
     fn used(&mut self) -> Result<u64> {
-        let end = (self.row.first_step + self.row.steps).min(self.recording.steps());
+        let end = self.row.attempt().end.min(self.recording.steps());
         let mut cuts: Vec<u64> = vec![self.encoded.start, end];
         let hooks = self.recording.hooks().iter().map(|hook| hook.step);
         cuts.extend(hooks.filter(|step| (self.encoded.start..end).contains(step)));
@@ -283,24 +283,14 @@ impl Sheet<'_> {
             "gas",
             asked.step,
         );
-        let counted = [reserved.into(), -i128::from(proposed), -i128::from(on_pubdata)]
-            .iter()
-            .fold(i128::from(body), |sum, part| sum.saturating_add(*part));
-        let how = format!(
-            "{} + {} - {} - {}",
-            grouped(body),
-            grouped(reserved),
-            grouped(proposed),
-            grouped(on_pubdata)
-        );
-        self.computed(part, "ergs that it counts as used", counted, "gas", how);
-        let others = i128::from(used) - counted;
-        let how = format!(
-            "{} - {}; overhead and intrinsic pay for them",
-            grouped(used),
-            signed(counted)
-        );
-        self.computed(part, "ergs that it does not count", others, "gas", how);
+        if proposed == 0 {
+            self.note(
+                part,
+                "how much it counted as used is not known: nothing was left to propose",
+            );
+        } else {
+            self.counted(&[body, reserved, proposed, on_pubdata], used);
+        }
         let computation = limit.saturating_sub(proposed).saturating_sub(on_pubdata);
         let how = format!(
             "{} - {} - {}",
@@ -344,6 +334,24 @@ impl Sheet<'_> {
         self.outcome(asked, limit, prices)
     }
 
+    /// Which of the machine's ergs the bootloader counts in what it proposes: the gas for the transaction's own work, what
+    /// was reserved, the proposal, and the gas spent on pubdata tell.
+    fn counted(&mut self, numbers: &[u64; 4], used: u64) {
+        let part = "refund";
+        let [body, reserved, proposed, on_pubdata] = numbers.map(i128::from);
+        let counted = body + reserved - proposed - on_pubdata;
+        let [body, reserved, proposed, on_pubdata] = numbers.map(grouped);
+        let how = format!("{body} + {reserved} - {proposed} - {on_pubdata}");
+        self.computed(part, "ergs that it counts as used", counted, "gas", how);
+        let how = format!(
+            "{} - {}; overhead and intrinsic stand for them",
+            grouped(used),
+            signed(counted)
+        );
+        let others = i128::from(used) - counted;
+        self.computed(part, "ergs that it does not count", others, "gas", how);
+    }
+
     /// What the operator answered, and what was paid back.
     fn outcome(&mut self, asked: HookRow, limit: u64, prices: &Prices) -> Result<()> {
         let part = "refund";
@@ -379,12 +387,7 @@ impl Sheet<'_> {
 
     /// The last hook of a kind in the attempt that counts.
     fn hook(&self, wanted: Hook) -> Option<HookRow> {
-        let hooks = self.recording.hooks();
-        let end = self.row.first_step + self.row.steps;
-        let first = hooks.partition_point(|hook| hook.step <= self.encoded.start);
-        let last = hooks.partition_point(|hook| hook.step <= end);
-        let of_tx = hooks[first..last].iter().rev();
-        of_tx.copied().find(|hook| Hook::new(hook.hook) == Some(wanted))
+        self.recording.last_hook(self.row.attempt(), wanted)
     }
 
     /// A number that stands in the bootloader's heap when the transaction starts.

@@ -6,20 +6,29 @@ use eradbg_vm::Execution;
 use eradbg_vm::bootloader::Hook;
 use rayon::prelude::*;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::TransactionRow;
 use crate::recording::{Recording, StateUsed};
 use crate::replay::Replay;
 
-/// What a transaction used, in the attempt that counts.
+/// What a transaction used, in the attempt that counts. What cannot be read is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TransactionUsed {
     /// Ergs.
-    pub ergs: u64,
+    pub ergs: Option<u64>,
     /// Bytes of pubdata that it is charged for: those that were added when the refund was asked for, if there are any.
-    pub charged: u32,
+    pub charged: Option<u32>,
     /// What its changes of `VMState` come to, those after the refund among them.
-    pub state: StateUsed,
+    pub state: Option<StateUsed>,
+}
+
+/// What all transactions used.
+#[derive(Debug, Default)]
+pub struct Transactions {
+    /// Each, in order.
+    pub used: Vec<TransactionUsed>,
+    /// Why some of it cannot be read.
+    pub problems: Vec<Error>,
 }
 
 /// Ergs of all frames on the call stack.
@@ -43,7 +52,8 @@ pub fn ergs_used(recording: &Recording, stretches: &[Range<u64>]) -> Result<Vec<
             (recording.chunk_of(last), steps.end),
         ]
     };
-    let mut places: Vec<(u32, u64)> = stretches.iter().flat_map(ends).collect();
+    let with_steps = stretches.iter().filter(|steps| !steps.is_empty());
+    let mut places: Vec<(u32, u64)> = with_steps.flat_map(ends).collect();
     places.sort_unstable();
     places.dedup();
     let chunks: Vec<_> = places.chunk_by(|a, b| a.0 == b.0).collect();
@@ -59,26 +69,37 @@ pub fn ergs_used(recording: &Recording, stretches: &[Range<u64>]) -> Result<Vec<
     Ok(stretches.iter().map(used).collect())
 }
 
-/// What each transaction used: as the operator measured it, or as its steps show where nobody did, in a batch that ran in
-/// one go and in a transaction that the recording ends in. The recording's overview is loaded.
-///
-/// # Errors
-/// When the recording is damaged.
-pub fn used_by_transactions(recording: &Recording) -> Result<Vec<TransactionUsed>> {
-    let rows = recording.transactions();
-    let unmeasured = rows.iter().filter(|row| !row.is_measured());
-    let unmeasured: Vec<_> = unmeasured.map(TransactionRow::attempt).collect();
-    let mut found = measured(recording, &unmeasured)?.into_iter();
-    let of_row = |(row, state): (&TransactionRow, StateUsed)| {
-        let (ergs, charged) = if row.is_measured() {
-            (row.gas_used.into(), row.pubdata)
-        } else {
-            found.next().unwrap_or_default()
+impl Transactions {
+    /// What the operator measured, and what the steps show where nobody did: in a batch that ran in one go, and in a
+    /// transaction that the recording ends in. The recording's overview is loaded.
+    pub fn of(recording: &Recording) -> Self {
+        let rows = recording.transactions();
+        let unmeasured = rows.iter().filter(|row| !row.is_measured());
+        let unmeasured: Vec<_> = unmeasured.map(TransactionRow::attempt).collect();
+        let mut problems = Vec::new();
+        let found = measured(recording, &unmeasured).map_err(|error| problems.push(error));
+        let states = recording
+            .state_used_by_transactions()
+            .map_err(|error| problems.push(error));
+        let mut found = found.unwrap_or_default().into_iter();
+        let mut states = states.iter().flat_map(|states| states.iter().copied());
+        let of_row = |row: &TransactionRow| {
+            let (ergs, charged) = if row.is_measured() {
+                (Some(row.gas_used.into()), Some(row.pubdata))
+            } else {
+                found.next().unzip()
+            };
+            TransactionUsed {
+                ergs,
+                charged,
+                state: states.next(),
+            }
         };
-        TransactionUsed { ergs, charged, state }
-    };
-    let states = recording.state_used_by_transactions()?;
-    Ok(rows.iter().zip(states.iter().copied()).map(of_row).collect())
+        Self {
+            used: rows.iter().map(of_row).collect(),
+            problems,
+        }
+    }
 }
 
 /// Ergs that attempts at transactions used and bytes that they are charged for, as their steps show. They are in order. The
@@ -100,12 +121,7 @@ pub fn measured(recording: &Recording, attempts: &[Range<u64>]) -> Result<Vec<(u
 
 /// The steps of an attempt up to where the refund is asked for; none where it is not.
 fn to_refund(recording: &Recording, attempt: &Range<u64>) -> Range<u64> {
-    let hooks = recording.hooks();
-    let of_attempt = hooks.partition_point(|hook| hook.step <= attempt.start)
-        ..hooks.partition_point(|hook| hook.step <= attempt.end);
-    let asked = hooks[of_attempt]
-        .iter()
-        .rfind(|hook| Hook::new(hook.hook) == Some(Hook::AskOperatorForRefund));
+    let asked = recording.last_hook(attempt.clone(), Hook::AskOperatorForRefund);
     attempt.start..asked.map_or(attempt.start, |hook| hook.step)
 }
 

@@ -26,10 +26,7 @@ pub(super) fn walk<R: Row, E: From<crate::Error>>(
     steps: Range<u64>,
     each: &mut dyn FnMut(Told<'_, R>) -> Result<(), E>,
 ) -> Result<(), E> {
-    // A row at the edge of a chunk may stand in the block before it, and after the last chunk in the one that follows.
-    let first = recording.chunk_of(steps.start).saturating_sub(1);
-    let end = recording.chunk_of(steps.end).saturating_add(2);
-    for block in first..end.min(recording.row_blocks()) {
+    for block in recording.blocks_of(&steps) {
         for row in recording
             .rows::<R>(block)?
             .iter()

@@ -122,8 +122,8 @@ impl Why {
         recording.check_machine()?;
         recording.load_overview();
         let row = recording.transaction(tx)?;
-        let start = row.rerun_at.unwrap_or(row.first_step);
-        let end = (row.first_step + row.steps).min(recording.steps());
+        let Range { start, end } = row.attempt();
+        let end = end.min(recording.steps());
         let told = Told {
             recording,
             row,

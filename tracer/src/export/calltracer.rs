@@ -45,6 +45,9 @@ pub struct TracedCall {
     pub error: Option<String>,
     /// What a revert says.
     pub revert_reason: Option<String>,
+    /// Whether calldata or returndata are cut; a node's have no such field, and none is written where they are whole.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_cut: bool,
     /// Calls that it made.
     pub calls: Vec<TracedCall>,
 }
@@ -102,6 +105,7 @@ pub fn trace(recording: &Recording, row: &TransactionRow) -> Result<TracedTransa
             output: Vec::new(),
             input: encoded.data(),
             error: None,
+            is_cut: false,
             revert_reason: failed.then(|| row.reason.clone()),
             calls: tree(calls),
         },
@@ -142,6 +146,7 @@ fn tree(calls: Vec<Call>) -> Vec<TracedCall> {
 fn traced(call: Call, by_deployer: bool, calls: Vec<TracedCall>) -> TracedCall {
     let reverted = call.end == "revert";
     TracedCall {
+        is_cut: call.is_cut(),
         kind: match call.kind {
             "mimic" if by_deployer => "create",
             "delegate" => "delegateCall",

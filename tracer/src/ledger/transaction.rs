@@ -46,7 +46,8 @@ impl TransactionRow {
 
     /// The steps of the attempt that counts.
     pub fn attempt(&self) -> Range<u64> {
-        self.rerun_at.unwrap_or(self.first_step)..self.first_step + self.steps
+        let end = self.first_step.saturating_add(self.steps);
+        self.rerun_at.unwrap_or(self.first_step).min(end)..end
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a recording holds at a glance: transactions, hooks, failures, stretches that were undone.
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use eradbg_vm::U256;
@@ -88,9 +89,10 @@ impl Recording {
     /// Index of the transaction that a position lies in.
     pub fn transaction_at(&self, position: u64) -> Option<usize> {
         let transactions = self.transactions();
-        let index = transactions
-            .partition_point(|row| row.first_step <= position)
-            .checked_sub(1)?;
+        let begun = transactions.partition_point(|row| row.first_step <= position);
+        // Those after a failure that ended a run of all of them have no steps.
+        let has_steps = |index: &usize| transactions[*index].steps > 0;
+        let index = (0..begun).rev().find(has_steps).or(begun.checked_sub(1))?;
         let row = &transactions[index];
         let end = row.first_step + row.steps.max(1);
         // One that the recording ends in has not ended there.
@@ -107,6 +109,19 @@ impl Recording {
     /// Hooks in order of time.
     pub fn hooks(&self) -> &[HookRow] {
         self.0.overview.get().map_or(&[], |overview| &overview.hooks)
+    }
+
+    /// The last hook of a kind that some steps called.
+    pub fn last_hook(&self, steps: Range<u64>, wanted: Hook) -> Option<HookRow> {
+        let hooks = self.hooks();
+        let end = hooks.partition_point(|hook| hook.step <= steps.end);
+        let of_steps = hooks[..end]
+            .iter()
+            .rev()
+            .take_while(|hook| hook.step > steps.start);
+        of_steps
+            .copied()
+            .find(|hook| Hook::new(hook.hook) == Some(wanted))
     }
 
     /// Parameters of a hook. They are read again, since a batch may have a million hooks of which few are looked at.
@@ -331,6 +346,7 @@ impl Overview {
                 transaction.first_step = ended_at;
             }
             let mut status = TxStatus::Reverted;
+            let mut has_ended = false;
             for (step, hook, parameter) in hooks
                 .by_ref()
                 .skip_while(|(step, ..)| *step <= transaction.first_step)
@@ -342,10 +358,15 @@ impl Overview {
                         transaction.status = status;
                         transaction.steps = step - transaction.first_step;
                         ended_at = *step;
+                        has_ended = true;
                         break;
                     }
                     _ => {}
                 }
+            }
+            // The bootloader broke off in it, so that it did not come to the others.
+            if !has_ended {
+                ended_at = transaction.first_step + transaction.steps;
             }
         }
     }

@@ -47,9 +47,7 @@ impl Recording {
         let (Some(first), Some(last)) = (stretches.first(), stretches.last()) else {
             return Ok(Vec::new());
         };
-        // A row at the edge of a chunk may stand in the block before it, and after the last chunk in the one that follows.
-        let blocks = self.chunk_of(first.start).saturating_sub(1)
-            ..self.chunk_of(last.end).saturating_add(2).min(self.row_blocks());
+        let blocks = self.blocks_of(&(first.start..last.end));
         let of_block = |block| {
             let mut found: Vec<(usize, StateUsed)> = Vec::new();
             for row in self.rows::<StateRow>(block)? {

@@ -98,7 +98,16 @@ fn every_topic_is_shown_in_every_order() {
         "timeline",
     ] {
         let at_end = run_line(path, &format!("show r {topic} --tx end")).ok();
-        assert!(at_end.contains("end of the batch"), "{topic}: {at_end}");
+        assert!(
+            at_end.lines().next().unwrap().contains("end of the batch"),
+            "{topic}: {at_end}"
+        );
+        let usual = run_line(path, &format!("show r {topic} --tx 2")).ok();
+        let lines = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+        assert!(
+            !lines(&at_end).is_empty() && lines(&at_end) != lines(&usual),
+            "{topic}: {at_end}"
+        );
     }
     let nobody = run_line(path, "show r sheet --tx end");
     assert!(

@@ -60,15 +60,10 @@ fn add(recording: &Recording, call: &Call, indent: usize, lines: &mut Vec<Line>)
         recording.address_text(call.caller),
         call.heap_page,
         call.calldata_page,
-        bytes(&call.input)
+        bytes(&call.input, call.input_bytes)
     )));
     let arguments = arguments(recording, call).map_or_else(Vec::new, |decoded| decoded.fields);
     lines.extend(arguments.iter().map(|field| part(field.to_string())));
-    if call.is_cut {
-        lines.push(part(
-            "its bytes are cut: this transaction's calls have more than is kept".to_owned(),
-        ));
-    }
     let results = || recording.decode_result(call.code, call.selector?, &call.output);
     let returned = match call.end {
         "ok" => match results() {
@@ -76,7 +71,7 @@ fn add(recording: &Recording, call: &Call, indent: usize, lines: &mut Vec<Line>)
                 let fields: Vec<_> = fields.iter().map(ToString::to_string).collect();
                 format!("returned {}", fields.join(", "))
             }
-            _ => format!("returned {}", bytes(&call.output)),
+            _ => format!("returned {}", bytes(&call.output, call.output_bytes)),
         },
         "revert" => {
             let custom = recording.decode_error(call.code, &call.output);
@@ -152,12 +147,12 @@ fn end(call: &Call) -> String {
     }
 }
 
-/// Bytes in hex, as far as a line has room.
-pub(super) fn bytes(bytes: &[u8]) -> String {
-    match bytes.len() {
+/// Bytes in hex, as far as a line has room; `length` of them, of which the first may be there alone.
+pub(super) fn bytes(bytes: &[u8], length: u32) -> String {
+    match length {
         0 => "nothing".to_owned(),
-        length if length <= SHOWN_BYTES => format!("0x{}", hex::encode(bytes)),
-        length => format!(
+        _ if length as usize <= SHOWN_BYTES => format!("0x{}", hex::encode(bytes)),
+        _ => format!(
             "0x{}… ({} bytes)",
             hex::encode(&bytes[..SHOWN_BYTES]),
             grouped(length)

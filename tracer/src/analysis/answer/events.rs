@@ -70,7 +70,7 @@ fn text(recording: &Recording, event: &Event) -> String {
     format!(
         "{emitter} topics [{}], data {}",
         topics.join(", "),
-        bytes(&event.data)
+        bytes(&event.data, event.data.len() as u32)
     )
 }
 

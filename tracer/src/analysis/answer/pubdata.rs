@@ -1,4 +1,4 @@
-//! What a transaction's writes add to the pubdata, in order of time, by slot or by contract.
+//! What the writes of a transaction, or of the end of the batch, add to the pubdata, in order of time, by slot or by contract.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
     Ok(lines)
 }
 
-/// What the transaction adds, and where that became too much for its gas.
+/// What the part adds, and where that became too much for a transaction's gas.
 fn summary(recording: &Recording, part: Part, before: i32, rows: &[PubdataRow]) -> Result<Vec<Line>> {
     let steps = recording.steps_of(part)?;
     let counter = rows.last().map_or(before, |row| row.total);
@@ -57,7 +57,7 @@ fn summary(recording: &Recording, part: Part, before: i32, rows: &[PubdataRow]) 
             "the transaction adds less than nothing: it is charged for none, and nobody who paid for these bytes gets them back"
         }
         Part::Transaction(_) => "the transaction adds",
-        Part::BatchEnd => "closing the batch adds, at nobody's charge",
+        Part::BatchEnd => "closing the batch adds; nobody is charged for it",
     };
     let numbers = columns("", "", &signed(net), &signed(counter));
     let mut lines = vec![Line::at(steps.end, 0, text.to_owned()).with(numbers)];

@@ -2,7 +2,7 @@
 
 use super::Line;
 use crate::analysis::published::Published;
-use crate::analysis::used::used_by_transactions;
+use crate::analysis::used::Transactions;
 use crate::error::Result;
 use crate::numbers::{grouped, signed};
 use crate::recording::Recording;
@@ -41,7 +41,7 @@ pub(super) fn lines(recording: &Recording) -> Result<Vec<Line>> {
             bytes - counted,
         ),
     ];
-    add_charged(recording, published.counted, &mut lines)?;
+    add_charged(recording, published.counted, &mut lines);
     for (kind, title) in KINDS {
         let pieces: Vec<_> = published
             .pieces
@@ -68,24 +68,24 @@ pub(super) fn lines(recording: &Recording) -> Result<Vec<Line>> {
 }
 
 /// What the transactions were charged for, against what the machine counted.
-fn add_charged(recording: &Recording, counted: i32, lines: &mut Vec<Line>) -> Result<()> {
-    let used = used_by_transactions(recording)?;
+fn add_charged(recording: &Recording, counted: i32, lines: &mut Vec<Line>) {
+    let Transactions { used, problems } = Transactions::of(recording);
     let rows = recording.transactions().iter().zip(used);
     let charged: Vec<_> = rows
-        .filter(|(row, used)| !row.rolled_back && used.charged > 0)
+        .filter(|(row, _)| !row.rolled_back)
+        .filter_map(|(row, used)| Some((row, used.charged.filter(|&bytes| bytes > 0)?)))
         .collect();
-    let sum: i64 = charged.iter().map(|(_, used)| i64::from(used.charged)).sum();
+    let sum: i64 = charged.iter().map(|&(_, bytes)| i64::from(bytes)).sum();
     let text = format!("charged to {} transactions", charged.len());
     let at_end = recording.steps();
     lines.push(Line::at(at_end, 0, text).with(columns("", &grouped(sum))));
-    lines.extend(charged.iter().map(|(row, used)| {
-        Line::at(row.first_step, 1, format!("transaction {}", row.index))
-            .with(columns("", &grouped(used.charged)))
+    lines.extend(charged.iter().map(|(row, bytes)| {
+        Line::at(row.first_step, 1, format!("transaction {}", row.index)).with(columns("", &grouped(bytes)))
     }));
     let others = i64::from(counted) - sum;
     let text = "difference: what the batch itself writes, and what of it is given back".to_owned();
     lines.push(Line::at(at_end, 0, text).with(columns("", &signed(others))));
-    Ok(())
+    lines.extend(Line::of_problems(&problems));
 }
 
 fn columns(offset: &str, bytes: &str) -> String {

@@ -18,6 +18,10 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
         rows.push(row);
         Ok(())
     })?;
+    if rows.is_empty() {
+        let text = "no storage was accessed and no code loaded".to_owned();
+        return Ok(vec![Line::plain(0, text).with(columns("", "", ""))]);
+    }
     Ok(match question.view {
         0 => rows.iter().map(|row| line(recording, row, 0)).collect(),
         _ => by_slot(recording, &rows),

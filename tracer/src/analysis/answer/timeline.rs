@@ -2,14 +2,15 @@
 
 mod phases;
 
+use std::iter::Sum;
 use std::ops::Range;
 
-use super::{Line, Mark, Question, transactions::told_status};
-use crate::analysis::used::{TransactionUsed, ergs_used, used_by_transactions};
+use super::{Line, Mark, Question, known, transactions::told_status};
+use crate::analysis::used::{TransactionUsed, Transactions};
 use crate::error::Result;
 use crate::ledger::{TransactionRow, TxStatus};
 use crate::numbers::{grouped, signed};
-use crate::recording::{Part, Recording, StateUsed};
+use crate::recording::{Part, Recording};
 use phases::Lines;
 
 /// Columns that a picture of the batch may take: several transactions share one where there are more.
@@ -21,11 +22,11 @@ pub(super) fn heading() -> String {
     columns("steps", "ergs", "pubdata")
 }
 
-/// Ergs and bytes of pubdata that a stretch used.
+/// Ergs and bytes of pubdata that a stretch used, as far as they can be read.
 #[derive(Debug, Clone, Copy, Default)]
 struct Used {
-    ergs: u64,
-    pubdata: i64,
+    ergs: Option<u64>,
+    pubdata: Option<i64>,
 }
 
 /// A transaction with what it used.
@@ -33,65 +34,65 @@ type Row<'a> = (&'a TransactionRow, Used);
 
 pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Line>> {
     recording.steps_of(question.part)?;
-    let used = used_by_transactions(recording)?;
+    let Transactions { used, problems } = Transactions::of(recording);
     let used = used.into_iter().map(|TransactionUsed { ergs, state, .. }| Used {
         ergs,
-        pubdata: state.pubdata,
+        pubdata: state.map(|state| state.pubdata),
     });
     let rows: Vec<Row<'_>> = recording.transactions().iter().zip(used).collect();
     let is_open = |part| question.view == 1 || question.part == part;
-    let mut told = Lines::default();
+    let mut told = Lines::new(recording, problems);
+    let whole = told.lines.len();
+    told.lines.push(Line::at(0, 0, "the batch".to_owned()));
     for block in rows.chunk_by(|(a, _), (b, _)| a.l2_block == b.l2_block) {
         told.lines.push(of_block(block));
         for row in block {
             told.lines.push(of_transaction(recording, row));
             let part = Part::Transaction(row.0.index);
             if is_open(part) {
-                told.add_phases(recording, part)?;
+                told.add_phases(part)?;
             }
         }
     }
-    let mut whole = sum(&rows);
+    let mut sum = sum(rows.iter());
     if let Ok(steps) = recording.steps_of(Part::BatchEnd) {
-        let used = used_in(recording, std::slice::from_ref(&steps))?[0];
-        (whole.ergs, whole.pubdata) = (whole.ergs + used.ergs, whole.pubdata + used.pubdata);
-        let text = "the bootloader closes the batch".to_owned();
-        told.lines
-            .push(Line::at(steps.start, 0, text).with(numbers(&steps, used)));
+        let used = told.used_in(std::slice::from_ref(&steps))[0];
+        sum = [sum, used].into_iter().sum();
+        let line = Line::at(steps.start, 0, "the bootloader closes the batch".to_owned());
+        told.lines.push(line.with(numbers(&steps, used)));
         if is_open(Part::BatchEnd) {
-            told.add_phases(recording, Part::BatchEnd)?;
+            told.add_phases(Part::BatchEnd)?;
         }
     }
-    let batch = Line::at(0, 0, "the batch".to_owned());
+    told.lines[whole].columns = numbers(&(0..recording.steps()), sum);
     let mut lines = vec![
-        picture("ergs", &rows, |used| used.ergs),
-        picture("pubdata", &rows, |used| used.pubdata.max(0) as u64),
-        batch.with(numbers(&(0..recording.steps()), whole)),
+        picture("ergs", &rows, |used| used.ergs.unwrap_or(0)),
+        picture("pubdata", &rows, |used| {
+            used.pubdata.map_or(0, |bytes| bytes.max(0) as u64)
+        }),
     ];
-    lines.extend(told.counted(recording)?);
+    lines.extend(told.counted());
     Ok(lines)
 }
 
 /// What the transactions used that were not taken back: the operator takes back ergs and pubdata too.
-fn sum(rows: &[Row<'_>]) -> Used {
-    let lasting = || {
-        rows.iter()
-            .filter(|(row, _)| !row.rolled_back)
-            .map(|(_, used)| used)
-    };
-    Used {
-        ergs: lasting().map(|used| used.ergs).sum(),
-        pubdata: lasting().map(|used| used.pubdata).sum(),
-    }
+fn sum<'a>(rows: impl Iterator<Item = &'a Row<'a>>) -> Used {
+    rows.filter(|(row, _)| !row.rolled_back)
+        .map(|(_, used)| *used)
+        .sum()
 }
 
-/// What each of some stretches used, which are in order and do not overlap.
-fn used_in(recording: &Recording, stretches: &[Range<u64>]) -> Result<Vec<Used>> {
-    let ergs = ergs_used(recording, stretches)?;
-    let state = recording.state_used(stretches)?;
-    let pairs = ergs.into_iter().zip(state);
-    let used = pairs.map(|(ergs, StateUsed { pubdata, .. })| Used { ergs, pubdata });
-    Ok(used.collect())
+impl Sum for Used {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        let nothing = Self {
+            ergs: Some(0),
+            pubdata: Some(0),
+        };
+        parts.fold(nothing, |sum, part| Self {
+            ergs: sum.ergs.zip(part.ergs).map(|(a, b)| a + b),
+            pubdata: sum.pubdata.zip(part.pubdata).map(|(a, b)| a + b),
+        })
+    }
 }
 
 /// What each transaction used of something, as a row of bars.
@@ -128,7 +129,7 @@ fn of_block(rows: &[Row<'_>]) -> Line {
         ),
     };
     let steps = first.first_step..last.first_step + last.steps;
-    Line::at(first.first_step, 0, text).with(numbers(&steps, sum(rows)))
+    Line::at(first.first_step, 0, text).with(numbers(&steps, sum(rows.iter())))
 }
 
 fn of_transaction(recording: &Recording, &(row, used): &Row<'_>) -> Line {
@@ -152,8 +153,8 @@ fn of_transaction(recording: &Recording, &(row, used): &Row<'_>) -> Line {
 fn numbers(steps: &Range<u64>, used: Used) -> String {
     columns(
         &grouped(steps.end.saturating_sub(steps.start)),
-        &grouped(used.ergs),
-        &signed(used.pubdata),
+        &known(used.ergs.map(grouped)),
+        &known(used.pubdata.map(signed)),
     )
 }
 
@@ -169,16 +170,16 @@ mod tests {
     fn a_picture_has_a_bar_for_each_transaction_and_fits_a_line() {
         let row = TransactionRow::unfinished(0, 1, 0);
         let used = |index: u64| Used {
-            ergs: index * 10,
+            ergs: Some(index * 10),
             ..Used::default()
         };
         let rows: Vec<_> = (0..150).map(|index| (&row, used(index))).collect();
-        let few = picture("ergs", &rows[..9], |used| used.ergs);
+        let few = picture("ergs", &rows[..9], |used| used.ergs.unwrap_or(0));
         assert_eq!(
             few.text,
             "ergs     ▂▃▄▅▆▇██  up to 80, a bar for each transaction"
         );
-        let many = picture("ergs", &rows, |used| used.ergs);
+        let many = picture("ergs", &rows, |used| used.ergs.unwrap_or(0));
         assert!(many.text.starts_with("ergs    ▁"), "{}", many.text);
         assert!(
             many.text

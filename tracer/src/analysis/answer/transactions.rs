@@ -2,9 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::{Line, Mark};
-use crate::analysis::used::{TransactionUsed, used_by_transactions};
-use crate::error::Result;
+use super::{Line, Mark, known};
+use crate::analysis::used::{TransactionUsed, Transactions};
 use crate::ledger::{TransactionRow, TxStatus};
 use crate::numbers::grouped;
 use crate::recording::Recording;
@@ -13,26 +12,25 @@ pub(super) fn heading() -> String {
     columns(["tx", "status", "steps", "ergs", "pubdata", "refund", "loads"].map(str::to_owned))
 }
 
-pub(super) fn lines(recording: &Recording, view: usize) -> Result<Vec<Line>> {
-    let used = used_by_transactions(recording)?;
+pub(super) fn lines(recording: &Recording, view: usize) -> Vec<Line> {
+    let Transactions { used, problems } = Transactions::of(recording);
     let mut rows: Vec<_> = recording.transactions().iter().zip(used).collect();
     match view {
         1 => rows.sort_by_key(|(_, used)| Reverse(used.ergs)),
         2 => rows.sort_by_key(|(row, _)| Reverse(row.steps)),
         3 => rows.sort_by_key(|(_, used)| Reverse(used.charged)),
         4 => rows.sort_by_key(|(row, _)| Reverse(row.status as u8)),
-        5 => rows.sort_by_key(|(_, used)| Reverse(used.state.loads)),
+        5 => rows.sort_by_key(|(_, used)| Reverse(used.state.map(|state| state.loads))),
         _ => {}
     }
-    Ok(rows
-        .iter()
-        .map(|(row, used)| line(recording, row, used))
-        .collect())
+    let lines = rows.iter().map(|(row, used)| line(recording, row, used));
+    lines.chain(Line::of_problems(&problems)).collect()
 }
 
 fn line(recording: &Recording, row: &TransactionRow, used: &TransactionUsed) -> Line {
     let name = match row.status {
         _ if row.is_measured() => format!("{:#x}", row.hash),
+        TxStatus::Unfinished if row.steps == 0 => "nothing of it was executed".to_owned(),
         TxStatus::Unfinished => "the recording ends in it".to_owned(),
         _ => "the batch ran in one go".to_owned(),
     };
@@ -47,13 +45,13 @@ fn line(recording: &Recording, row: &TransactionRow, used: &TransactionUsed) -> 
         row.index.to_string(),
         told_status(row.status).to_owned(),
         grouped(row.steps),
-        grouped(used.ergs),
-        grouped(used.charged),
+        known(used.ergs.map(grouped)),
+        known(used.charged.map(grouped)),
         match row.status {
             TxStatus::Unfinished => "-".to_owned(),
             _ => grouped(row.gas_refunded),
         },
-        grouped(used.state.loads),
+        known(used.state.map(|state| grouped(state.loads))),
     ]);
     let line = Line::at(row.first_step, 0, text).with(numbers);
     let failed = matches!(row.status, TxStatus::Reverted | TxStatus::Halted);

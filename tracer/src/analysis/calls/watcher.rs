@@ -27,17 +27,17 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// The bytes that a pointer spans, and whether they are cut.
-    fn read(&mut self, execution: &Execution, pointer: FatPointer) -> (Vec<u8>, bool) {
+    /// The bytes that a pointer spans, or the first of them; and how many it spans.
+    fn read(&mut self, execution: &Execution, pointer: FatPointer) -> (Vec<u8>, u32) {
         let bytes = span(pointer);
-        let is_cut = bytes > LEAST_BYTES && bytes as usize > self.room;
-        let kept = if is_cut { LEAST_BYTES } else { bytes };
+        let fits = bytes as usize <= self.room;
+        let kept = if fits { bytes } else { bytes.min(LEAST_BYTES) };
         self.room = self.room.saturating_sub(kept as usize);
         let pointer = FatPointer {
             length: pointer.offset + kept,
             ..pointer
         };
-        (execution.read_pointer(pointer), is_cut)
+        (execution.read_pointer(pointer), bytes)
     }
 }
 
@@ -73,10 +73,9 @@ impl Observer for Watcher {
         let Some(at) = self.left.take() else { return };
         let returned = execution.register(1);
         if returned.is_pointer {
-            let (output, is_cut) = self.read(execution, FatPointer::from_word(returned.word));
+            let (output, bytes) = self.read(execution, FatPointer::from_word(returned.word));
             let call = &mut self.calls[at];
-            call.output = output;
-            call.is_cut |= is_cut;
+            (call.output, call.output_bytes) = (output, bytes);
         }
     }
 
@@ -108,7 +107,7 @@ impl Observer for Watcher {
             // A call that cannot start may leave a pointer beyond all memory that was paid for.
             let calldata = FatPointer::from_word(execution.register(1).word);
             if call.has_code {
-                (call.input, call.is_cut) = self.read(execution, calldata);
+                (call.input, call.input_bytes) = self.read(execution, calldata);
             }
             // Encoded arguments are words after a selector; precompiles get bytes without one.
             let is_kernel = value::is_kernel(call.code);

@@ -155,7 +155,7 @@ impl<'a> Outside<'a> {
             rollback.is_none_or(|range| range.end_step > position)
         };
         let rows = self.recording.transactions().iter();
-        let mut listed = rows.filter(|row| is_there(row.rerun_at.unwrap_or(row.first_step)));
+        let mut listed = rows.filter(|row| is_there(row.attempt().start));
         listed.nth(place).map_or(place as u32, |row| row.index)
     }
 }

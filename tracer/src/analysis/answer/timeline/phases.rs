@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use eradbg_vm::U256;
 
-use super::{columns, numbers, used_in};
+use super::{Used, columns, numbers};
 use crate::analysis::answer::{Line, Mark};
 use crate::analysis::hooks::{HookCall, hooks};
 use crate::analysis::phase::Phase;
+use crate::analysis::used::ergs_used;
 use crate::analysis::walk::walk;
 use crate::error::{Error, Result};
 use crate::ledger::OperatorRow;
@@ -19,16 +20,28 @@ use crate::recording::{Part, Recording};
 const SHOWN_WORDS: usize = 4;
 
 /// Lines, some of which lack what their steps used.
-#[derive(Default)]
-pub(super) struct Lines {
+pub(super) struct Lines<'a> {
+    recording: &'a Recording,
     pub(super) lines: Vec<Line>,
     /// Their indices, with the steps.
     uncounted: Vec<(usize, Range<u64>)>,
+    /// What could not be read.
+    problems: Vec<Error>,
 }
 
-impl Lines {
+impl<'a> Lines<'a> {
+    pub(super) fn new(recording: &'a Recording, problems: Vec<Error>) -> Self {
+        Self {
+            recording,
+            lines: Vec::new(),
+            uncounted: Vec::new(),
+            problems,
+        }
+    }
+
     /// Phases of a part with what happened in each.
-    pub(super) fn add_phases(&mut self, recording: &Recording, part: Part) -> Result<()> {
+    pub(super) fn add_phases(&mut self, part: Part) -> Result<()> {
+        let recording = self.recording;
         let steps = recording.steps_of(part)?;
         let mut events = events(recording, steps.start..steps.end + 1)?;
         // At an edge hooks tell of the transaction before, and the operator takes its snapshot for the one after.
@@ -50,8 +63,7 @@ impl Lines {
                 .position(|event| event.phase.is_some_and(|told| told != phase));
             let end = next.map_or(events.len(), |next| first + next);
             let until = events.get(end).map_or(steps.end, |event| event.step);
-            self.uncounted.push((self.lines.len(), start..until));
-            self.lines.push(Line::at(start, 2, phase.name().to_owned()));
+            self.add_phase(phase, start..until);
             self.add_events(&events[first..end]);
             let Some(event) = events.get(end) else {
                 return Ok(());
@@ -59,6 +71,13 @@ impl Lines {
             (first, start) = (end, event.step);
             phase = event.phase.unwrap_or(phase);
         }
+    }
+
+    fn add_phase(&mut self, phase: Phase, steps: Range<u64>) {
+        let line = Line::at(steps.start, 2, phase.name().to_owned());
+        let is_undone = self.recording.rollback_of(steps.start).is_some();
+        self.uncounted.push((self.lines.len(), steps));
+        self.lines.push(line.marked(Mark::Undone, is_undone));
     }
 
     fn add_events(&mut self, events: &[Event]) {
@@ -69,14 +88,27 @@ impl Lines {
         }
     }
 
-    /// With what the steps used of all that lack it: they are read at once, on all cores.
-    pub(super) fn counted(mut self, recording: &Recording) -> Result<Vec<Line>> {
-        let stretches: Vec<_> = self.uncounted.iter().map(|(_, steps)| steps.clone()).collect();
-        let used = used_in(recording, &stretches)?;
-        for ((line, steps), used) in self.uncounted.iter().zip(used) {
+    /// What each of some stretches used, which are in order and do not overlap.
+    pub(super) fn used_in(&mut self, stretches: &[Range<u64>]) -> Vec<Used> {
+        let ergs = ergs_used(self.recording, stretches).map_err(|error| self.problems.push(error));
+        let state = self.recording.state_used(stretches);
+        let state = state.map_err(|error| self.problems.push(error));
+        let used = |at: usize| Used {
+            ergs: ergs.as_ref().map(|ergs| ergs[at]).ok(),
+            pubdata: state.as_ref().map(|state| state[at].pubdata).ok(),
+        };
+        (0..stretches.len()).map(used).collect()
+    }
+
+    /// With what the steps used of all that lack it, which are read at once, on all cores; and with what cannot be read.
+    pub(super) fn counted(mut self) -> Vec<Line> {
+        let uncounted = std::mem::take(&mut self.uncounted);
+        let stretches: Vec<_> = uncounted.iter().map(|(_, steps)| steps.clone()).collect();
+        for ((line, steps), used) in uncounted.iter().zip(self.used_in(&stretches)) {
             self.lines[*line].columns = numbers(steps, used);
         }
-        Ok(self.lines)
+        self.lines.extend(Line::of_problems(&self.problems));
+        self.lines
     }
 }
 
