@@ -11,6 +11,7 @@ mod loads;
 pub mod operand;
 pub mod origin;
 pub mod phase;
+mod preparation;
 pub mod pubdata;
 pub mod published;
 pub mod reason;

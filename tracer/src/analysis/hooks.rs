@@ -50,10 +50,17 @@ pub fn hooks<E: From<crate::Error>>(
                     each(row)?;
                 }
                 let hook = Hook::new(id);
+                let (tx, phase) = if hook == Some(Hook::TxHasEnded) {
+                    // The next transaction begins where it is told.
+                    let last = step.saturating_sub(1);
+                    (recording.transaction_number_at(last), Phase::TransactionEnd)
+                } else {
+                    (told.tx, Phase::at(recording, step))
+                };
                 last = Some(HookCall {
                     step,
-                    tx: told.tx,
-                    phase: Phase::at(recording, step),
+                    tx,
+                    phase,
                     id,
                     name: hook.map_or_else(|| id.to_string(), |hook| hook.name().to_owned()),
                     parameters: told_parameters(hook, parameters),

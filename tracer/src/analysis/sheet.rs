@@ -7,15 +7,13 @@
 
 use std::ops::Range;
 
-use eradbg_vm::H160;
 use eradbg_vm::batch::MAX_COMPUTE_GAS;
 use eradbg_vm::bootloader::Hook;
-use eradbg_vm::storage::{BOOTLOADER, KNOWN_CODES_STORAGE, system_address};
 use serde::Serialize;
 
 use crate::analysis::encoded::{Encoded, word_of};
-use crate::analysis::frames::Frames;
 use crate::analysis::phase::Phase;
+use crate::analysis::preparation::Preparation;
 use crate::analysis::pubdata::counter;
 use crate::analysis::used::ergs_used;
 use crate::analysis::{before, hooks};
@@ -28,8 +26,6 @@ use crate::recording::{HookRow, Recording};
 const L2_INTRINSIC: (u64, u64) = (14_070, 0);
 /// The same of a transaction from the base layer.
 const L1_INTRINSIC: (u64, u64) = (167_157, 88);
-/// The system contract that publishes compressed bytecodes.
-const COMPRESSOR: H160 = system_address(0x800e);
 /// Slots of the batch's prices in the bootloader's heap.
 const FAIR_PUBDATA_PRICE: usize = 4;
 const FAIR_L2_GAS_PRICE: usize = 5;
@@ -195,17 +191,14 @@ impl Sheet<'_> {
         let mut cuts: Vec<u64> = vec![self.encoded.start, end];
         let hooks = self.recording.hooks().iter().map(|hook| hook.step);
         cuts.extend(hooks.filter(|step| (self.encoded.start..end).contains(step)));
-        let prepared_at = self.prepared_at(self.encoded.start..end)?;
-        cuts.extend(prepared_at);
+        let preparation = Preparation::of(self.recording, self.encoded.start..end)?;
+        cuts.extend(preparation.end);
         cuts.sort_unstable();
         cuts.dedup();
         let stretches: Vec<Range<u64>> = cuts.windows(2).map(|pair| pair[0]..pair[1]).collect();
         let mut phases: Vec<(&str, u64, u64)> = Vec::new();
         for (steps, used) in stretches.iter().zip(ergs_used(self.recording, &stretches)?) {
-            let phase = match Phase::at(self.recording, steps.start) {
-                Phase::Execution if prepared_at.is_some_and(|at| steps.end <= at) => "preparation",
-                phase => phase.name(),
-            };
+            let phase = preparation.name(Phase::at(self.recording, steps.start), steps.start);
             match phases.last_mut() {
                 Some((last, _, ergs)) if *last == phase => *ergs += used,
                 _ => phases.push((phase, steps.start, used)),
@@ -223,24 +216,6 @@ impl Sheet<'_> {
             "what the machine took".to_owned(),
         );
         Ok(sum)
-    }
-
-    /// The position from which on the transaction's own call is executed, when the bootloader publishes bytecodes for it
-    /// before.
-    fn prepared_at(&self, steps: Range<u64>) -> Result<Option<u64>> {
-        let frames = Frames::of(self.recording, steps)?;
-        let spans = frames.spans();
-        let prepares = |at: &usize| {
-            let by_bootloader = frames.around(*at).all(|outer| spans[outer].this == BOOTLOADER);
-            by_bootloader
-                && [KNOWN_CODES_STORAGE, COMPRESSOR].contains(&spans[*at].this)
-                && Phase::at(self.recording, spans[*at].entered_at) == Phase::Execution
-        };
-        let last = (0..spans.len())
-            .filter(prepares)
-            .filter_map(|at| spans[at].exit)
-            .next_back();
-        Ok(last.map(|exit| exit.step + 1))
     }
 
     /// What the bootloader proposes, and what the operator makes of it.

@@ -9,6 +9,7 @@ use super::{Used, columns, numbers};
 use crate::analysis::answer::{Line, Mark};
 use crate::analysis::hooks::{HookCall, hooks};
 use crate::analysis::phase::Phase;
+use crate::analysis::preparation::Preparation;
 use crate::analysis::used::ergs_used;
 use crate::analysis::walk::walk;
 use crate::error::{Error, Result};
@@ -41,21 +42,37 @@ impl<'a> Lines<'a> {
 
     /// Phases of a part with what happened in each.
     pub(super) fn add_phases(&mut self, part: Part) -> Result<()> {
+        let steps = self.recording.steps_of(part)?;
+        let row = part
+            .transaction()
+            .map(|number| self.recording.transaction(number));
+        let Some(second) = row.transpose()?.and_then(|row| row.rerun_at) else {
+            return self.add_attempt(steps, 2);
+        };
+        let attempts = [
+            ("first attempt, taken back", steps.start..second),
+            ("second attempt", second..steps.end),
+        ];
+        for (name, attempt) in attempts {
+            self.add_stretch(2, name, attempt.clone());
+            self.add_attempt(attempt, 3)?;
+        }
+        Ok(())
+    }
+
+    /// Phases of an attempt at a transaction, or of the end of the batch.
+    fn add_attempt(&mut self, steps: Range<u64>, indent: usize) -> Result<()> {
         let recording = self.recording;
-        let steps = recording.steps_of(part)?;
-        let mut events = events(recording, steps.start..steps.end + 1)?;
+        let preparation = Preparation::of(recording, steps.clone())?;
+        let mut events = events(recording, &steps, preparation)?;
         // At an edge hooks tell of the transaction before, and the operator takes its snapshot for the one after.
         events.retain(|event| {
             let tells_of_before = event.phase.is_some() || event.undoes;
             let edge = if tells_of_before { steps.start } else { steps.end };
             event.step != edge || (tells_of_before && edge == 0)
         });
-        for event in events.iter_mut().filter(|event| event.step == steps.end) {
-            // The phase there is the next transaction's.
-            event.phase = None;
-        }
         let mut first = 0;
-        let mut phase = Phase::at(recording, steps.start);
+        let mut phase = preparation.name(Phase::at(recording, steps.start), steps.start);
         let mut start = steps.start;
         loop {
             let next = events[first..]
@@ -63,8 +80,8 @@ impl<'a> Lines<'a> {
                 .position(|event| event.phase.is_some_and(|told| told != phase));
             let end = next.map_or(events.len(), |next| first + next);
             let until = events.get(end).map_or(steps.end, |event| event.step);
-            self.add_phase(phase, start..until);
-            self.add_events(&events[first..end]);
+            self.add_stretch(indent, phase, start..until);
+            self.add_events(&events[first..end], indent + 1);
             let Some(event) = events.get(end) else {
                 return Ok(());
             };
@@ -73,16 +90,16 @@ impl<'a> Lines<'a> {
         }
     }
 
-    fn add_phase(&mut self, phase: Phase, steps: Range<u64>) {
-        let line = Line::at(steps.start, 2, phase.name().to_owned());
+    fn add_stretch(&mut self, indent: usize, name: &str, steps: Range<u64>) {
+        let line = Line::at(steps.start, indent, name.to_owned());
         let is_undone = self.recording.rollback_of(steps.start).is_some();
         self.uncounted.push((self.lines.len(), steps));
         self.lines.push(line.marked(Mark::Undone, is_undone));
     }
 
-    fn add_events(&mut self, events: &[Event]) {
-        for event in events {
-            let line = Line::at(event.step, 3, event.text.clone());
+    fn add_events(&mut self, events: &[Event], indent: usize) {
+        for event in events.iter().filter(|event| !event.text.is_empty()) {
+            let line = Line::at(event.step, indent, event.text.clone());
             let line = line.with(columns("", "", ""));
             self.lines.push(line.marked(Mark::Undone, event.undoes));
         }
@@ -103,9 +120,16 @@ impl<'a> Lines<'a> {
     /// With what the steps used of all that lack it, which are read at once, on all cores; and with what cannot be read.
     pub(super) fn counted(mut self) -> Vec<Line> {
         let uncounted = std::mem::take(&mut self.uncounted);
-        let stretches: Vec<_> = uncounted.iter().map(|(_, steps)| steps.clone()).collect();
-        for ((line, steps), used) in uncounted.iter().zip(self.used_in(&stretches)) {
-            self.lines[*line].columns = numbers(steps, used);
+        // Attempts at a transaction have their phases below them; none of a level overlap.
+        for level in [2, 3] {
+            let of_level = uncounted
+                .iter()
+                .filter(|(line, _)| self.lines[*line].indent == level);
+            let of_level: Vec<_> = of_level.cloned().collect();
+            let stretches: Vec<_> = of_level.iter().map(|(_, steps)| steps.clone()).collect();
+            for ((line, steps), used) in of_level.iter().zip(self.used_in(&stretches)) {
+                self.lines[*line].columns = numbers(steps, used);
+            }
         }
         self.lines.extend(Line::of_problems(&self.problems));
         self.lines
@@ -116,26 +140,28 @@ impl<'a> Lines<'a> {
 struct Event {
     /// Its position.
     step: u64,
+    /// Empty where something only begins.
     text: String,
     /// The phase that begins or goes on with it, as hooks tell.
-    phase: Option<Phase>,
+    phase: Option<&'static str>,
     /// Whether it takes steps back.
     undoes: bool,
 }
 
-/// Hooks, snapshots and rollbacks in order of time.
-fn events(recording: &Recording, steps: Range<u64>) -> Result<Vec<Event>> {
+/// Hooks, snapshots and rollbacks of an attempt in order of time, both of its edges included.
+fn events(recording: &Recording, steps: &Range<u64>, preparation: Preparation) -> Result<Vec<Event>> {
+    let with_edges = || steps.start..steps.end + 1;
     let mut events = Vec::new();
-    hooks::<Error>(recording, steps.clone(), &mut |hook| {
+    hooks::<Error>(recording, with_edges(), &mut |hook| {
         events.push(Event {
             step: hook.step,
             text: text(&hook),
-            phase: Some(hook.phase),
+            phase: Some(preparation.name(hook.phase, hook.step)),
             undoes: false,
         });
         Ok(())
     })?;
-    walk::<OperatorRow, Error>(recording, steps, &mut |told| {
+    walk::<OperatorRow, Error>(recording, with_edges(), &mut |told| {
         let text = match told.row.row {
             OperatorRow::Snapshot => "the operator takes a snapshot",
             OperatorRow::SnapshotDropped => "the operator drops its snapshot",
@@ -153,6 +179,12 @@ fn events(recording: &Recording, steps: Range<u64>) -> Result<Vec<Event>> {
         });
         Ok(())
     })?;
+    events.extend(preparation.end.map(|step| Event {
+        step,
+        text: String::new(),
+        phase: Some(Phase::Execution.name()),
+        undoes: false,
+    }));
     events.sort_by_key(|event| event.step);
     Ok(events)
 }
