@@ -281,3 +281,43 @@ fn refunds_of_a_transaction_count_from_it_when_a_rollback_reaches_further_back()
     let before = rows(|each| refunds(recording, first..row.first_step, each));
     assert_eq!(rollback.total, -before.last().unwrap().total);
 }
+
+/// What the first line of a transaction's pubdata says, and the sum of its groups.
+fn sum_and_groups(recording: &Recording, tx: u32, view: usize) -> (i64, i64) {
+    let question = Question {
+        view,
+        ..Question::new(Topic::Pubdata, tx)
+    };
+    let answer = question.answer(recording).unwrap();
+    let numbers = |columns: &str| -> Vec<i64> {
+        let numbers = columns.split_whitespace();
+        numbers
+            .map(|number| number.replace(',', "").parse().unwrap())
+            .collect()
+    };
+    let top = answer.lines.iter().filter(|line| line.indent == 0);
+    let top: Vec<_> = top.map(|line| numbers(&line.columns)).collect();
+    let groups = top[1..].iter().filter(|numbers| numbers.len() == 1);
+    (top[0][0], groups.map(|numbers| numbers[0]).sum())
+}
+
+#[test]
+fn slots_and_contracts_make_up_the_pubdata_of_their_transaction() {
+    let scenarios = eradbg_fixtures::embedded::SCENARIOS;
+    let recorded = scenarios
+        .iter()
+        .map(|embedded| (embedded.name.to_owned(), scenario(embedded.name)));
+    let inputs = all_vectors();
+    let of_vectors = inputs
+        .iter()
+        .map(|input| (input.name.clone(), record_as_far_as_it_goes(input, 16_384)));
+    for (name, recorded) in recorded.chain(of_vectors) {
+        recorded.recording.load_overview();
+        for row in recorded.recording.transactions() {
+            for view in [1, 2] {
+                let (sum, groups) = sum_and_groups(&recorded.recording, row.index, view);
+                assert_eq!(sum, groups, "{name} tx {} view {view}", row.index);
+            }
+        }
+    }
+}

@@ -91,6 +91,17 @@ impl Frames {
         (parent + 1..self.0.len()).filter(move |&at| self.0[at].parent == Some(parent))
     }
 
+    /// The innermost frame of the list in which a step is executed; `None` for the bootloader's own.
+    pub fn running_at(&self, step: u64) -> Option<&Span> {
+        let last = self
+            .0
+            .partition_point(|span| span.entered_at < step)
+            .checked_sub(1)?;
+        let runs = |at: &usize| self.0[*at].exit.is_none_or(|exit| exit.step >= step);
+        let at = std::iter::once(last).chain(self.around(last)).find(runs)?;
+        Some(&self.0[at])
+    }
+
     /// The frames around one, innermost first.
     pub fn around(&self, at: usize) -> impl Iterator<Item = usize> {
         std::iter::successors(self.0[at].parent, |&parent| self.0[parent].parent)
@@ -239,6 +250,11 @@ mod tests {
         frames.link(|step| (5..20).contains(&step).then_some(20));
         let parents: Vec<_> = frames.spans().iter().map(|span| span.parent).collect();
         assert_eq!(parents, [None, Some(0), Some(1), Some(2), Some(0)]);
+        let running = |step| frames.running_at(step).map(|span| span.entered_at);
+        // The step that enters a frame is its caller's, the one that leaves it its own.
+        let steps = [1, 2, 12, 13, 15, 16, 26];
+        let expected = [None, Some(1), Some(11), Some(12), Some(12), Some(11), Some(1)];
+        assert_eq!(steps.map(running), expected);
         // The bootloader's own frame is there before the first step, from which on all is rolled back.
         let mut frames = Frames(
             [(0, None), (10, None), (25, None)]

@@ -18,20 +18,23 @@ pub(super) fn heading() -> String {
 pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     for (stretch, accounts) in of_part(recording, question.part)? {
+        let start = stretch.steps.start;
         let used: u64 = accounts.iter().map(|account| account.itself).sum();
         let sum = columns(&grouped(used), "");
         lines.push(Line::of_stretch(&stretch).with(sum));
         match question.view {
             0 => accounts
                 .iter()
-                .for_each(|account| add(recording, account, &mut lines)),
+                .for_each(|account| add(recording, account, start, &mut lines)),
             _ => add_contracts(recording, &accounts, &mut lines),
         }
     }
     Ok(lines)
 }
 
-fn add(recording: &Recording, account: &FrameErgs, lines: &mut Vec<Line>) {
+fn add(recording: &Recording, account: &FrameErgs, start: u64, lines: &mut Vec<Line>) {
+    // A frame that is older than the steps is looked at where they begin.
+    let step = account.step.max(start);
     let indent = account.depth as usize + 1;
     let numbers = columns(&grouped(account.itself), &grouped(account.below));
     let failed = matches!(account.end, "revert" | "panic");
@@ -40,10 +43,10 @@ fn add(recording: &Recording, account: &FrameErgs, lines: &mut Vec<Line>) {
         ("revert", _) => ", REVERTED".to_owned(),
         _ => String::new(),
     };
-    let line = Line::at(account.step, indent, name(recording, account) + &end).with(numbers);
+    let line = Line::at(step, indent, name(recording, account) + &end).with(numbers);
     lines.push(line.marked(Mark::Failed, failed));
-    lines.push(Line::at(account.step, indent + 1, passing(account)).with(columns("", "")));
-    add_expenses(account, indent + 1, lines);
+    lines.push(Line::at(step, indent + 1, passing(account)).with(columns("", "")));
+    add_expenses(account, step, indent + 1, lines);
 }
 
 /// What each contract used in all its frames, the one that used most first.
@@ -75,12 +78,12 @@ fn add_contracts(recording: &Recording, accounts: &[FrameErgs], lines: &mut Vec<
         let name = recording.address_text(code);
         let text = format!("{name}, {} far calls", grouped(calls));
         lines.push(Line::at(sum.step, 1, text).with(columns(&grouped(sum.itself), "")));
-        add_expenses(&sum, 2, lines);
+        add_expenses(&sum, sum.step, 2, lines);
     }
 }
 
 /// What ergs were used for, where they were not for opcodes alone.
-fn add_expenses(account: &FrameErgs, indent: usize, lines: &mut Vec<Line>) {
+fn add_expenses(account: &FrameErgs, step: u64, indent: usize, lines: &mut Vec<Line>) {
     let parts = [
         ("opcodes", account.opcodes),
         ("memory growth", account.growth),
@@ -93,7 +96,7 @@ fn add_expenses(account: &FrameErgs, indent: usize, lines: &mut Vec<Line>) {
     let part = |name: &str, ergs: String| {
         let step = match (name, account.left_at) {
             ("burnt", Some(left_at)) => left_at,
-            _ => account.step,
+            _ => step,
         };
         Line::at(step, indent, name.to_owned()).with(columns(&ergs, ""))
     };

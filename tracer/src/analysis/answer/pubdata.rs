@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use eradbg_vm::storage::BOOTLOADER;
+
 use super::{Line, Mark, Question, name_of, slot_text, value_text};
+use crate::analysis::frames::Frames;
 use crate::analysis::pubdata::{PubdataRow, counter, pubdata};
 use crate::analysis::why::Why;
 use crate::error::{Error, Result};
 use crate::numbers::{grouped, signed};
 use crate::recording::{Part, Recording};
 
-/// Rows of one slot.
+/// Rows of each slot; bytes that precompile calls declare stand under the contract alone.
 type Slots<'a> = BTreeMap<(&'a str, &'a str), Vec<&'a PubdataRow>>;
 
 pub(super) fn heading() -> String {
@@ -20,15 +23,20 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
     let mut rows = Vec::new();
     let steps = recording.steps_of(question.part)?;
     let before = counter(recording, steps.start)?;
-    pubdata::<Error>(recording, steps, &mut |row| {
+    pubdata::<Error>(recording, steps.clone(), &mut |row| {
         rows.push(PubdataRow {
             total: before.wrapping_add(row.total),
             ..row
         });
         Ok(())
     })?;
+    let frames = Frames::of(recording, steps)?;
+    for row in rows.iter_mut().filter(|row| row.kind == "precompile") {
+        let caller = frames.running_at(row.step).map_or(BOOTLOADER, |span| span.this);
+        row.address = format!("{caller:#x}");
+    }
     let mut slots = Slots::new();
-    for row in rows.iter().filter(|row| row.kind == "write") {
+    for row in rows.iter().filter(|row| row.kind != "undone") {
         slots.entry((&row.address, &row.slot)).or_default().push(row);
     }
     let mut lines = summary(recording, question.part, before, &rows)?;
@@ -84,7 +92,8 @@ fn by_contract(recording: &Recording, slots: Slots<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
     let net_of_all = |slots: &Vec<Vec<&PubdataRow>>| slots.iter().map(|rows| net(rows)).sum();
     for (address, slots) in dearest(contracts, net_of_all) {
-        let text = format!("{}, {} slots", name_of(recording, address), slots.len());
+        let written = slots.iter().filter(|rows| rows[0].kind == "write").count();
+        let text = format!("{}, {} slots", name_of(recording, address), grouped(written));
         let sum = columns("", "", &signed(net_of_all(&slots)), "");
         lines.push(Line::at(slots[0][0].step, 0, text).with(sum));
         for rows in slots {
@@ -95,11 +104,14 @@ fn by_contract(recording: &Recording, slots: Slots<'_>) -> Vec<Line> {
 }
 
 fn add_slot(recording: &Recording, rows: &[&PubdataRow], indent: usize, lines: &mut Vec<Line>) {
-    let text = format!(
-        "{}, {} writes",
-        slot_text(recording, &rows[0].address, &rows[0].slot),
-        rows.len()
-    );
+    let text = match rows[0].kind {
+        "write" => format!(
+            "{}, {} writes",
+            slot_text(recording, &rows[0].address, &rows[0].slot),
+            rows.len()
+        ),
+        _ => format!("{}, {} times", declared_by(recording, rows[0]), rows.len()),
+    };
     let sum = columns("", "", &signed(net(rows)), "");
     lines.push(Line::at(rows[0].step, indent, text).with(sum));
     lines.extend(rows.iter().map(|row| line(recording, row, indent + 1)));
@@ -134,7 +146,10 @@ fn line(recording: &Recording, row: &PubdataRow, indent: usize) -> Line {
                 row.write, row.compression
             )
         }
-        "precompile" => "declared by a precompile call".to_owned(),
+        "precompile" => {
+            let undone = if row.undone_at.is_some() { "; undone" } else { "" };
+            declared_by(recording, row) + undone
+        }
         _ => "taken back".to_owned(),
     };
     let columns = columns(
@@ -145,6 +160,13 @@ fn line(recording: &Recording, row: &PubdataRow, indent: usize) -> Line {
     );
     let line = Line::at(row.step, indent, text).with(columns);
     line.marked(Mark::Undone, row.undone_at.is_some() || row.kind == "undone")
+}
+
+fn declared_by(recording: &Recording, row: &PubdataRow) -> String {
+    format!(
+        "declared by a precompile call of {}",
+        name_of(recording, &row.address)
+    )
 }
 
 fn columns(price: &str, paid: &str, delta: &str, total: &str) -> String {

@@ -43,7 +43,8 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
     let is_open = |part| question.view == 1 || question.part == part;
     let mut told = Lines::new(recording, problems);
     let whole = told.lines.len();
-    told.lines.push(Line::at(0, 0, "the batch".to_owned()));
+    told.lines
+        .push(Line::at(0, 0, format!("the batch{}", without_undone(&rows))));
     for block in rows.chunk_by(|(a, _), (b, _)| a.l2_block == b.l2_block) {
         told.lines.push(of_block(block));
         for row in block {
@@ -73,6 +74,18 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
     ];
     lines.extend(told.counted());
     Ok(lines)
+}
+
+/// What a sum leaves out.
+fn without_undone(rows: &[Row<'_>]) -> String {
+    match rows.iter().filter(|(row, _)| row.rolled_back).count() {
+        0 => String::new(),
+        1 => ", without the ergs and bytes of the one that was rolled back".to_owned(),
+        undone => format!(
+            ", without the ergs and bytes of {} that were rolled back",
+            grouped(undone)
+        ),
+    }
 }
 
 /// What the transactions used that were not taken back: the operator takes back ergs and pubdata too.
@@ -128,6 +141,7 @@ fn of_block(rows: &[Row<'_>]) -> Line {
             first.l2_block, first.index, last.index
         ),
     };
+    let text = text + &without_undone(rows);
     let steps = first.first_step..last.first_step + last.steps;
     Line::at(first.first_step, 0, text).with(numbers(&steps, sum(rows.iter())))
 }

@@ -25,13 +25,13 @@ pub struct ErgsOf {
     pub withheld: u32,
     /// Ergs that it got, extra ones for a call with value included.
     pub got: u32,
-    /// Ergs used by its calls, less what they gave back.
+    /// Ergs used by its far calls, less what they gave back.
     pub below: u64,
     /// Ergs that it gave back all the same.
     pub back: u32,
-    /// Ergs that it used itself, or that were burnt when it panicked.
+    /// Ergs that it used itself, its near calls among it, or that were burnt when it panicked.
     pub itself: u64,
-    /// Its calls that used most.
+    /// Its far calls that used most.
     pub users: Vec<ErgsUser>,
 }
 

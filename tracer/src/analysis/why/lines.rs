@@ -118,8 +118,12 @@ impl ErgsOf {
             grouped(self.available)
         );
         lines.push(Line::at(self.entered_at, depth, text));
+        let back = match self.back {
+            0 => String::new(),
+            back => format!(", {} given back", grouped(back)),
+        };
         let text = format!(
-            "{} used itself or burnt, {} in calls",
+            "{} used itself, with its near calls, or burnt, {} in far calls{back}",
             grouped(self.itself),
             grouped(self.below)
         );
