@@ -6,9 +6,10 @@ mod support;
 
 use eradbg_tracer::analysis::calls::{Call, calls};
 use eradbg_tracer::export::calltracer::{TracedCall, trace};
+use eradbg_tracer::source::run::Driver;
 use eradbg_tracer::{Recording, Timeline};
 use eradbg_vm::{FatPointer, H160, U256};
-use support::{all_vectors, contract, record, record_as_far_as_it_goes, scenario};
+use support::{all_vectors, contract, record, record_as_far_as_it_goes, scenario, vectors};
 
 fn all(recording: &Recording) -> Vec<Call> {
     let mut rows = Vec::new();
@@ -190,4 +191,27 @@ fn calldata_is_cut_where_calls_have_more_than_memory_should_hold() {
     let text = serde_json::to_string(&traced).unwrap();
     assert_eq!(text.matches(r#""isCut":true"#).count(), cut.len());
     assert!(!text.contains(r#""isCut":false"#));
+}
+
+#[test]
+fn a_batch_that_ran_in_one_go_is_traced_as_one_that_ran_one_by_one() {
+    for mut input in vectors(&["whole_batch_mode"]) {
+        let mut traced = [Driver::Batch, Driver::OneTx].into_iter().map(|driver| {
+            input.config.driver = driver;
+            let recorded = record_as_far_as_it_goes(&input, 16_384);
+            recorded.recording.load_overview();
+            let rows = recorded.recording.transactions().iter();
+            rows.map(|row| {
+                let traced = trace(&recorded.recording, row).unwrap();
+                (traced.tx_hash, traced.result.revert_reason)
+            })
+            .collect::<Vec<_>>()
+        });
+        let in_one_go = traced.next().unwrap();
+        assert_eq!(Some(&in_one_go), traced.next().as_ref());
+        assert!(
+            in_one_go.iter().any(|(_, reason)| reason.is_some()),
+            "{in_one_go:?}"
+        );
+    }
 }

@@ -14,17 +14,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use eradbg_tracer::analysis::answer::{Question, Topic};
 use eradbg_tracer::query::{Query, Search};
+use eradbg_tracer::recording::{TransactionRow, UndoneRange};
 use eradbg_tracer::report::TransactionReport;
 use eradbg_tracer::state_view::StateView;
 use eradbg_tracer::store::database::Database;
+use eradbg_tracer::store::key;
 use eradbg_tracer::store::tree::{Content, Tree};
 use eradbg_tracer::timeline::Direction;
 use eradbg_tracer::verify::verify;
 use eradbg_tracer::{Error, Recording, Timeline};
 use eradbg_vm::frame::Frame;
 use eradbg_vm::{Flags, Value};
-use support::{Random, Recorded, mini_retried, record};
+use support::{Random, Recorded, mini_retried, record, scenario};
 
 /// Positions that are compared.
 const MOMENTS: u64 = 40;
@@ -41,6 +44,7 @@ struct Truth {
     moments: Vec<(u64, Moment)>,
     found: Vec<Vec<u64>>,
     reports: Vec<TransactionReport>,
+    transactions: Vec<TransactionRow>,
 }
 
 /// The state at a position.
@@ -59,6 +63,49 @@ struct Tally {
     unopened: u32,
     partly: u32,
     unharmed: u32,
+}
+
+#[test]
+fn what_damaged_rows_do_not_tell_of_transactions_their_reports_do() {
+    let Recorded {
+        recording, folder, ..
+    } = scenario("demo");
+    let path = recording.path().to_owned();
+    let good = recording.transactions().to_vec();
+    let undone = recording.undone().to_vec();
+    let blocks = recording.row_blocks();
+    drop(recording);
+    for block in 0..blocks {
+        let database = Database::open(&path, Content::Recording).unwrap();
+        let key = key::chunk(block);
+        let Some(rows) = database.raw(Tree::Overview, &key).unwrap() else {
+            continue;
+        };
+        database.remove(Tree::Overview, &key).unwrap();
+        database.close().unwrap();
+        let recording = Recording::open(&path).unwrap();
+        recording.load_overview();
+        assert_eq!(recording.transactions(), good, "block {block}");
+        // Nothing is said to be undone that was not.
+        for range in recording.undone() {
+            let within = |known: &&UndoneRange| {
+                known.first_step <= range.first_step && known.end_step == range.end_step
+            };
+            assert!(
+                undone.iter().any(|known| within(&known)),
+                "block {block}: {range:?}"
+            );
+        }
+        let answer = Question::new(Topic::Transactions, 0).answer(&recording).unwrap();
+        assert!(answer.title.contains("DAMAGED"), "{}", answer.title);
+        let last = &answer.lines.last().unwrap().text;
+        assert!(last.starts_with("not counted: "), "{last}");
+        drop(recording);
+        let database = Database::open(&path, Content::Recording).unwrap();
+        database.put_raw(Tree::Overview, &key, rows).unwrap();
+        database.close().unwrap();
+    }
+    drop(folder);
 }
 
 #[test]
@@ -144,6 +191,13 @@ fn compare(recording: &Recording, truth: &Truth, place: &str, errors: &mut u32) 
         );
         *errors += u32::from(was_damaged);
     }
+    recording.load_overview();
+    for (row, expected) in recording.transactions().iter().zip(&truth.transactions) {
+        let is_told = row.is_measured();
+        assert!(!is_told || row == expected, "{place}: {row:?}");
+        let is_lost = !recording.overview_problems().is_empty() || !recording.is_complete();
+        assert!(is_told || is_lost, "{place}: {row:?}");
+    }
     let mut timeline = Timeline::new(recording.clone())?;
     for (position, expected) in truth.moments.iter().filter(|(at, _)| *at <= recording.steps()) {
         match timeline.seek(*position) {
@@ -210,6 +264,7 @@ impl Truth {
             moments,
             found: found.collect::<Result<_, _>>()?,
             reports: recording.reports()?,
+            transactions: recording.transactions().to_vec(),
         })
     }
 }

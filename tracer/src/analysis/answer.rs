@@ -356,12 +356,14 @@ impl Line {
     }
 }
 
-/// What a title says of a recording that was not finished.
+/// What a title says of a recording that was not finished, or of which something is lost.
 fn gap(recording: &Recording) -> &'static str {
-    if recording.is_complete() {
-        ""
-    } else {
+    if !recording.overview_problems().is_empty() {
+        " (DAMAGED: what tells of some transactions is lost)"
+    } else if !recording.is_complete() {
         " (recording not finished: as far as it goes)"
+    } else {
+        ""
     }
 }
 

@@ -5,10 +5,11 @@
 use std::ops::Range;
 
 use eradbg_vm::batch::tx_type;
-use eradbg_vm::bootloader::layout::{DESCRIPTION_SLOTS, GAS_LIMIT_IN_TRANSACTION};
-use eradbg_vm::{Execution, U256};
+use eradbg_vm::bootloader::layout::{CURRENT_HASH, DESCRIPTION_SLOTS, GAS_LIMIT_IN_TRANSACTION};
+use eradbg_vm::keccak::keccak256;
+use eradbg_vm::{Execution, H256, U256, value};
 
-use crate::analysis::before;
+use crate::analysis::{after, before};
 use crate::error::Result;
 use crate::ledger::TransactionRow;
 use crate::recording::Recording;
@@ -90,6 +91,35 @@ impl Encoded {
             machine,
             first: (offset / 32) as usize,
         })
+    }
+
+    /// The transaction's hash: as the operator told it, or else, in a batch that ran in one go, as the bootloader has it.
+    ///
+    /// # Errors
+    /// When the recording is damaged.
+    pub(crate) fn hash(&self, recording: &Recording, row: &TransactionRow) -> Result<H256> {
+        if row.is_measured() {
+            return Ok(row.hash);
+        }
+        if self.is_of_l1() {
+            return Ok(keccak256(&self.bytes()));
+        }
+        let last = row.attempt().end.saturating_sub(1);
+        let word = word_of(&after(recording, last)?, CURRENT_HASH);
+        Ok(H256(value::word_to_bytes(word)))
+    }
+
+    /// The whole encoding, which ends with its last member of any length.
+    fn bytes(&self) -> Vec<u8> {
+        let last = self.first + TUPLE + self.heap_word(self.first + DATA + 4).low_u32() as usize / 32;
+        let length = self.heap_word(last).low_u32() as usize;
+        let end = (last + 1) * 32 + length.next_multiple_of(32);
+        let Some(byte) = byte_of(self.first).filter(|_| length <= MOST_DATA && end > self.first * 32) else {
+            return Vec::new();
+        };
+        let mut bytes = vec![0; (end - self.first * 32).min(2 * MOST_DATA)];
+        self.machine.bootloader_heap().read_bytes(byte, &mut bytes);
+        bytes
     }
 
     /// A word of the bootloader's heap when the run starts.

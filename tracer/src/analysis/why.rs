@@ -189,7 +189,7 @@ impl Told<'_> {
         Ok(Why {
             tx: self.row.index,
             status: status(self.row.status),
-            verdict: self.recording.reason_text(&self.row.reason),
+            verdict: self.verdict(&listed),
             verdict_at,
             phase: Phase::at(self.recording, cause_step),
             remark: self.remark(&path)?,
@@ -201,6 +201,14 @@ impl Told<'_> {
             more_swallowed: others.len().saturating_sub(MOST_SWALLOWED),
             is_incomplete: self.row.status == TxStatus::Unfinished,
         })
+    }
+
+    /// The verdict in words: the operator's, or, where a batch ran in one go, what the outermost frame that failed says.
+    fn verdict(&self, path: &[Failed]) -> String {
+        let told = self.recording.reason_text(&self.row.reason);
+        let is_wanted = told.is_empty() && self.row.status == TxStatus::Reverted;
+        let of_frame = path.iter().find(|failed| is_wanted && !failed.reason.is_empty());
+        of_frame.map_or(told, |failed| failed.reason.clone())
     }
 
     /// Where the bootloader had the verdict: the hook that tells the result, the failure of its own frame, or the end.

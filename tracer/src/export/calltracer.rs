@@ -92,9 +92,15 @@ pub fn trace(recording: &Recording, row: &TransactionRow) -> Result<TracedTransa
     // The attempt that counts is the last stretch.
     let calls = of_part(recording, row.index.into())?.pop();
     let calls = calls.map_or_else(Vec::new, |(_, calls)| calls);
+    let calls = tree(calls);
+    // Where a batch ran in one go the operator has no reason, but the call that failed.
+    let reason = || match &row.reason[..] {
+        "" => calls.iter().rev().find_map(|call| call.revert_reason.clone()),
+        reason => Some(reason.to_owned()),
+    };
     let failed = row.status != TxStatus::Success;
     Ok(TracedTransaction {
-        tx_hash: row.hash,
+        tx_hash: encoded.hash(recording, row)?,
         result: TracedCall {
             kind: "call",
             from: H160::zero(),
@@ -106,8 +112,8 @@ pub fn trace(recording: &Recording, row: &TransactionRow) -> Result<TracedTransa
             input: encoded.data(),
             error: None,
             is_cut: false,
-            revert_reason: failed.then(|| row.reason.clone()),
-            calls: tree(calls),
+            revert_reason: failed.then(reason).flatten(),
+            calls,
         },
     })
 }

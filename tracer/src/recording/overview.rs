@@ -218,18 +218,26 @@ impl Recording {
             let blocks: Vec<_> = blocks
                 .map(|chunk| self.overview_rows(chunk).map(Block::of))
                 .collect();
-            for block in blocks {
+            for (chunk, block) in (first..end).zip(blocks) {
                 match block {
                     Ok(block) => {
                         telling.extend_from_slice(&block.telling);
                         overview.add(block);
                     }
-                    Err(error) => overview.problems.push(error),
+                    Err(error) => {
+                        // A snapshot may have been taken there.
+                        overview.snapshot = overview.snapshot.max(self.first_step(chunk));
+                        overview.problems.push(error);
+                    }
                 }
             }
         }
-        overview.end_at(self.steps());
-        overview.tell_apart(&telling);
+        if overview.problems.is_empty() {
+            overview.end_at(self.steps());
+            overview.tell_apart(&telling);
+        } else {
+            overview.mend(self);
+        }
         overview.hooks.shrink_to_fit();
         overview.failures.shrink_to_fit();
         overview
@@ -324,6 +332,39 @@ impl Overview {
             self.transactions.push(row);
         }
         &mut self.transactions[index as usize]
+    }
+
+    /// What damaged rows do not tell of transactions, their reports do.
+    fn mend(&mut self, recording: &Recording) {
+        match recording.reports() {
+            Ok(reports) => {
+                for report in &reports {
+                    *self.transaction(report.index as u32) = TransactionRow::done(report);
+                }
+            }
+            Err(error) => self.problems.push(error),
+        }
+        // What nobody tells of has no place, but that the recording goes on in the last one that began.
+        let mut end = 0;
+        for row in &mut self.transactions {
+            if row.status == TxStatus::Unfinished && row.l2_block == 0 {
+                row.first_step = end;
+            }
+            end = row.first_step.saturating_add(row.steps);
+        }
+        for range in &mut self.undone {
+            let is_undone = |row: &&TransactionRow| {
+                let in_range = (range.first_step..range.end_step).contains(&row.first_step);
+                in_range && (row.rolled_back || row.rerun_at == Some(range.end_step))
+            };
+            // Where the snapshot is lost, what was rolled back says from where on.
+            let first = self.transactions.iter().find(is_undone).map(|row| row.first_step);
+            range.first_step = first.unwrap_or(range.first_step);
+        }
+        let last = self.transactions.last_mut();
+        if let Some(last) = last.filter(|row| row.status == TxStatus::Unfinished && row.l2_block > 0) {
+            last.steps = recording.steps().saturating_sub(last.first_step);
+        }
     }
 
     /// The transaction that the recording ends in has the steps up to there.

@@ -22,8 +22,9 @@ pub const PUBDATA_SLOTS: usize = 1_360_000;
 pub const GAS_LIMIT_IN_TRANSACTION: usize = 4;
 
 const PAYMASTER_CONTEXT: usize = 40;
-const CURRENT_HASHES: usize = PAYMASTER_CONTEXT + 33;
-const FACTORY_DEPS_CALLDATA: usize = CURRENT_HASHES + 2;
+/// The hash of the transaction that is processed; its signed hash follows. Only those of the L2 are kept there.
+pub const CURRENT_HASH: usize = PAYMASTER_CONTEXT + 33;
+const FACTORY_DEPS_CALLDATA: usize = CURRENT_HASH + 2;
 const HOOK_PARAMETERS: usize = 1_983_746;
 const POST_OP_SLOTS: usize = 40;
 
@@ -163,8 +164,8 @@ impl Layout {
             ("hook parameter 1", self.hook_parameters + 1),
             ("hook parameter 2", self.hook_parameters + 2),
             ("hook", self.hook),
-            ("current transaction hash", CURRENT_HASHES),
-            ("current signed hash", CURRENT_HASHES + 1),
+            ("current transaction hash", CURRENT_HASH),
+            ("current signed hash", CURRENT_HASH + 1),
             ("priority operations hash", self.priority_operations),
             ("priority operations count", self.priority_operations + 1),
         ];

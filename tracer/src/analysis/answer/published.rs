@@ -2,10 +2,10 @@
 
 use super::Line;
 use crate::analysis::published::Published;
-use crate::analysis::used::Transactions;
+use crate::analysis::used::{TransactionUsed, Transactions};
 use crate::error::Result;
 use crate::numbers::{grouped, signed};
-use crate::recording::Recording;
+use crate::recording::{Part, Recording, TransactionRow};
 
 /// Kinds of pieces with what they are called, in the order of the bytes.
 const KINDS: [(&str, &str); 7] = [
@@ -67,24 +67,35 @@ pub(super) fn lines(recording: &Recording) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
-/// What the transactions were charged for, against what the machine counted.
+/// What the transactions were charged for, against what the machine counted; and who added the difference.
 fn add_charged(recording: &Recording, counted: i32, lines: &mut Vec<Line>) {
     let Transactions { used, problems } = Transactions::of(recording);
     let rows = recording.transactions().iter().zip(used);
-    let charged: Vec<_> = rows
-        .filter(|(row, _)| !row.rolled_back)
-        .filter_map(|(row, used)| Some((row, used.charged.filter(|&bytes| bytes > 0)?)))
-        .collect();
-    let sum: i64 = charged.iter().map(|&(_, bytes)| i64::from(bytes)).sum();
-    let text = format!("charged to {} transactions", charged.len());
+    let lasting: Vec<_> = rows.filter(|(row, _)| !row.rolled_back).collect();
+    let of_row = |row: &TransactionRow, bytes: i64| {
+        let line = Line::at(row.first_step, 1, format!("transaction {}", row.index));
+        line.with(columns("", &signed(bytes)))
+    };
+    let charged = |used: &TransactionUsed| i64::from(used.charged.unwrap_or(0));
+    let charges: Vec<_> = lasting.iter().filter(|(_, used)| charged(used) > 0).collect();
+    let sum: i64 = charges.iter().map(|(_, used)| charged(used)).sum();
     let at_end = recording.steps();
-    lines.push(Line::at(at_end, 0, text).with(columns("", &grouped(sum))));
-    lines.extend(charged.iter().map(|(row, bytes)| {
-        Line::at(row.first_step, 1, format!("transaction {}", row.index)).with(columns("", &grouped(bytes)))
-    }));
+    let text = format!("charged to {} transactions", charges.len());
+    lines.push(Line::at(at_end, 0, text).with(columns("", &signed(sum))));
+    lines.extend(charges.iter().map(|(row, used)| of_row(row, charged(used))));
+    let text = "difference: bytes that nobody is charged for, and those that are given back".to_owned();
     let others = i64::from(counted) - sum;
-    let text = "difference: what the batch itself writes, and what of it is given back".to_owned();
     lines.push(Line::at(at_end, 0, text).with(columns("", &signed(others))));
+    for (row, used) in &lasting {
+        let added = used.state.map(|state| state.pubdata - charged(used));
+        lines.extend(added.filter(|&bytes| bytes != 0).map(|bytes| of_row(row, bytes)));
+    }
+    if let Ok(steps) = recording.steps_of(Part::BatchEnd)
+        && let Ok(used) = recording.state_used(std::slice::from_ref(&steps))
+    {
+        let line = Line::at(steps.start, 1, "closing the batch".to_owned());
+        lines.push(line.with(columns("", &signed(used[0].pubdata))));
+    }
     lines.extend(Line::of_problems(&problems));
 }
 

@@ -24,12 +24,17 @@ pub(super) fn lines(recording: &Recording, view: usize) -> Vec<Line> {
         _ => {}
     }
     let lines = rows.iter().map(|(row, used)| line(recording, row, used));
-    lines.chain(Line::of_problems(&problems)).collect()
+    let lost = recording.overview_problems();
+    lines
+        .chain(Line::of_problems(lost))
+        .chain(Line::of_problems(&problems))
+        .collect()
 }
 
 fn line(recording: &Recording, row: &TransactionRow, used: &TransactionUsed) -> Line {
     let name = match row.status {
         _ if row.is_measured() => format!("{:#x}", row.hash),
+        _ if row.l2_block == 0 => "what tells of it is damaged".to_owned(),
         TxStatus::Unfinished if row.steps == 0 => "nothing of it was executed".to_owned(),
         TxStatus::Unfinished => "the recording ends in it".to_owned(),
         _ => "the batch ran in one go".to_owned(),

@@ -131,6 +131,8 @@ impl<'a> Lines<'a> {
                 self.lines[*line].columns = numbers(steps, used);
             }
         }
+        let lost = self.recording.overview_problems();
+        self.lines.extend(Line::of_problems(lost));
         self.lines.extend(Line::of_problems(&self.problems));
         self.lines
     }
