@@ -41,7 +41,7 @@ pub(crate) enum Fold {
 }
 
 impl Shown {
-    /// With the first line selected. A long answer is folded, but for its top and what leads to failures; so are the last
+    /// With the line selected that the question is about. A long answer is folded, but for its top and what leads to failures; so are the last
     /// branches of a tree of calls, and lists below sums.
     pub(crate) fn new(question: Option<Question>, answer: Answer) -> Self {
         let mut shown = Self {
@@ -56,11 +56,14 @@ impl Shown {
         if question.is_some_and(|question| has_details(question.topic)) {
             shown.fold_details();
         }
-        if shown.answer.lines.len() > WHOLE_LINES {
+        // Who asks for all of it to be open wants it so.
+        let is_open = question.is_some_and(Question::opens_all);
+        if shown.answer.lines.len() > WHOLE_LINES && !is_open {
             shown.fold_what_went_well();
             shown.open_the_top();
         }
         shown.look_again();
+        shown.select(shown.answer.about);
         shown
     }
 
@@ -237,10 +240,12 @@ mod tests {
             } else {
                 Mark::None
             },
+            part: None,
         };
         let answer = Answer {
             title: String::new(),
             heading: String::new(),
+            about: 0,
             lines: indents.iter().enumerate().map(line).collect(),
         };
         Shown::new(Some(Question::new(topic, 0)), answer)

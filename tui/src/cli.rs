@@ -271,7 +271,7 @@ pub(crate) struct WhyArgs {
     pub(crate) recording: PathBuf,
     /// Number of the transaction, counted from 0.
     #[arg(long, value_name = "N")]
-    pub(crate) tx: Option<u32>,
+    pub(crate) tx: Option<Part>,
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,

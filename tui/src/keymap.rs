@@ -259,6 +259,7 @@ mod tests {
         let answer = Answer {
             title: String::new(),
             heading: String::new(),
+            about: 0,
             lines: Vec::new(),
         };
         Shown::new(Some(Question::new(Topic::Why, 0)), answer)

@@ -161,7 +161,7 @@ pub struct Question {
     pub topic: Topic,
     /// Which of the topic's views is wanted.
     pub view: usize,
-    /// What of the batch it is about; of no meaning where the topic is about all of it.
+    /// What of the batch it is about; where the topic is about all of it, which line to look at.
     pub part: Part,
 }
 
@@ -174,6 +174,8 @@ pub struct Answer {
     pub heading: String,
     /// The lines.
     pub lines: Vec<Line>,
+    /// Index of the line that the question is about, where all of the batch is shown.
+    pub about: usize,
 }
 
 /// A line of an answer. Lines that follow with a larger indent belong to it.
@@ -189,6 +191,8 @@ pub struct Line {
     pub text: String,
     /// What is special about it.
     pub mark: Mark,
+    /// The part of the batch that it stands for.
+    pub part: Option<Part>,
 }
 
 /// What is special about a line.
@@ -230,6 +234,11 @@ impl Question {
         }
     }
 
+    /// Whether its view shows all parts of the batch from within.
+    pub fn opens_all(self) -> bool {
+        self.topic == Topic::Timeline && self.view == 1
+    }
+
     /// Answers it.
     ///
     /// # Errors
@@ -256,12 +265,19 @@ impl Question {
         Ok(Answer {
             title: self.title(recording),
             heading: self.topic.heading(),
+            about: lines
+                .iter()
+                .position(|line| line.part == Some(self.part))
+                .unwrap_or(0),
             lines,
         })
     }
 
     /// The transaction that it is about.
-    fn transaction(self, recording: &Recording) -> Result<u32> {
+    ///
+    /// # Errors
+    /// When it is about the end of the batch.
+    pub fn transaction(self, recording: &Recording) -> Result<u32> {
         let path = || recording.path().to_owned();
         match (self.part, recording.transactions().len()) {
             (Part::Transaction(number), _) => Ok(number),
@@ -346,6 +362,15 @@ impl Line {
     #[must_use]
     fn with(self, columns: String) -> Self {
         Self { columns, ..self }
+    }
+
+    /// The same line, which stands for a part of the batch.
+    #[must_use]
+    fn of_part(self, part: Part) -> Self {
+        Self {
+            part: Some(part),
+            ..self
+        }
     }
 
     /// The same line with a mark where something holds.

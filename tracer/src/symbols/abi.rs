@@ -44,8 +44,8 @@ pub struct Field {
 }
 
 impl Abi {
-    /// Reads the items that a compiler wrote, and tells which of them are of no use.
-    pub(super) fn read(items: Vec<Value>) -> (Self, Vec<String>) {
+    /// Reads the items that a compiler wrote, and tells if some of them are of no use.
+    pub(super) fn read(items: Vec<Value>) -> (Self, Option<String>) {
         let mut problems = Vec::new();
         let mut known = Vec::new();
         for (at, item) in items.into_iter().enumerate() {
@@ -62,7 +62,12 @@ impl Abi {
                 (None, Err(error)) => problems.push(format!("abi[{at}]: {error}")),
             }
         }
-        (Self::new(known.into_iter().collect()), problems)
+        let others = match problems.len().saturating_sub(1) {
+            0 => String::new(),
+            more => format!(", and {more} more items"),
+        };
+        let problem = problems.first().map(|first| format!("{first}{others}"));
+        (Self::new(known.into_iter().collect()), problem)
     }
 
     /// Takes over what a compiler wrote.

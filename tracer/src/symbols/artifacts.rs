@@ -96,7 +96,7 @@ impl Artifacts {
             match outcome {
                 Ok(None) => {}
                 Ok(Some(mut read)) => {
-                    artifacts.problems.extend(read.unknown.drain(..).map(problem));
+                    artifacts.problems.extend(read.unknown.take().map(problem));
                     contracts.push(read);
                 }
                 Err(why) => artifacts.problems.push(problem(why)),
@@ -167,7 +167,7 @@ impl Artifacts {
         let shown = self.problems.iter().take(SHOWN_PROBLEMS);
         let mut notes: Vec<_> = shown.map(|problem| format!("not used: {problem}")).collect();
         if let more @ 1.. = self.problems.len().saturating_sub(SHOWN_PROBLEMS) {
-            notes.push(format!("{more} more artifacts are not used"));
+            notes.push(format!("{more} more artifacts are not used, or not all of them"));
         }
         if self.by_hash.is_empty() {
             notes.push(
@@ -251,7 +251,7 @@ impl Files {
 struct Read {
     contract: Contract,
     /// What of it is of no use.
-    unknown: Vec<String>,
+    unknown: Option<String>,
     /// Whether it is of hardhat, which keeps layouts with the runs of the compiler.
     has_layout_elsewhere: bool,
 }

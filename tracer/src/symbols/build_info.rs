@@ -9,6 +9,7 @@ use std::path::Path;
 
 use eradbg_vm::U256;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::symbols::artifacts::code_hash;
 use crate::symbols::layout::Layout;
@@ -32,18 +33,34 @@ struct Output {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Compiled {
-    storage_layout: Option<Layout>,
-    evm: Option<Evm>,
+    #[serde(default)]
+    storage_layout: Usable<Layout>,
+    #[serde(default)]
+    evm: Usable<Evm>,
+}
+
+/// What one contract has may be of no use without keeping that of the others from being read.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Usable<T> {
+    Yes(T),
+    No(IgnoredAny),
+}
+
+impl<T> Default for Usable<T> {
+    fn default() -> Self {
+        Self::No(IgnoredAny)
+    }
 }
 
 #[derive(Deserialize)]
 struct Evm {
-    bytecode: Option<Bytecode>,
+    bytecode: Bytecode,
 }
 
 #[derive(Deserialize)]
 struct Bytecode {
-    object: Option<String>,
+    object: String,
 }
 
 /// Adds the layouts that a file has of contracts with code.
@@ -57,10 +74,11 @@ pub(super) fn add_layouts(file: &Path, layouts: &mut Layouts) -> Result<(), Stri
         .map_err(|error| format!("{}: {}", error.path(), error.inner()))?;
     let contracts = info.output.map(|output| output.contracts).unwrap_or_default();
     for (name, compiled) in contracts.into_values().flatten() {
-        let code = compiled.evm.and_then(|evm| evm.bytecode?.object);
+        let (Usable::Yes(layout), Usable::Yes(evm)) = (compiled.storage_layout, compiled.evm) else {
+            continue;
+        };
         // What is not linked yet, or compiled for another machine, has no artifact that is of use either.
-        let hash = code.and_then(|code| code_hash(&code).ok().flatten());
-        if let (Some(layout), Some(hash)) = (compiled.storage_layout, hash) {
+        if let Ok(Some(hash)) = code_hash(&evm.bytecode.object) {
             layouts.insert((name, hash), layout);
         }
     }

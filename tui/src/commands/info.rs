@@ -149,16 +149,16 @@ fn document(recording: &Recording) -> Value {
         };
         json!({
             "index": row.index,
-            "hash": format!("{:#x}", row.hash),
+            "hash": row.is_measured().then(|| format!("{:#x}", row.hash)),
             "l2_block": row.l2_block,
             "first_step": row.first_step,
             "steps": row.steps,
             "rerun_at": row.rerun_at,
             "status": status,
             "reason": row.reason,
-            "gas_used": row.gas_used,
+            "gas_used": row.is_measured().then_some(row.gas_used),
             "gas_refunded": row.gas_refunded,
-            "pubdata": row.pubdata,
+            "pubdata": row.is_measured().then_some(row.pubdata),
             "rolled_back": row.rolled_back,
         })
     });

@@ -395,15 +395,22 @@ pub(crate) fn transaction_line(row: &TransactionRow) -> String {
         TxStatus::Halted => "HALTED",
         TxStatus::Unfinished => "unfinished",
     };
+    let measured = |number: u32| {
+        if row.is_measured() {
+            grouped(number)
+        } else {
+            "-".to_owned()
+        }
+    };
     let mut line = format!(
         "tx {:<4} {:<10} block {:<6} {:>11} steps {:>11} gas {:>11} refunded {:>6} B pubdata",
         row.index,
         status,
         row.l2_block,
         grouped(row.steps),
-        grouped(row.gas_used),
+        measured(row.gas_used),
         grouped(row.gas_refunded),
-        row.pubdata,
+        measured(row.pubdata),
     );
     if row.rerun_at.is_some() {
         line.push_str("  second attempt, without compression");

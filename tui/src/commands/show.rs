@@ -25,9 +25,9 @@ pub(crate) fn show(args: &ShowArgs) -> Result<Exit> {
             .collect();
         let name = args.topic.name();
         if orders.is_empty() {
-            eprintln!("eradbg: {name} are shown in one order only");
+            eprintln!("eradbg: {name}: there is one order only");
         } else {
-            eprintln!("eradbg: {name} are shown {}", orders.join(", "));
+            eprintln!("eradbg: {name}: the orders are {}", orders.join(", "));
         }
         return Ok(Exit::Usage);
     };

@@ -3,6 +3,7 @@
 use std::io::{Write, stdout};
 
 use anyhow::Result;
+use eradbg_tracer::analysis::answer::{Question, Topic};
 use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::recording::{TransactionRow, TxStatus};
 
@@ -14,7 +15,13 @@ use crate::commands::show::{print, tell_gaps};
 pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
     let recording = args.names.open(&args.recording)?;
     recording.load_overview();
-    let Some(tx) = args.tx.or_else(|| Why::first(&recording)) else {
+    let asked = args
+        .tx
+        .map(|part| Question::new(Topic::Why, part).transaction(&recording));
+    let Some(tx) = asked.transpose()?.or_else(|| Why::first(&recording)) else {
+        if args.json {
+            println!("null");
+        }
         eprintln!("eradbg: no transaction of this recording failed (--tx N explains any)");
         return Ok(tell_gaps(&recording));
     };

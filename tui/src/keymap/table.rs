@@ -145,6 +145,8 @@ pub(crate) static BINDINGS: &[Binding] = &[
     within(Scope::Answer, &["?"], Action::Help, "the help; the answer comes back after it", "help"),
     within(Scope::Answer, &["PageDown"], Action::ScrollPage(1), "a page down", "page"),
     within(Scope::Answer, &["PageUp"], Action::ScrollPage(-1), "a page up", "page back"),
+    within(Scope::Answer, &["gg", "Home"], Action::Scroll(-i32::MAX), "the first line", "first"),
+    within(Scope::Answer, &["G", "End"], Action::Scroll(i32::MAX), "the last line", "last"),
     within(Scope::Answer, &["Right"], Action::Part(1), "open the line", "open"),
     within(Scope::Answer, &["Left"], Action::Part(-1), "close the line, or go to the one above it", "close"),
     within(Scope::Answer, &["Esc", "q", "Ctrl-c"], Action::Escape, "close the answer; any question's key asks that", "leave"),

@@ -108,6 +108,7 @@ fn escape_cancels_an_answer_that_takes_long_and_leaves_the_one_before() {
     let before = Answer {
         title: "before".into(),
         heading: String::new(),
+        about: 0,
         lines: vec![],
     };
     update(&mut model, Action::Answered(None, Box::new(before)));

@@ -76,7 +76,7 @@ fn every_topic_is_shown_in_every_order() {
         let wrong = run(path, ["show", "r", topic, "--by", "size"]);
         assert_eq!(wrong.code, Some(2), "{topic}: {wrong:?}");
         assert!(
-            wrong.stderr.starts_with(&format!("eradbg: {topic} ")),
+            wrong.stderr.starts_with(&format!("eradbg: {topic}: ")),
             "{wrong:?}"
         );
     }

@@ -27,6 +27,7 @@ pub fn answer_origin(
             gap(recording)
         ),
         heading: String::new(),
+        about: 0,
         lines: links.iter().map(|link| line(recording, link)).collect(),
     }))
 }

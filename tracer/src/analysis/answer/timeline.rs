@@ -40,7 +40,7 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
         pubdata: state.map(|state| state.pubdata),
     });
     let rows: Vec<Row<'_>> = recording.transactions().iter().zip(used).collect();
-    let is_open = |part| question.view == 1 || question.part == part;
+    let is_open = |part| question.opens_all() || question.part == part;
     let mut told = Lines::new(recording, problems);
     let whole = told.lines.len();
     told.lines
@@ -60,7 +60,8 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
         let used = told.used_in(std::slice::from_ref(&steps))[0];
         sum = [sum, used].into_iter().sum();
         let line = Line::at(steps.start, 0, "the bootloader closes the batch".to_owned());
-        told.lines.push(line.with(numbers(&steps, used)));
+        told.lines
+            .push(line.with(numbers(&steps, used)).of_part(Part::BatchEnd));
         if is_open(Part::BatchEnd) {
             told.add_phases(Part::BatchEnd)?;
         }
@@ -160,6 +161,7 @@ fn of_transaction(recording: &Recording, &(row, used): &Row<'_>) -> Line {
     let steps = row.first_step..row.first_step + row.steps;
     let failed = matches!(row.status, TxStatus::Reverted | TxStatus::Halted);
     let line = Line::at(row.first_step, 1, text).with(numbers(&steps, used));
+    let line = line.of_part(row.index.into());
     line.marked(Mark::Undone, row.rolled_back)
         .marked(Mark::Failed, failed)
 }

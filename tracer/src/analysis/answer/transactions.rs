@@ -59,6 +59,7 @@ fn line(recording: &Recording, row: &TransactionRow, used: &TransactionUsed) -> 
         known(used.state.map(|state| grouped(state.loads))),
     ]);
     let line = Line::at(row.first_step, 0, text).with(numbers);
+    let line = line.of_part(row.index.into());
     let failed = matches!(row.status, TxStatus::Reverted | TxStatus::Halted);
     line.marked(Mark::Undone, row.rolled_back)
         .marked(Mark::Failed, failed)
