@@ -4,11 +4,11 @@
 
 mod support;
 
-use eradbg_tracer::Recording;
 use eradbg_tracer::analysis::phase::Phase;
 use eradbg_tracer::analysis::pubdata::pubdata;
 use eradbg_tracer::analysis::why::Why;
 use eradbg_tracer::ledger::TxStatus;
+use eradbg_tracer::{Recording, Timeline};
 use support::{record, record_as_far_as_it_goes, scenario, vectors};
 
 fn why(recording: &Recording, tx: u32) -> Why {
@@ -286,4 +286,24 @@ fn a_custom_error_has_its_name_wherever_the_explanation_tells_it() {
             assert!(text.contains("NonceAlreadyUsed(account: 0x"), "{text}");
         }
     }
+}
+
+#[test]
+fn heap_that_cannot_be_paid_is_told_with_its_price_and_what_was_left() {
+    let recorded = scenario("heap_growth");
+    let cause = why(&recorded.recording, 1).cause.unwrap();
+    assert_eq!(cause.name, "unpaid_growth");
+    let (_, numbers) = cause.text.split_once(": it costs ").unwrap();
+    let (cost, left) = numbers.split_once(", and ").unwrap();
+    let number = |text: &str| text.replace(',', "").parse::<u64>().unwrap();
+    let left = number(left.strip_suffix(" are left").unwrap());
+    assert!(number(cost) > left, "{}", cause.text);
+    // The step burns what is left of the frame's ergs after the instruction's own price.
+    let mut timeline = Timeline::new(recorded.recording.clone()).unwrap();
+    timeline.seek(cause.step).unwrap();
+    let (held, price) = (
+        timeline.execution().frame().ergs,
+        timeline.execution().next_instruction().ergs,
+    );
+    assert_eq!(left, u64::from(held - price));
 }

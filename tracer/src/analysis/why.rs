@@ -21,6 +21,7 @@ use crate::analysis::unpaid::{Unpaid, unpaid};
 use crate::analysis::{after, before};
 use crate::error::Result;
 use crate::ledger::{TransactionRow, TxStatus};
+use crate::numbers::grouped;
 use crate::recording::Recording;
 
 pub use ergs::{ErgsOf, ErgsUser};
@@ -473,10 +474,30 @@ fn bootloader_reason(data: &[u8]) -> String {
 /// What a panic's cause is, with the numbers that it is about.
 fn told_cause(cause: PanicCause, execution: &Execution) -> String {
     let what = cause.description();
-    if cause == PanicCause::OutOfErgs {
-        let (price, left) = (execution.next_instruction().ergs, execution.frame().ergs);
-        format!("{what}: it costs {price}, and {left} are left")
-    } else {
-        what.to_owned()
+    let (instruction, frame) = (execution.next_instruction(), execution.frame());
+    match cause {
+        PanicCause::OutOfErgs => {
+            let (price, left) = (grouped(instruction.ergs), grouped(frame.ergs));
+            format!("{what}: it costs {price}, and {left} are left")
+        }
+        PanicCause::UnpaidGrowth => {
+            let is_aux = matches!(instruction.opcode, Opcode::AuxHeapRead | Opcode::AuxHeapWrite);
+            let bound = if is_aux {
+                frame.aux_heap_bound
+            } else {
+                frame.heap_bound
+            };
+            let (_, address) = operand::source(execution, &instruction);
+            let end = address.word.low_u64().saturating_add(32);
+            let left = frame.ergs.saturating_sub(instruction.ergs);
+            format!(
+                "{what} from {} to {} bytes: it costs {}, and {} are left",
+                grouped(bound),
+                grouped(end),
+                grouped(end.saturating_sub(bound.into())),
+                grouped(left)
+            )
+        }
+        _ => what.to_owned(),
     }
 }
