@@ -11,6 +11,7 @@ mod names;
 mod overview;
 mod pages;
 mod part;
+mod places;
 mod reports;
 mod sizes;
 mod slots;

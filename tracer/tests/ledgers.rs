@@ -321,3 +321,29 @@ fn slots_and_contracts_make_up_the_pubdata_of_their_transaction() {
         }
     }
 }
+
+#[test]
+fn slots_are_named_by_the_transaction_that_has_them_after_a_rejection_too() {
+    let recorded = scenario("demo");
+    let recording = &recorded.recording;
+    let hooks = rows(|each| hooks::<eradbg_tracer::Error>(recording, ALL, each));
+    for hook in hooks.iter().filter(|hook| hook.name == "AskOperatorForRefund") {
+        let expected = format!("operator refund {}=", hook.tx.unwrap());
+        assert!(hook.answer.starts_with(&expected), "{hook:?}");
+    }
+    let closing = hooks.iter().find(|hook| hook.name == "FinalBatchInfo").unwrap();
+    assert!(
+        closing.answer.contains("L2 block of transaction end.0="),
+        "{closing:?}"
+    );
+    // Transaction 7 is rejected, and 8 takes its place.
+    let place = recording.layout().refunds + 7;
+    let name_in = |tx: u32| {
+        let position = recording.transaction(tx).unwrap().first_step + 1;
+        recording.slot_name(place, position)
+    };
+    assert_eq!(
+        [7, 8, 14].map(name_in),
+        ["operator refund 7", "operator refund 8", "operator refund 8"]
+    );
+}

@@ -51,6 +51,12 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// Name of a slot of the bootloader's heap at this moment.
+    pub(crate) fn slot_name(&self, slot: usize) -> String {
+        let timeline = self.timeline;
+        timeline.recording().slot_name(slot, timeline.position())
+    }
+
     /// The name of an address, or a short form of it.
     pub(crate) fn name(&self, address: H160) -> String {
         self.timeline.recording().address_text(address)

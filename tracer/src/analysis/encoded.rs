@@ -75,13 +75,7 @@ impl Encoded {
     /// When the recording is damaged.
     pub(crate) fn of(recording: &Recording, row: &TransactionRow) -> Result<Self> {
         let start = row.attempt().start;
-        // The bootloader's list is as long as it was when those were pushed that are gone by now.
-        let is_there = |row: &&TransactionRow| {
-            let rollback = recording.rollback_of(row.attempt().start);
-            rollback.is_none_or(|range| range.end_step > start)
-        };
-        let earlier = recording.transactions()[..row.index as usize].iter();
-        let place = earlier.filter(is_there).count();
+        let place = recording.place_of(row.index);
         let machine = before(recording, start)?;
         let description = recording.layout().descriptions + DESCRIPTION_SLOTS * place;
         let offset = word_of(&machine, description + 1).low_u64();

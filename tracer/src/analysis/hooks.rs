@@ -69,7 +69,7 @@ pub fn hooks<E: From<crate::Error>>(
             }
             OperatorRow::Write { slot, new, .. } => {
                 if let Some(row) = last.as_mut().filter(|row| row.step == step) {
-                    let name = recording.layout().name(slot as usize);
+                    let name = recording.slot_name(slot as usize, step);
                     add(&mut row.answer, &format!("{name}={new:#x}"));
                 }
             }

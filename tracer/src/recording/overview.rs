@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::ledger::{FailureRow, OperatorRow, Rows, Timed, TransactionRow, TxStatus};
 use crate::recording::fates::Fates;
+use crate::recording::places::Places;
 use crate::recording::used::StateUsed;
 use crate::recording::{Recording, lock};
 
@@ -51,6 +52,7 @@ pub(super) struct Overview {
     /// Position of the last snapshot.
     snapshot: u64,
     fates: OnceLock<Fates>,
+    pub(super) places: OnceLock<Places>,
     /// What its transactions come to, once somebody has asked.
     pub(super) used: OnceLock<Arc<[StateUsed]>>,
 }

@@ -159,7 +159,7 @@ fn place(view: &View<'_>, slot: usize, width: usize) -> Line<'static> {
         (false, true) => (" ", theme.faint()),
         (false, false) => (" ", theme.text()),
     };
-    let name = view.timeline.recording().layout().name(slot);
+    let name = view.slot_name(slot);
     let room = width.saturating_sub(name.len() + 3);
     let named = if slot == view.timeline.recording().layout().hook && is_changed {
         u32::try_from(value)

@@ -130,14 +130,14 @@ fn machine(view: &View<'_>, change: &Change, width: usize) -> Option<Line<'stati
             new,
         } => {
             let label = if *page == view.timeline.execution().bootloader_heap_page() {
-                view.timeline.recording().layout().name(*offset as usize / 32)
+                view.slot_name(*offset as usize / 32)
             } else {
                 format!("page {page} [{offset:#x}]")
             };
             arrow(view, &label, word(old), word(new))
         }
         Change::OperatorWrite { slot, old, new } => {
-            let name = view.timeline.recording().layout().name(*slot as usize);
+            let name = view.slot_name(*slot as usize);
             arrow(view, &format!("operator: {name}"), word(old), word(new))
         }
         Change::Frame(change) => frame(view, change)?,

@@ -177,7 +177,7 @@ fn aside(
         return format!("{POINTER} {}", starting.join(" "));
     }
     if page == view.timeline.execution().bootloader_heap_page() && offset.is_multiple_of(32) {
-        return view.timeline.recording().layout().name(offset as usize / 32);
+        return view.slot_name(offset as usize / 32);
     }
     String::new()
 }

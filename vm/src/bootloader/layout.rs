@@ -133,6 +133,11 @@ impl Layout {
 
     /// Name of the place that a slot belongs to, with the index within it where there are several.
     pub fn name(&self, slot: usize) -> String {
+        self.name_with(slot, |place| place.to_string())
+    }
+
+    /// The same, with other words for a place in the bootloader's list of transactions.
+    pub fn name_with(&self, slot: usize, transaction: impl FnOnce(usize) -> String) -> String {
         let interop = self.interop.map(|interop| {
             [
                 ("interop roots of block", interop.roots_per_block, 1),
@@ -196,6 +201,19 @@ impl Layout {
             .max_by_key(|(_, start, _)| *start)
             .expect("slot 8 is below");
         let (index, part) = ((slot - start) / stride, (slot - start) % stride);
+        let by_transaction = [
+            self.refunds,
+            self.overheads,
+            self.trusted_gas_limits,
+            self.l2_blocks,
+            self.descriptions,
+            self.results,
+        ];
+        let index = if by_transaction.contains(&start) {
+            transaction(index)
+        } else {
+            index.to_string()
+        };
         if stride == 1 {
             format!("{name} {index}")
         } else {

@@ -113,20 +113,18 @@ impl<'a> Outside<'a> {
     fn operator(&self, bytes: Range<u32>, position: u64) -> Result<(End, String)> {
         let slot = bytes.start as usize / 32;
         let layout = self.recording.layout();
+        let name = || self.recording.slot_name(slot, position);
         if !(layout.encodings..layout.encodings + layout.encoding_slots).contains(&slot) {
-            return Ok((
-                End::Operator,
-                format!("the operator: {} (slot {slot})", layout.name(slot)),
-            ));
+            return Ok((End::Operator, format!("the operator: {} (slot {slot})", name())));
         }
         let machine = before(self.recording, position.min(self.recording.steps()))?;
         let Some((place, first)) = self.transaction(&machine, slot) else {
-            return Ok((
-                End::Operator,
-                format!("the operator: {} (slot {slot})", layout.name(slot)),
-            ));
+            return Ok((End::Operator, format!("the operator: {} (slot {slot})", name())));
         };
-        let number = self.number(place, position);
+        let number = self
+            .recording
+            .number_in_place(place, position)
+            .unwrap_or(place as u32);
         let field = encoded::field(&machine, first, bytes.start as usize..bytes.end as usize);
         Ok((
             End::Transaction,
@@ -145,18 +143,6 @@ impl<'a> Outside<'a> {
         listed
             .filter(|&(_, first)| first != 0 && first <= slot)
             .max_by_key(|&(_, first)| first)
-    }
-
-    /// Number of the transaction at a place in the bootloader's list, at a position: those that were rejected before have
-    /// left it.
-    fn number(&self, place: usize, position: u64) -> u32 {
-        let is_there = |start: u64| {
-            let rollback = self.recording.rollback_of(start);
-            rollback.is_none_or(|range| range.end_step > position)
-        };
-        let rows = self.recording.transactions().iter();
-        let mut listed = rows.filter(|row| is_there(row.attempt().start));
-        listed.nth(place).map_or(place as u32, |row| row.index)
     }
 }
 
