@@ -1,29 +1,28 @@
 //! Why a transaction failed: from its verdict down to the first cause.
 
+mod cause;
 mod ergs;
 mod lines;
 
 use std::ops::Range;
 
 use eradbg_vm::bootloader::Hook;
-use eradbg_vm::disasm::disassemble;
 use eradbg_vm::operator::ExecutionResult;
 use eradbg_vm::outcome::{End, RetKind};
 use eradbg_vm::storage::BOOTLOADER;
-use eradbg_vm::{Execution, FatPointer, H160, Opcode, PanicCause, value};
+use eradbg_vm::{FatPointer, H160, Opcode, PanicCause, value};
 use serde::Serialize;
 
-use crate::analysis::frames::{Exit, Frames, Span};
-use crate::analysis::operand::{self, Operand};
+use crate::analysis::frames::{Frames, Span};
 use crate::analysis::phase::Phase;
 use crate::analysis::reason::reason;
 use crate::analysis::unpaid::{Unpaid, unpaid};
 use crate::analysis::{after, before};
 use crate::error::Result;
 use crate::ledger::{TransactionRow, TxStatus};
-use crate::numbers::grouped;
 use crate::recording::Recording;
 
+pub use cause::Cause;
 pub use ergs::{ErgsOf, ErgsUser};
 
 /// Failures beside the path that are listed, at most.
@@ -81,37 +80,6 @@ pub struct Failed {
     pub reason: String,
     /// Whether it reverted with just what the next frame of the path returned.
     pub passes_on: bool,
-}
-
-impl Cause {
-    /// The cause where the instruction only gives up what pubdata made too dear.
-    fn for_pubdata(self, unpaid: &Unpaid) -> Self {
-        Self {
-            name: "pubdata_unpaid",
-            text: unpaid.text(),
-            operand: None,
-            ..self
-        }
-    }
-}
-
-/// What made a frame fail.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Cause {
-    /// The step that could not be done, or that reverted.
-    pub step: u64,
-    /// Address of the code.
-    pub address: String,
-    /// Program counter.
-    pub pc: u16,
-    /// The instruction.
-    pub instruction: String,
-    /// Short name: `revert`, that of the panic, or `pubdata_unpaid`.
-    pub name: &'static str,
-    /// What happened.
-    pub text: String,
-    /// The operand that broke the rule.
-    pub operand: Option<Operand>,
 }
 
 impl Why {
@@ -377,33 +345,6 @@ impl Told<'_> {
         Ok(name.map(|name| name.rsplit('.').next().unwrap_or(&name).to_owned()))
     }
 
-    /// What made a frame fail that left so.
-    fn cause(&self, exit: Exit) -> Result<Cause> {
-        let mut execution = before(self.recording, exit.step)?;
-        let mut step = exit.step;
-        // The panic of an instruction is a step of its own.
-        if execution.pending_panic().is_some() && step > 0 {
-            step -= 1;
-            execution = before(self.recording, step)?;
-        }
-        let instruction = execution.next_instruction();
-        let (name, text) = match exit.cause {
-            Some(cause) => (cause.name(), told_cause(cause, &execution)),
-            None => ("revert", "The contract reverted".to_owned()),
-        };
-        let blamed = exit.cause.and_then(operand::blamed);
-        let operand = blamed.map(|index| operand::operand(self.recording, &execution, &instruction, index));
-        Ok(Cause {
-            step,
-            address: self.recording.address_text(execution.frame().code_address),
-            pc: execution.frame().pc,
-            instruction: disassemble(&instruction),
-            name,
-            text,
-            operand: operand.transpose()?,
-        })
-    }
-
     /// What the frames do not tell: the operator refused, or the bootloader itself decided.
     fn remark(&self, path: &[usize]) -> Result<Option<String>> {
         let remark = match *path {
@@ -468,36 +409,5 @@ fn bootloader_reason(data: &[u8]) -> String {
         ExecutionResult::Halt(halt) => format!("{halt} ({})", halt.name()),
         ExecutionResult::Revert(reason) => reason.to_string(),
         ExecutionResult::Success(_) => String::new(),
-    }
-}
-
-/// What a panic's cause is, with the numbers that it is about.
-fn told_cause(cause: PanicCause, execution: &Execution) -> String {
-    let what = cause.description();
-    let (instruction, frame) = (execution.next_instruction(), execution.frame());
-    match cause {
-        PanicCause::OutOfErgs => {
-            let (price, left) = (grouped(instruction.ergs), grouped(frame.ergs));
-            format!("{what}: it costs {price}, and {left} are left")
-        }
-        PanicCause::UnpaidGrowth => {
-            let is_aux = matches!(instruction.opcode, Opcode::AuxHeapRead | Opcode::AuxHeapWrite);
-            let bound = if is_aux {
-                frame.aux_heap_bound
-            } else {
-                frame.heap_bound
-            };
-            let (_, address) = operand::source(execution, &instruction);
-            let end = address.word.low_u64().saturating_add(32);
-            let left = frame.ergs.saturating_sub(instruction.ergs);
-            format!(
-                "{what} from {} to {} bytes: it costs {}, and {} are left",
-                grouped(bound),
-                grouped(end),
-                grouped(end.saturating_sub(bound.into())),
-                grouped(left)
-            )
-        }
-        _ => what.to_owned(),
     }
 }
