@@ -41,8 +41,8 @@ pub(crate) enum Fold {
 }
 
 impl Shown {
-    /// With the line selected that the question is about. A long answer is folded, but for its top and what leads to failures; so are the last
-    /// branches of a tree of calls, and lists below sums.
+    /// With the line selected that the question is about. A long answer is folded, but for its top and what leads to
+    /// failures; so are the last branches of a tree of calls, and lists below sums.
     pub(crate) fn new(question: Option<Question>, answer: Answer) -> Self {
         let mut shown = Self {
             question,

@@ -85,11 +85,10 @@ impl Recording {
     /// The part that a position lies in. The overview is loaded.
     pub fn part_at(&self, position: u64) -> Option<Part> {
         let after = self.after_transactions();
-        let transaction = || self.transaction_number_at(position).map(Part::Transaction);
         if !after.is_empty() && position >= after.start {
             Some(Part::BatchEnd)
         } else {
-            transaction()
+            self.transaction_number_at(position).map(Part::Transaction)
         }
     }
 

@@ -42,9 +42,12 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
     let rows: Vec<Row<'_>> = recording.transactions().iter().zip(used).collect();
     let is_open = |part| question.opens_all() || question.part == part;
     let mut told = Lines::new(recording, problems);
-    let whole = told.lines.len();
-    told.lines
-        .push(Line::at(0, 0, format!("the batch{}", without_undone(&rows))));
+    let end = recording.steps_of(Part::BatchEnd).ok();
+    let closing = end.map(|steps| (told.used_in(std::slice::from_ref(&steps))[0], steps));
+    let parts = [Some(sum(rows.iter())), closing.as_ref().map(|(used, _)| *used)];
+    let whole = numbers(&(0..recording.steps()), parts.into_iter().flatten().sum());
+    let text = format!("the batch{}", without_undone(&rows));
+    told.lines.push(Line::at(0, 0, text).with(whole));
     for block in rows.chunk_by(|(a, _), (b, _)| a.l2_block == b.l2_block) {
         told.lines.push(of_block(block));
         for row in block {
@@ -55,10 +58,7 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
             }
         }
     }
-    let mut sum = sum(rows.iter());
-    if let Ok(steps) = recording.steps_of(Part::BatchEnd) {
-        let used = told.used_in(std::slice::from_ref(&steps))[0];
-        sum = [sum, used].into_iter().sum();
+    if let Some((used, steps)) = closing {
         let line = Line::at(steps.start, 0, "the bootloader closes the batch".to_owned());
         told.lines
             .push(line.with(numbers(&steps, used)).of_part(Part::BatchEnd));
@@ -66,7 +66,6 @@ pub(super) fn lines(recording: &Recording, question: Question) -> Result<Vec<Lin
             told.add_phases(Part::BatchEnd)?;
         }
     }
-    told.lines[whole].columns = numbers(&(0..recording.steps()), sum);
     let mut lines = vec![
         picture("ergs", &rows, |used| used.ergs.unwrap_or(0)),
         picture("pubdata", &rows, |used| {

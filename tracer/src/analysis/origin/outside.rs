@@ -113,13 +113,16 @@ impl<'a> Outside<'a> {
     fn operator(&self, bytes: Range<u32>, position: u64) -> Result<(End, String)> {
         let slot = bytes.start as usize / 32;
         let layout = self.recording.layout();
-        let name = || self.recording.slot_name(slot, position);
+        let by_operator = || {
+            let name = self.recording.slot_name(slot, position);
+            Ok((End::Operator, format!("the operator: {name} (slot {slot})")))
+        };
         if !(layout.encodings..layout.encodings + layout.encoding_slots).contains(&slot) {
-            return Ok((End::Operator, format!("the operator: {} (slot {slot})", name())));
+            return by_operator();
         }
         let machine = before(self.recording, position.min(self.recording.steps()))?;
         let Some((place, first)) = self.transaction(&machine, slot) else {
-            return Ok((End::Operator, format!("the operator: {} (slot {slot})", name())));
+            return by_operator();
         };
         let number = self
             .recording
